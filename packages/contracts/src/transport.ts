@@ -1,0 +1,93 @@
+/**
+ * Transport: how servers reach each other.
+ *
+ * Raft needs little of it: a message arrives unchanged, or it does not arrive. It may arrive late, twice, or after a
+ * younger one; the core copes. What it must never do is arrive damaged, from a server it does not come from, or from
+ * another cluster.
+ */
+
+import type { Message, NodeId } from "@quorate/core";
+
+/** Which Raft group a message belongs to. One connection carries all groups of a pair of servers. */
+export type GroupId = number;
+
+/** A proposal that a follower passes on to the leader. Passed on once, never again (PITFALLS K7). */
+export interface ProposeRequest {
+  readonly kind: "propose";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** Chosen by the asker, unique in the life of its process. */
+  readonly requestId: number;
+  /** The encoded command. */
+  readonly data: Uint8Array;
+}
+
+/** The answer to a {@link ProposeRequest}. */
+export interface ProposeResult {
+  readonly kind: "proposeResult";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly requestId: number;
+  /** `executed` carries the state machine's answer; the other two are the outcomes of PITFALLS K6. */
+  readonly outcome: "executed" | "not-executed" | "unknown";
+  /** The encoded answer when executed, otherwise empty. */
+  readonly data: Uint8Array;
+  /** Why it was not executed or is unknown: a `RaftErrorCode`; empty when executed. */
+  readonly code: string;
+  /** The leader that the answering server knows of, or 0: a hint where to try next, never a proof. */
+  readonly leaderId: NodeId;
+}
+
+/** Everything that servers send each other. */
+export type PeerMessage = Message | ProposeRequest | ProposeResult;
+
+/** Who is speaking: sent in every handshake, and checked at both ends (PITFALLS O1, O12). */
+export interface TransportIdentity {
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+}
+
+/** Takes in one message. Must not throw, and must not keep the sender waiting. */
+export type MessageReceiver = (message: PeerMessage) => void;
+
+/** What a transport says of itself, for `status()`. */
+export interface TransportStatus {
+  /** The peers to which messages can be sent right now. */
+  readonly connected: readonly NodeId[];
+  /** Messages dropped since the start, because a queue was full or a peer was away. */
+  readonly droppedMessages: number;
+}
+
+export interface Transport {
+  /**
+   * Starts to listen, as `identity`. Resolves when peers can connect; rejects with a `TransportError` if that cannot
+   * be had (the address is taken, say). Called once.
+   */
+  open(identity: TransportIdentity): Promise<void>;
+
+  /**
+   * Says where each peer listens; replaces what was said before. Connections to peers that are no longer named, or
+   * are named with another address, end. The own id may be among them and is ignored.
+   */
+  setPeers(peers: ReadonlyMap<NodeId, string>): void;
+
+  /**
+   * Hands every message of `groupId` to `receive`, until {@link unregister}. A message for a group that nobody
+   * registered is dropped. Messages are handed over only between the resolution of `open` and the call of `close`.
+   */
+  register(groupId: GroupId, receive: MessageReceiver): void;
+  unregister(groupId: GroupId): void;
+
+  /**
+   * Sends `message` to `message.to`, if that can be done soon. Never blocks, never throws, and keeps no reference that
+   * it writes to. What cannot be sent (peer away or unknown, queue full, message too large) is dropped and counted:
+   * Raft asks again. Messages of one kind to one peer keep their order while the connection lasts. Entries in bulk
+   * never delay heartbeats, votes and results by more than one frame (PITFALLS F9).
+   */
+  send(groupId: GroupId, message: PeerMessage): void;
+
+  status(): TransportStatus;
+
+  /** Stops listening, ends all connections, leaves no handle behind. May be called twice, and before `open`. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,199 @@
+/**
+ * What follows from the facts: everything in an {@link Effects} may be done at once, in any order.
+ *
+ * The outbox is where a message waits that must not leave before a write is durable. It knows two verbs: `send`,
+ * and `promise` for what must survive a crash: a granted vote, a campaign, an acknowledged append (dissertation 3.8;
+ * PITFALLS E3, P1, P2, P19). A promise leaves with the drain after `persisted` covered the newest write that was
+ * asked for when the promise was made.
+ */
+
+import type { OutgoingMessage } from "./messages.js";
+import type { Entry, HardState, Index, NodeId, Term } from "./types.js";
+
+/**
+ * One atomic change of what is stored: first `hardState`, then everything from `truncateFrom` on goes, then `append`.
+ * Writes are carried out in order of `seq`, which rises by one; several may be joined into one durable step.
+ */
+export interface Write {
+  readonly seq: number;
+  readonly hardState: HardState | null;
+  /** The first index that goes, and everything after it; null if nothing does. Never at or below a committed index. */
+  readonly truncateFrom: Index | null;
+  /** Consecutive entries, the first right after what is left of the log. */
+  readonly append: readonly Entry[];
+}
+
+/** What became of a `propose`. */
+export type ProposalOutcome =
+  | { readonly proposalId: number; readonly accepted: true; readonly firstIndex: Index; readonly term: Term }
+  | { readonly proposalId: number; readonly accepted: false; readonly leaderId: NodeId };
+
+/**
+ * What became of a `read`: ready to be served once everything up to `index` is applied, or refused, because no leader
+ * could be asked or none confirmed.
+ */
+export type ReadOutcome =
+  | { readonly readId: number; readonly ready: true; readonly index: Index }
+  | { readonly readId: number; readonly ready: false };
+
+/** The consequences of all facts since the last drain. */
+export interface Effects {
+  /** To be stored durably, then reported by `persisted(seq)`. */
+  readonly write: Write | null;
+  /** To be sent now. May be lost, duplicated or reordered on the way. */
+  readonly messages: readonly OutgoingMessage[];
+  /** Everything up to here is committed, durable on this server, and may be applied. Never falls. */
+  readonly applyTo: Index;
+  readonly proposals: readonly ProposalOutcome[];
+  readonly reads: readonly ReadOutcome[];
+  /** When the core wants its next `tick`, on the scale of the `now` it is given; never later than this. */
+  readonly deadline: number;
+}
+
+const NO_MESSAGES: readonly OutgoingMessage[] = [];
+const NO_ENTRIES: readonly Entry[] = [];
+const NO_PROPOSALS: readonly ProposalOutcome[] = [];
+const NO_READS: readonly ReadOutcome[] = [];
+
+interface Promised {
+  readonly seq: number;
+  readonly message: OutgoingMessage;
+}
+
+/** A write that was asked for and is not yet known to be durable. */
+interface Outstanding {
+  readonly seq: number;
+  /** The last index that is durable once this write is; lowered when a later truncation reaches below it (P3). */
+  lastIndex: Index;
+}
+
+/** Gathers consequences between two drains, and holds promises until their write is durable. */
+export class Outbox {
+  #messages: OutgoingMessage[] = [];
+  #proposals: ProposalOutcome[] = [];
+  #reads: ReadOutcome[] = [];
+  #hardState: HardState | null = null;
+  #truncateFrom: Index | null = null;
+  #append: Entry[] = [];
+  /** The newest write that was asked for; the one being gathered will be the next. */
+  #seq = 0;
+  #persistedSeq = 0;
+  #promised: Promised[] = [];
+  #outstanding: Outstanding[] = [];
+  /** The last entry that is durable and will stay so unless it is truncated. */
+  #durableIndex: Index;
+
+  constructor(durableIndex: Index) {
+    this.#durableIndex = durableIndex;
+  }
+
+  get durableIndex(): Index {
+    return this.#durableIndex;
+  }
+
+  /** A message that claims nothing which a crash could make untrue. */
+  send(message: OutgoingMessage): void {
+    this.#messages.push(message);
+  }
+
+  /** A message that must wait until everything asked to be written so far is durable. */
+  promise(message: OutgoingMessage): void {
+    const seq = this.coveringSeq();
+    if (seq <= this.#persistedSeq) this.#messages.push(message);
+    else this.#promised.push({ seq, message });
+  }
+
+  /** The write after which all that has been asked for so far is durable. */
+  coveringSeq(): number {
+    return this.#isDirty() ? this.#seq + 1 : this.#seq;
+  }
+
+  /** Whether every write up to `seq` is durable; for the promises that a server makes to itself. */
+  isDurable(seq: number): boolean {
+    return seq <= this.#persistedSeq;
+  }
+
+  answerProposal(outcome: ProposalOutcome): void {
+    this.#proposals.push(outcome);
+  }
+
+  answerRead(outcome: ReadOutcome): void {
+    this.#reads.push(outcome);
+  }
+
+  writeHardState(hardState: HardState): void {
+    this.#hardState = hardState;
+  }
+
+  writeTruncation(from: Index): void {
+    const gathered = this.#append[0];
+    if (gathered !== undefined && from > gathered.index) {
+      this.#append.length = from - gathered.index;
+    } else {
+      if (gathered === undefined || from < gathered.index) this.#truncateFrom = from;
+      this.#append = [];
+    }
+    this.#durableIndex = Math.min(this.#durableIndex, from - 1);
+    for (const write of this.#outstanding) write.lastIndex = Math.min(write.lastIndex, from - 1);
+  }
+
+  writeEntry(entry: Entry): void {
+    this.#append.push(entry);
+  }
+
+  /** Takes in that every write up to `seq` is durable. */
+  persisted(seq: number): void {
+    if (seq <= this.#persistedSeq) return;
+    if (seq > this.#seq) throw new RangeError(`persisted(${seq}), but the newest write is ${this.#seq}`);
+    this.#persistedSeq = seq;
+    let done = 0;
+    for (const write of this.#outstanding) {
+      if (write.seq > seq) break;
+      this.#durableIndex = Math.max(this.#durableIndex, write.lastIndex);
+      done += 1;
+    }
+    this.#outstanding.splice(0, done);
+    let released = 0;
+    for (const { seq: covering, message } of this.#promised) {
+      if (covering > seq) break;
+      this.#messages.push(message);
+      released += 1;
+    }
+    this.#promised.splice(0, released);
+  }
+
+  drain(lastIndex: Index, commitIndex: Index, deadline: number): Effects {
+    const effects: Effects = {
+      write: this.#drainWrite(lastIndex),
+      messages: this.#messages.length === 0 ? NO_MESSAGES : this.#messages,
+      applyTo: Math.min(commitIndex, this.#durableIndex),
+      proposals: this.#proposals.length === 0 ? NO_PROPOSALS : this.#proposals,
+      reads: this.#reads.length === 0 ? NO_READS : this.#reads,
+      deadline,
+    };
+    if (this.#messages.length > 0) this.#messages = [];
+    if (this.#proposals.length > 0) this.#proposals = [];
+    if (this.#reads.length > 0) this.#reads = [];
+    return effects;
+  }
+
+  #drainWrite(lastIndex: Index): Write | null {
+    if (!this.#isDirty()) return null;
+    this.#seq += 1;
+    const write: Write = {
+      seq: this.#seq,
+      hardState: this.#hardState,
+      truncateFrom: this.#truncateFrom,
+      append: this.#append.length === 0 ? NO_ENTRIES : this.#append,
+    };
+    this.#outstanding.push({ seq: this.#seq, lastIndex });
+    this.#hardState = null;
+    this.#truncateFrom = null;
+    if (this.#append.length > 0) this.#append = [];
+    return write;
+  }
+
+  #isDirty(): boolean {
+    return this.#hardState !== null || this.#truncateFrom !== null || this.#append.length > 0;
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What servers say to each other: the RPCs of the paper, each as a request and a result that travel on their own.
+ *
+ * Every message names its sender's `currentTerm`, results included, so that the term rule of §5.1 comes first in
+ * every handler (PITFALLS E19, E29). Every result names the request it answers (`round`, `stream`, `readId`), so that
+ * one from a former life is told apart before it is used (PITFALLS E4, R12, R13, Q2).
+ */
+
+import type { Entry, Index, NodeId, Term } from "./types.js";
+
+interface Head {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** The sender's `currentTerm`. */
+  readonly term: Term;
+}
+
+/** "Would you vote for me in the term after `term`?" Asking and answering change nothing (dissertation 9.6). */
+export interface RequestPreVote extends Head {
+  readonly kind: "requestPreVote";
+  readonly round: number;
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
+export interface RequestPreVoteResult extends Head {
+  readonly kind: "requestPreVoteResult";
+  readonly round: number;
+  readonly voteGranted: boolean;
+}
+
+/** RequestVote (§5.2): `term` is the term the candidate stands for. */
+export interface RequestVote extends Head {
+  readonly kind: "requestVote";
+  readonly round: number;
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
+export interface RequestVoteResult extends Head {
+  readonly kind: "requestVoteResult";
+  readonly round: number;
+  readonly voteGranted: boolean;
+}
+
+/** AppendEntries (§5.3) as it travels, payloads included. */
+export interface AppendEntries extends Head {
+  readonly kind: "appendEntries";
+  /** Which attempt of this leader to feed this follower; see `progress.ts`. */
+  readonly stream: number;
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+  readonly leaderCommit: Index;
+  /** Consecutive, the first at `prevLogIndex + 1`. Empty for a probe. */
+  readonly entries: readonly Entry[];
+}
+
+export interface AppendEntriesResult extends Head {
+  readonly kind: "appendEntriesResult";
+  readonly stream: number;
+  readonly success: boolean;
+  /** On success: the last index this request proved equal, and durable at the sender. Otherwise 0. */
+  readonly matchIndex: Index;
+  /** On refusal: the `prevLogIndex` that was refused. Otherwise 0. */
+  readonly rejectedIndex: Index;
+  /** On refusal: the last place where the follower's log may agree (§5.3, fast back-off by term). Otherwise 0. */
+  readonly hintIndex: Index;
+  readonly hintTerm: Term;
+}
+
+/**
+ * "I lead." Asks for contact, not for durability, and so never waits behind a disk or a batch (PITFALLS F9, P9).
+ * `round` confirms leadership for reads (dissertation 6.4).
+ */
+export interface Heartbeat extends Head {
+  readonly kind: "heartbeat";
+  readonly round: number;
+  readonly leaderCommit: Index;
+}
+
+export interface HeartbeatResult extends Head {
+  readonly kind: "heartbeatResult";
+  readonly round: number;
+}
+
+/** The leader's commit index moved and there is nothing else to send. Not answered. */
+export interface Commit extends Head {
+  readonly kind: "commit";
+  readonly leaderCommit: Index;
+}
+
+/** A follower asks the leader for an index at which a read that starts now is linearizable. */
+export interface ReadIndex extends Head {
+  readonly kind: "readIndex";
+  readonly readId: number;
+}
+
+export interface ReadIndexResult extends Head {
+  readonly kind: "readIndexResult";
+  readonly readId: number;
+  /** False when the asked server could not confirm that it leads. */
+  readonly success: boolean;
+  readonly index: Index;
+}
+
+/** Everything that travels between cores. */
+export type Message =
+  | RequestPreVote
+  | RequestPreVoteResult
+  | RequestVote
+  | RequestVoteResult
+  | AppendEntries
+  | AppendEntriesResult
+  | Heartbeat
+  | HeartbeatResult
+  | Commit
+  | ReadIndex
+  | ReadIndexResult;
+
+/**
+ * The order to send the entries from `prevLogIndex + 1` to `lastIndex`, as one or several {@link AppendEntries}.
+ * The core knows which entries; whoever holds their payloads fills and splits them. A later order of the same
+ * stream goes on where the one before it ended; one of another stream replaces all that is not yet sent.
+ */
+export interface AppendRange extends Head {
+  readonly kind: "appendRange";
+  readonly stream: number;
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+  readonly lastIndex: Index;
+  readonly leaderCommit: Index;
+}
+
+/** What the core wants sent. */
+export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange;

@@ -1,0 +1,71 @@
+/**
+ * The words of the Raft paper as types (§5.1, Figure 2).
+ *
+ * Indexes, terms and ids are safe integers (PITFALLS F12): a log that grew by ten million entries a second
+ * would need 28 years to leave that range, and whoever decodes bytes refuses what lies outside it.
+ */
+
+/** The position of an entry in the log. The first entry has index 1; 0 stands before it. */
+export type Index = number;
+
+/** Logical time: one leader at most in each. The first election opens term 1 or later. */
+export type Term = number;
+
+/** A server. Ids are positive; {@link NOBODY} stands for none. */
+export type NodeId = number;
+
+/** The id of no server: no vote cast, no leader known. */
+export const NOBODY: NodeId = 0;
+
+/** The place of an entry: two entries with equal index and term are the same entry (Log Matching, §5.3). */
+export interface EntryId {
+  readonly index: Index;
+  readonly term: Term;
+}
+
+/** A run of consecutive entries of one term: it ends where the next run starts, or with the log. */
+export interface TermRun {
+  readonly firstIndex: Index;
+  readonly term: Term;
+}
+
+/**
+ * - `noop`: the empty entry with which a leader opens its term (§8).
+ * - `command`: something for the state machine.
+ * - `membership`: a {@link Configuration}, encoded by `encodeConfiguration`.
+ */
+export type EntryKind = "noop" | "command" | "membership";
+
+/** What a proposer hands in: an entry without a place. */
+export interface ProposedEntry {
+  readonly kind: EntryKind;
+  readonly data: Uint8Array;
+}
+
+/**
+ * One entry of the log. Immutable: `data` is shared by the log, the cache and every message that carries it
+ * (PITFALLS F11), and whoever made it must not write to it again.
+ */
+export interface Entry extends EntryId, ProposedEntry {}
+
+/** What must survive a crash besides the log: one value, never two (PITFALLS E2). */
+export interface HardState {
+  readonly currentTerm: Term;
+  /** The server that got this server's vote in `currentTerm`, or {@link NOBODY}. */
+  readonly votedFor: NodeId;
+}
+
+/** A server of the cluster, as the log knows it. */
+export interface Member {
+  readonly id: NodeId;
+  /** The operator's name for it: unique, stable, for people. */
+  readonly name: string;
+  /** Where its transport listens. A hint: a local setting overrides it (PITFALLS O6). */
+  readonly address: string;
+}
+
+/** The servers of the cluster, in force from the moment the entry that carries it is appended (§6). */
+export interface Configuration {
+  /** The members whose votes and acknowledgements count, by rising id. */
+  readonly voters: readonly Member[];
+}
