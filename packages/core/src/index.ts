@@ -18,6 +18,13 @@ export type {
   RequestVote,
   RequestVoteResult,
 } from "./messages.js";
+export { decodeConfiguration, encodeConfiguration } from "./configuration.js";
+export { InvariantError } from "./invariant-error.js";
+export { quorumValue, type VoteResult, type VoterSets, voteResult } from "./quorum.js";
+export { type FollowerStatus, Raft, type RaftStatus, type RoleName } from "./raft.js";
+export { Random } from "./random.js";
+export type { RaftOptions, RestoredState } from "./state.js";
+export { TermLog, type TermLookup } from "./term-log.js";
 export {
   type Configuration,
   type Entry,

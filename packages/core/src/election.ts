@@ -1,0 +1,167 @@
+/**
+ * Election: §5.2 and §5.4.1, with pre-vote (dissertation 9.6), leader stickiness (4.2.3) and check-quorum (6.2).
+ * The three are always on: each alone leaves a way to disturb or to block a cluster (PITFALLS E9–E17).
+ *
+ * Voters judge term and log alone, whoever asks; candidates count only the votes of their own configuration
+ * (PITFALLS M10, M11).
+ */
+
+import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
+import { quorumValue, voteResult } from "./quorum.js";
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, type Candidate, type Leader, type PreCandidate } from "./roles.js";
+import type { RaftState } from "./state.js";
+import { NOBODY, type NodeId } from "./types.js";
+
+/** Campaigns when the wait for a leader is over; steps down when a quorum has been silent for too long. */
+export function onElectionTick(state: RaftState): void {
+  const { role } = state;
+  if (role.kind === "leader") {
+    if (state.now >= quorumDeadline(state, role)) becomeFollower(state, state.currentTerm);
+  } else if (state.now >= role.electionDeadline) {
+    if (state.isVoter) startPreVote(state);
+    else role.electionDeadline = state.drawElectionDeadline();
+  }
+}
+
+/**
+ * When a leader must stop unless it hears from a quorum before: one election timeout after it last did. A leader that
+ * went on would hold back those who could elect another (PITFALLS E16).
+ */
+export function quorumDeadline(state: RaftState, leader: Leader): number {
+  const contact = quorumValue(state.configurations.voterSets, (id) =>
+    id === state.id ? state.now : (leader.progressOf(id)?.lastContactAt ?? Number.NEGATIVE_INFINITY),
+  );
+  return leader.followers.length === 0 ? Number.POSITIVE_INFINITY : contact + state.electionTimeoutMs;
+}
+
+function startPreVote(state: RaftState): void {
+  const preCandidate = becomePreCandidate(state);
+  preCandidate.votes.set(state.id, true);
+  for (const to of peers(state)) {
+    state.outbox.send({
+      kind: "requestPreVote",
+      from: state.id,
+      to,
+      term: state.currentTerm,
+      round: preCandidate.round,
+      lastLogIndex: state.log.lastIndex,
+      lastLogTerm: state.log.lastTerm,
+    });
+  }
+  concludePreVote(state, preCandidate);
+}
+
+/**
+ * Stands for the next term. The requests wait until this server's own vote, and its log, are durable: a grant given
+ * for a log that a crash then shortens would elect a leader without committed entries (PITFALLS E3, E4).
+ */
+function startElection(state: RaftState): void {
+  const candidate = becomeCandidate(state);
+  for (const to of peers(state)) {
+    state.outbox.promise({
+      kind: "requestVote",
+      from: state.id,
+      to,
+      term: state.currentTerm,
+      round: candidate.round,
+      lastLogIndex: state.log.lastIndex,
+      lastLogTerm: state.log.lastTerm,
+    });
+  }
+}
+
+/** A write became durable: the candidate's own vote may count now. */
+export function onOwnVotePersisted(state: RaftState): void {
+  const { role } = state;
+  if (role.kind !== "candidate" || role.votes.has(state.id) || !state.outbox.isDurable(role.ownVoteSeq)) return;
+  role.votes.set(state.id, true);
+  concludeElection(state, role);
+}
+
+/**
+ * Answers whether the asker could win. Changes nothing (PITFALLS E13), but for a term that is really there: a server
+ * that has one stays behind all others until they adopt it (PITFALLS E9).
+ */
+export function onRequestPreVote(state: RaftState, message: RequestPreVote): void {
+  const isSticky = hearsLeader(state, message.from);
+  if (!isSticky && message.term > state.currentTerm) becomeFollower(state, message.term);
+  state.outbox.send({
+    kind: "requestPreVoteResult",
+    from: state.id,
+    to: message.from,
+    term: state.currentTerm,
+    round: message.round,
+    voteGranted: !isSticky && message.term === state.currentTerm && isUpToDate(state, message),
+  });
+}
+
+export function onRequestVote(state: RaftState, message: RequestVote): void {
+  if (message.term > state.currentTerm) {
+    if (hearsLeader(state, message.from)) return;
+    becomeFollower(state, message.term);
+  }
+  const mayVote = state.votedFor === NOBODY || state.votedFor === message.from;
+  const voteGranted = message.term === state.currentTerm && state.role.kind === "follower" && mayVote && isUpToDate(state, message);
+  const result: RequestVoteResult = {
+    kind: "requestVoteResult",
+    from: state.id,
+    to: message.from,
+    term: state.currentTerm,
+    round: message.round,
+    voteGranted,
+  };
+  if (!voteGranted) {
+    state.outbox.send(result);
+    return;
+  }
+  // Granting again to the same candidate is fine: its first request may have been lost (PITFALLS E30).
+  if (state.votedFor === NOBODY) state.setTermAndVote(state.currentTerm, message.from);
+  if (state.role.kind === "follower") state.role.electionDeadline = state.drawElectionDeadline();
+  state.outbox.promise(result);
+}
+
+export function onRequestPreVoteResult(state: RaftState, message: RequestPreVoteResult): void {
+  const { role } = state;
+  if (role.kind !== "preCandidate" || message.round !== role.round) return;
+  role.votes.set(message.from, message.voteGranted);
+  concludePreVote(state, role);
+}
+
+export function onRequestVoteResult(state: RaftState, message: RequestVoteResult): void {
+  const { role } = state;
+  if (role.kind !== "candidate" || message.round !== role.round) return;
+  role.votes.set(message.from, message.voteGranted);
+  concludeElection(state, role);
+}
+
+function concludePreVote(state: RaftState, preCandidate: PreCandidate): void {
+  const result = voteResult(state.configurations.voterSets, (id) => preCandidate.votes.get(id));
+  if (result === "won") startElection(state);
+  else if (result === "lost") becomeFollower(state, state.currentTerm);
+}
+
+function concludeElection(state: RaftState, candidate: Candidate): void {
+  const result = voteResult(state.configurations.voterSets, (id) => candidate.votes.get(id));
+  if (result === "won") becomeLeader(state);
+  else if (result === "lost") becomeFollower(state, state.currentTerm);
+}
+
+/**
+ * Whether this server hears a leader other than `from` (PITFALLS E14), and so has no reason to help depose it. A
+ * leader counts as hearing itself: check-quorum ends that when it is no longer true.
+ */
+function hearsLeader(state: RaftState, from: NodeId): boolean {
+  const { role } = state;
+  if (role.kind === "leader") return true;
+  if (role.kind !== "follower" || role.leaderId === NOBODY || role.leaderId === from) return false;
+  return state.now - role.lastHeardAt < state.electionTimeoutMs;
+}
+
+/** §5.4.1: the candidate's log must be at least as up-to-date as the voter's. */
+function isUpToDate(state: RaftState, { lastLogIndex, lastLogTerm }: RequestVote | RequestPreVote): boolean {
+  return state.log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
+}
+
+function peers(state: RaftState): NodeId[] {
+  return state.configurations.configuration.voters.map(({ id }) => id).filter((id) => id !== state.id);
+}

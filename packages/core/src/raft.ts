@@ -1,0 +1,228 @@
+/**
+ * Raft: the table of contents. Facts go in one by one (`step`), what follows from them comes out at once (`drain`).
+ *
+ * Pure: no I/O, no clock, no timer, no randomness of its own. The same inputs give the same effects (PITFALLS F13).
+ *
+ * | chapter          | paper                    |
+ * |------------------|--------------------------|
+ * | `election.ts`    | §5.2, §5.4.1, diss. 9.6  |
+ * | `replication.ts` | §5.3                     |
+ * | `commit.ts`      | §5.4.2                   |
+ * | `reads.ts`       | §8, diss. 6.4            |
+ * | `configuration.ts` | §6                     |
+ * | `effects.ts`     | why a message waits      |
+ */
+
+import { advanceCommit } from "./commit.js";
+import type { Effects } from "./effects.js";
+import {
+  onElectionTick,
+  onOwnVotePersisted,
+  onRequestPreVote,
+  onRequestPreVoteResult,
+  onRequestVote,
+  onRequestVoteResult,
+  quorumDeadline,
+} from "./election.js";
+import type { Input, Propose } from "./input.js";
+import type { Message } from "./messages.js";
+import type { ProgressState } from "./progress.js";
+import { askLeader, confirmReads, onRead, onReadIndex, onReadIndexResult } from "./reads.js";
+import {
+  answerHeartbeat,
+  onAppendEntries,
+  onAppendEntriesResult,
+  onCommit,
+  onHeartbeat,
+  onHeartbeatResult,
+  rejectStaleAppend,
+  replicate,
+  sendHeartbeats,
+} from "./replication.js";
+import { becomeFollower, Follower, knownLeader, type Role, refuseRead } from "./roles.js";
+import { type RaftOptions, RaftState, type RestoredState } from "./state.js";
+import type { TermLookup } from "./term-log.js";
+import type { Configuration, Index, NodeId, Term } from "./types.js";
+
+export type RoleName = Role["kind"];
+
+/** A follower, as its leader sees it. */
+export interface FollowerStatus {
+  readonly id: NodeId;
+  readonly state: ProgressState;
+  readonly matchIndex: Index;
+  readonly nextIndex: Index;
+  /** When the leader last heard from it, on the scale of `now`. */
+  readonly lastContactAt: number;
+}
+
+/** What there is to see from outside, as one plain object. */
+export interface RaftStatus {
+  readonly id: NodeId;
+  readonly role: RoleName;
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId;
+  readonly leaderId: NodeId;
+  readonly commitIndex: Index;
+  readonly lastIndex: Index;
+  /** The end of what is durable on this server. */
+  readonly durableIndex: Index;
+  readonly configuration: Configuration;
+  /** Empty unless this server leads. */
+  readonly followers: readonly FollowerStatus[];
+}
+
+export class Raft {
+  readonly #state: RaftState;
+
+  /**
+   * Every start is a start as follower, whatever this server was before (PITFALLS E28), with a full wait before it
+   * campaigns (E22). Throws a `RangeError` if the parts of `restored` contradict each other (P16).
+   */
+  constructor(options: RaftOptions, restored: RestoredState, now: number) {
+    const follower = new Follower(now);
+    this.#state = new RaftState(options, restored, now, follower);
+    follower.electionDeadline = this.#state.drawElectionDeadline();
+  }
+
+  /**
+   * Takes in one fact. `now` is in milliseconds, on any scale that does not go back.
+   * Throws an `InvariantError` on proof that safety is lost: this server must stop then.
+   */
+  step(input: Input, now: number): void {
+    const state = this.#state;
+    state.now = Math.max(state.now, now);
+    switch (input.kind) {
+      case "tick":
+        return onElectionTick(state);
+      case "receive":
+        return onMessage(state, input.message);
+      case "propose":
+        return onPropose(state, input);
+      case "read":
+        return onRead(state, input.readId);
+      case "persisted":
+        state.outbox.persisted(input.seq);
+        return onOwnVotePersisted(state);
+      default:
+        input satisfies never;
+    }
+  }
+
+  /** Draws the consequences of all facts since the last drain. */
+  drain(): Effects {
+    const state = this.#state;
+    const { role } = state;
+    if (role.kind === "leader") {
+      advanceCommit(state, role);
+      confirmReads(state, role);
+      sendHeartbeats(state, role);
+      replicate(state, role);
+    } else if (role.kind === "follower") {
+      askLeader(state, role);
+    }
+    return state.outbox.drain(state.log.lastIndex, state.commitIndex, deadline(state));
+  }
+
+  get role(): RoleName {
+    return this.#state.role.kind;
+  }
+
+  get currentTerm(): Term {
+    return this.#state.currentTerm;
+  }
+
+  /** The leader of the current term as far as this server knows, or NOBODY. */
+  get leaderId(): NodeId {
+    return knownLeader(this.#state);
+  }
+
+  get commitIndex(): Index {
+    return this.#state.commitIndex;
+  }
+
+  /** The configuration in force: the last one in the log, committed or not. */
+  get configuration(): Configuration {
+    return this.#state.configurations.configuration;
+  }
+
+  termAt(index: Index): TermLookup {
+    return this.#state.log.termAt(index);
+  }
+
+  status(): RaftStatus {
+    const { id, role, currentTerm, votedFor, commitIndex, log, outbox } = this.#state;
+    return {
+      id,
+      role: role.kind,
+      currentTerm,
+      votedFor,
+      leaderId: this.leaderId,
+      commitIndex,
+      lastIndex: log.lastIndex,
+      durableIndex: outbox.durableIndex,
+      configuration: this.configuration,
+      followers: role.kind === "leader" ? role.followers.map(followerStatus) : [],
+    };
+  }
+}
+
+function followerStatus({ id, state, matchIndex, nextIndex, lastContactAt }: FollowerStatus): FollowerStatus {
+  return { id, state, matchIndex, nextIndex, lastContactAt };
+}
+
+/** §5.1: the term first, the same way for every message but requests for votes, which must not depose a leader. */
+function onMessage(state: RaftState, message: Message): void {
+  if (message.to !== state.id || message.from === state.id) return;
+  if (message.kind === "requestPreVote") return onRequestPreVote(state, message);
+  if (message.kind === "requestVote") return onRequestVote(state, message);
+  if (message.term < state.currentTerm) return onStaleMessage(state, message);
+  if (message.term > state.currentTerm) becomeFollower(state, message.term);
+  switch (message.kind) {
+    case "requestPreVoteResult":
+      return onRequestPreVoteResult(state, message);
+    case "requestVoteResult":
+      return onRequestVoteResult(state, message);
+    case "appendEntries":
+      return onAppendEntries(state, message);
+    case "appendEntriesResult":
+      return onAppendEntriesResult(state, message);
+    case "heartbeat":
+      return onHeartbeat(state, message);
+    case "heartbeatResult":
+      return onHeartbeatResult(state, message);
+    case "commit":
+      return onCommit(state, message);
+    case "readIndex":
+      return onReadIndex(state, message);
+    case "readIndexResult":
+      return onReadIndexResult(state, message);
+    default:
+      message satisfies never;
+  }
+}
+
+/** Whoever asks from a term gone by is told the new one (PITFALLS E9, E19); an answer from then means nothing (E4). */
+function onStaleMessage(state: RaftState, message: Message): void {
+  if (message.kind === "appendEntries") rejectStaleAppend(state, message);
+  else if (message.kind === "heartbeat") answerHeartbeat(state, message);
+  else if (message.kind === "readIndex") refuseRead(state, message);
+}
+
+function onPropose(state: RaftState, { proposalId, entries }: Propose): void {
+  if (state.role.kind !== "leader") {
+    state.outbox.answerProposal({ proposalId, accepted: false, leaderId: knownLeader(state) });
+    return;
+  }
+  state.outbox.answerProposal({ proposalId, accepted: true, firstIndex: state.log.lastIndex + 1, term: state.currentTerm });
+  for (const entry of entries) state.appendOwn(entry);
+}
+
+function deadline(state: RaftState): number {
+  const { role } = state;
+  if (role.kind === "leader") {
+    return role.followers.length === 0 ? Number.POSITIVE_INFINITY : Math.min(role.heartbeatDueAt, quorumDeadline(state, role));
+  }
+  const askAgain = role.kind === "follower" && role.askedReads !== null ? role.askedReads.askedAt + state.electionTimeoutMs : role.electionDeadline;
+  return Math.min(role.electionDeadline, askAgain);
+}

@@ -1,0 +1,81 @@
+/**
+ * Reads without a log entry (dissertation 6.4): the leader notes its commit index, then has a quorum confirm that it
+ * still leads, and only then is the index good. One round of heartbeats confirms all reads that were waiting when it
+ * began; those that come later wait for the next.
+ */
+
+import type { ReadIndex, ReadIndexResult } from "./messages.js";
+import { quorumValue } from "./quorum.js";
+import { type Follower, knownLeader, type Leader, type PendingRead, refuseRead } from "./roles.js";
+import type { RaftState } from "./state.js";
+import { NOBODY } from "./types.js";
+
+/** A read begins on this server. */
+export function onRead(state: RaftState, readId: number): void {
+  const { role } = state;
+  if (role.kind === "leader") role.waitingReads.push({ from: state.id, readId });
+  else if (role.kind === "follower" && role.leaderId !== NOBODY) role.waitingReads.push(readId);
+  else state.outbox.answerRead({ readId, ready: false });
+}
+
+// --- the leader's side ---
+
+/** A follower asks. Asking twice costs a round and does no harm: rounds are numbered by the leader (PITFALLS Q2). */
+export function onReadIndex(state: RaftState, { from, readId }: ReadIndex): void {
+  if (state.role.kind === "leader") state.role.waitingReads.push({ from, readId });
+  else refuseRead(state, { from, readId });
+}
+
+/** Answers the reads whose round a quorum confirmed, and begins a round for those that wait. */
+export function confirmReads(state: RaftState, leader: Leader): void {
+  answerConfirmed(state, leader);
+  // Before its first own entry is committed, a leader does not know how far the log is (§8; PITFALLS Q1).
+  if (leader.confirmingReads !== null || leader.waitingReads.length === 0 || state.commitIndex < leader.noopIndex) return;
+  leader.confirmingReads = { round: leader.round + 1, index: state.commitIndex, reads: leader.waitingReads };
+  leader.waitingReads = [];
+  leader.heartbeatDueAt = state.now;
+  answerConfirmed(state, leader);
+}
+
+function answerConfirmed(state: RaftState, leader: Leader): void {
+  const confirming = leader.confirmingReads;
+  if (confirming === null) return;
+  const confirmedRound = quorumValue(state.configurations.voterSets, (id) =>
+    id === state.id ? Number.POSITIVE_INFINITY : (leader.progressOf(id)?.ackedRound ?? 0),
+  );
+  if (confirmedRound < confirming.round) return;
+  leader.confirmingReads = null;
+  for (const read of confirming.reads) answerRead(state, read, confirming.index);
+}
+
+function answerRead(state: RaftState, { from, readId }: PendingRead, index: number): void {
+  if (from === state.id) state.outbox.answerRead({ readId, ready: true, index });
+  else state.outbox.send({ kind: "readIndexResult", from: state.id, to: from, term: state.currentTerm, readId, success: true, index });
+}
+
+// --- the follower's side ---
+
+/** Asks the leader on behalf of all reads that wait; asks again when the answer stays away. */
+export function askLeader(state: RaftState, follower: Follower): void {
+  const asked = follower.askedReads;
+  if (asked !== null && state.now >= asked.askedAt + state.electionTimeoutMs) {
+    follower.waitingReads = [...asked.reads, ...follower.waitingReads];
+    follower.askedReads = null;
+  }
+  const leaderId = knownLeader(state);
+  if (follower.askedReads !== null || follower.waitingReads.length === 0 || leaderId === NOBODY) return;
+  const readId = follower.waitingReads[0] as number;
+  follower.askedReads = { readId, askedAt: state.now, reads: follower.waitingReads };
+  follower.waitingReads = [];
+  state.outbox.send({ kind: "readIndex", from: state.id, to: leaderId, term: state.currentTerm, readId });
+}
+
+export function onReadIndexResult(state: RaftState, message: ReadIndexResult): void {
+  const { role } = state;
+  if (role.kind !== "follower" || role.askedReads?.readId !== message.readId) return;
+  const { reads } = role.askedReads;
+  role.askedReads = null;
+  for (const readId of reads) {
+    state.outbox.answerRead(message.success ? { readId, ready: true, index: message.index } : { readId, ready: false });
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * Replication: AppendEntries (§5.3), seen from both sides.
+ *
+ * The leader orders ranges of the log to be sent, ahead of the answers once it knows where a follower's log agrees.
+ * The follower proves that the entry before the first one is the leader's, drops what contradicts the leader, appends
+ * what is new, and acknowledges exactly what it proved, once it is durable.
+ */
+
+import { invariant } from "./invariant-error.js";
+import type { AppendEntries, AppendEntriesResult, Commit, Heartbeat, HeartbeatResult } from "./messages.js";
+import type { Progress } from "./progress.js";
+import { type Follower, followLeader, type Leader } from "./roles.js";
+import type { RaftState } from "./state.js";
+import type { Entry, EntryId, Index } from "./types.js";
+
+// --- the follower's side ---
+
+export function onAppendEntries(state: RaftState, message: AppendEntries): void {
+  const follower = followLeader(state, message.from);
+  const { prevLogIndex, entries } = message;
+  if (!isWellFormed(message)) return;
+  const lastIndex = prevLogIndex + entries.length;
+  // What is committed here is in every later leader's log: it agrees without a look (PITFALLS R6, R8).
+  if (prevLogIndex > state.commitIndex && !state.log.matches(prevLogIndex, message.prevLogTerm)) {
+    rejectAppend(state, message);
+    return;
+  }
+  appendNew(state, entries);
+  follower.verifiedIndex = Math.max(follower.verifiedIndex, lastIndex);
+  learnCommit(state, follower, message.leaderCommit);
+  state.outbox.promise(appendResult(state, message, { success: true, matchIndex: lastIndex }));
+}
+
+/** A leader of a term gone by learns of the new one (PITFALLS E9). */
+export function rejectStaleAppend(state: RaftState, message: AppendEntries): void {
+  state.outbox.send(appendResult(state, message, { rejectedIndex: message.prevLogIndex }));
+}
+
+/** Says where the logs may still agree: never below what is committed, for there they do (PITFALLS R24). */
+function rejectAppend(state: RaftState, message: AppendEntries): void {
+  const guess = state.log.findConflictByTerm(message.prevLogIndex, message.prevLogTerm);
+  const committed: EntryId = { index: state.commitIndex, term: state.log.termAt(state.commitIndex) as number };
+  const hint = guess.index > committed.index ? guess : committed;
+  const rejectedIndex = message.prevLogIndex;
+  state.outbox.send(appendResult(state, message, { rejectedIndex, hintIndex: hint.index, hintTerm: hint.term }));
+}
+
+/** Drops from the first entry on that contradicts, never because a request is short (PITFALLS R1–R3, R9). */
+function appendNew(state: RaftState, entries: readonly Entry[]): void {
+  let place = 0;
+  while (place < entries.length && isKnown(state, entries[place] as Entry)) place += 1;
+  const first = entries[place];
+  if (first === undefined) return;
+  if (first.index <= state.log.lastIndex) state.truncateFrom(first.index);
+  for (; place < entries.length; place += 1) state.append(entries[place] as Entry);
+}
+
+/** Throws where a leader contradicts a committed entry: then safety is lost already. */
+function isKnown(state: RaftState, { index, term }: Entry): boolean {
+  const known = state.log.termAt(index);
+  if (known === "compacted" || known === term) return true;
+  invariant(index > state.commitIndex, () => `entry ${index} of term ${known} is committed; a leader sent term ${term}`);
+  return false;
+}
+
+/** A message that breaks the rules of its own kind is dropped: no gap, no term that falls or is yet to come (O13, R19). */
+function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntries): boolean {
+  let last: EntryId = { index: prevLogIndex, term: prevLogTerm };
+  for (const entry of entries) {
+    if (entry.index !== last.index + 1 || entry.term < last.term) return false;
+    last = entry;
+  }
+  return last.term <= term;
+}
+
+/**
+ * Commits what the leader has, as far as this server knows its own log to be equal (PITFALLS R4, R5, R25). Only the
+ * leader of the current term is believed.
+ */
+function learnCommit(state: RaftState, follower: Follower, leaderCommit: Index): void {
+  state.commitTo(Math.min(leaderCommit, follower.verifiedIndex));
+}
+
+export function onHeartbeat(state: RaftState, message: Heartbeat): void {
+  const follower = followLeader(state, message.from);
+  learnCommit(state, follower, message.leaderCommit);
+  answerHeartbeat(state, message);
+}
+
+/** With the current term, which a leader of a term gone by learns from it. */
+export function answerHeartbeat(state: RaftState, { from, round }: Heartbeat): void {
+  state.outbox.send({ kind: "heartbeatResult", from: state.id, to: from, term: state.currentTerm, round });
+}
+
+/** Tells nothing about who leads: only appends and heartbeats do (PITFALLS E26). */
+export function onCommit(state: RaftState, message: Commit): void {
+  const { role } = state;
+  if (role.kind === "follower" && role.leaderId === message.from) learnCommit(state, role, message.leaderCommit);
+}
+
+function appendResult(
+  state: RaftState,
+  request: AppendEntries,
+  { success = false, matchIndex = 0, rejectedIndex = 0, hintIndex = 0, hintTerm = 0 }: Partial<AppendEntriesResult>,
+): AppendEntriesResult {
+  return {
+    kind: "appendEntriesResult",
+    from: state.id,
+    to: request.from,
+    term: state.currentTerm,
+    stream: request.stream,
+    success,
+    matchIndex,
+    rejectedIndex,
+    hintIndex,
+    hintTerm,
+  };
+}
+
+// --- the leader's side ---
+
+export function onAppendEntriesResult(state: RaftState, message: AppendEntriesResult): void {
+  const { role: leader } = state;
+  if (leader.kind !== "leader") return;
+  const progress = leader.progressOf(message.from);
+  if (progress === undefined) return;
+  progress.lastContactAt = state.now;
+  if (message.success) onAppendAccepted(state, progress, message);
+  else onAppendRejected(state, leader, progress, message);
+}
+
+function onAppendAccepted(state: RaftState, progress: Progress, message: AppendEntriesResult): void {
+  const isOfThisLife = message.stream >= progress.firstStream && message.stream <= progress.stream;
+  if (!isOfThisLife || message.matchIndex > state.log.lastIndex) return;
+  progress.onMatch(message.matchIndex, state.now);
+  if (progress.state === "probe" && message.stream === progress.stream) progress.becomeReplicate();
+}
+
+/** May lower `nextIndex`, never `matchIndex` (PITFALLS R10). What was acknowledged stays so: no silent repair (M18). */
+function onAppendRejected(state: RaftState, leader: Leader, progress: Progress, message: AppendEntriesResult): void {
+  if (message.stream !== progress.stream || message.rejectedIndex <= progress.matchIndex) return;
+  const agreement = state.log.findConflictByTerm(Math.min(message.hintIndex, message.rejectedIndex - 1), message.hintTerm);
+  startProbe(leader, progress, agreement.index + 1);
+}
+
+export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): void {
+  const { role: leader } = state;
+  if (leader.kind !== "leader" || message.round > leader.round) return;
+  const progress = leader.progressOf(message.from);
+  if (progress === undefined) return;
+  progress.lastContactAt = state.now;
+  progress.ackedRound = Math.max(progress.ackedRound, message.round);
+}
+
+/** Orders whatever each follower lacks, and tells those who lack nothing how far the log is committed. */
+export function replicate(state: RaftState, leader: Leader): void {
+  for (const progress of leader.followers) {
+    if (hasStalled(state, progress)) startProbe(leader, progress, progress.matchIndex + 1);
+    if (progress.state === "probe") probe(state, progress);
+    else if (progress.nextIndex <= state.log.lastIndex) sendEntries(state, progress);
+    else if (progress.sentCommit < state.commitIndex) sendCommit(state, progress);
+  }
+}
+
+/** "I lead", to everyone, whenever it is due or a read wants to know (see `reads.ts`). */
+export function sendHeartbeats(state: RaftState, leader: Leader): void {
+  if (state.now < leader.heartbeatDueAt) return;
+  leader.round += 1;
+  // On a fixed grid, so that late wake-ups do not add up; beats that were missed are not made up for (PITFALLS E21).
+  const beats = Math.floor((state.now - leader.heartbeatDueAt) / state.heartbeatIntervalMs) + 1;
+  leader.heartbeatDueAt += beats * state.heartbeatIntervalMs;
+  for (const progress of leader.followers) {
+    progress.sentCommit = state.commitIndex;
+    state.outbox.send({
+      kind: "heartbeat",
+      from: state.id,
+      to: progress.id,
+      term: state.currentTerm,
+      round: leader.round,
+      leaderCommit: state.commitIndex,
+    });
+  }
+}
+
+/** Entries were lost on the way, or their answers: one election timeout without any is enough (PITFALLS R14, R15). */
+function hasStalled(state: RaftState, progress: Progress): boolean {
+  return (
+    progress.state === "replicate" &&
+    progress.hasEntriesUnderWay &&
+    state.now - progress.lastProgressAt >= state.electionTimeoutMs
+  );
+}
+
+function startProbe(leader: Leader, progress: Progress, nextIndex: Index): void {
+  leader.lastStream += 1;
+  progress.becomeProbe(nextIndex, leader.lastStream);
+}
+
+/** One empty append at a time; again after a heartbeat interval, for it may have been lost. */
+function probe(state: RaftState, progress: Progress): void {
+  if (progress.probeSentAt !== null && state.now - progress.probeSentAt < state.heartbeatIntervalMs) return;
+  if (orderRange(state, progress, progress.nextIndex - 1)) progress.probeSentAt = state.now;
+}
+
+function sendEntries(state: RaftState, progress: Progress): void {
+  const { lastIndex } = state.log;
+  if (orderRange(state, progress, lastIndex)) progress.onSent(lastIndex, state.now);
+}
+
+/** Orders what follows `nextIndex − 1`, if that entry's term is known: never an append without proof (PITFALLS R7). */
+function orderRange(state: RaftState, progress: Progress, lastIndex: Index): boolean {
+  const prevLogIndex = progress.nextIndex - 1;
+  const prevLogTerm = state.log.termAt(prevLogIndex);
+  if (typeof prevLogTerm === "string") return false;
+  progress.sentCommit = state.commitIndex;
+  state.outbox.send({
+    kind: "appendRange",
+    from: state.id,
+    to: progress.id,
+    term: state.currentTerm,
+    stream: progress.stream,
+    prevLogIndex,
+    prevLogTerm,
+    lastIndex,
+    leaderCommit: state.commitIndex,
+  });
+  return true;
+}
+
+function sendCommit(state: RaftState, progress: Progress): void {
+  progress.sentCommit = state.commitIndex;
+  state.outbox.send({
+    kind: "commit",
+    from: state.id,
+    to: progress.id,
+    term: state.currentTerm,
+    leaderCommit: state.commitIndex,
+  });
+}

@@ -1,0 +1,142 @@
+/**
+ * The state of a server, in the order of Figure 2, and the only ways to change the parts that safety rests on: one
+ * setter for term and vote, one append, one truncation, one commit index that never falls.
+ */
+
+import { ConfigurationStack } from "./configuration.js";
+import { Outbox } from "./effects.js";
+import { invariant } from "./invariant-error.js";
+import { Random } from "./random.js";
+import type { Role } from "./roles.js";
+import { TermLog } from "./term-log.js";
+import { type Entry, type EntryId, type HardState, type Index, NOBODY, type NodeId, type ProposedEntry, type Term, type TermRun } from "./types.js";
+
+export interface RaftOptions {
+  /** This server. Positive. */
+  readonly id: NodeId;
+  /** How often a leader speaks up, in milliseconds. */
+  readonly heartbeatIntervalMs: number;
+  /**
+   * The least time without a leader after which a server campaigns, in milliseconds. Each wait is drawn anew, from
+   * once to twice this.
+   */
+  readonly electionTimeoutMs: number;
+  /** Where the randomness of the waits begins: a whole number, another one on each server (PITFALLS E21). */
+  readonly seed: number;
+}
+
+/** What a server remembers: the part of Figure 2 that is persistent. */
+export interface RestoredState {
+  readonly hardState: HardState;
+  /** The last entry that was compacted away; `{ index: 0, term: 0 }` if none was. */
+  readonly compacted: EntryId;
+  readonly lastIndex: Index;
+  readonly termRuns: readonly TermRun[];
+  /** Every entry of kind `membership` in the log, committed or not, by rising index (PITFALLS M5). */
+  readonly memberships: readonly Entry[];
+}
+
+export class RaftState {
+  readonly id: NodeId;
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
+
+  // Persistent on all servers.
+  #currentTerm: Term;
+  #votedFor: NodeId;
+  readonly log: TermLog;
+  readonly configurations = new ConfigurationStack();
+
+  // Volatile on all servers.
+  #commitIndex: Index;
+  role: Role;
+  /** Numbers the campaigns of this process, so that each answer finds its own (PITFALLS E4, E12). */
+  campaignRound = 0;
+
+  now: number;
+  readonly outbox: Outbox;
+  readonly #random: Random;
+
+  constructor(options: RaftOptions, restored: RestoredState, now: number, role: Role) {
+    this.id = options.id;
+    this.heartbeatIntervalMs = options.heartbeatIntervalMs;
+    this.electionTimeoutMs = options.electionTimeoutMs;
+    this.#currentTerm = restored.hardState.currentTerm;
+    this.#votedFor = restored.hardState.votedFor;
+    this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
+    if (this.log.lastTerm > this.#currentTerm) throw new RangeError("the log has entries of a term to come");
+    for (const entry of restored.memberships) this.configurations.onAppend(entry);
+    this.#commitIndex = restored.compacted.index;
+    this.outbox = new Outbox(restored.lastIndex);
+    this.#random = new Random(options.seed);
+    this.now = now;
+    this.role = role;
+  }
+
+  get currentTerm(): Term {
+    return this.#currentTerm;
+  }
+
+  get votedFor(): NodeId {
+    return this.#votedFor;
+  }
+
+  get commitIndex(): Index {
+    return this.#commitIndex;
+  }
+
+  get isVoter(): boolean {
+    return this.configurations.isVoter(this.id);
+  }
+
+  /**
+   * Figure 2, "votes for at most one candidate in a term": the vote changes with the term, or from nobody to somebody
+   * within one, and in no other way (PITFALLS E1, E7). Both are stored as one value (E2).
+   */
+  setTermAndVote(term: Term, votedFor: NodeId): void {
+    const isNewTerm = term > this.#currentTerm;
+    const isFirstVote = term === this.#currentTerm && this.#votedFor === NOBODY;
+    invariant(isNewTerm || isFirstVote, () => `vote for ${votedFor} in term ${term} after ${this.#votedFor} in ${this.#currentTerm}`);
+    this.#currentTerm = term;
+    this.#votedFor = votedFor;
+    this.outbox.writeHardState({ currentTerm: term, votedFor });
+  }
+
+  /** Appends at the end of the log, under the current term. Only a leader does. */
+  appendOwn(proposed: ProposedEntry): Entry {
+    const entry: Entry = {
+      index: this.log.lastIndex + 1,
+      term: this.#currentTerm,
+      kind: proposed.kind,
+      data: proposed.data,
+    };
+    this.append(entry);
+    return entry;
+  }
+
+  append(entry: Entry): void {
+    invariant(entry.index === this.log.lastIndex + 1, () => `entry ${entry.index} after entry ${this.log.lastIndex}`);
+    this.configurations.onAppend(entry);
+    this.log.append(entry.term);
+    this.outbox.writeEntry(entry);
+  }
+
+  /** The one way in which entries leave the end of the log. Never a committed one (PITFALLS R1–R3, C8). */
+  truncateFrom(index: Index): void {
+    invariant(index > this.#commitIndex, () => `entry ${index} would be replaced, but ${this.#commitIndex} is committed`);
+    this.log.truncateFrom(index);
+    this.configurations.onTruncate(index);
+    this.outbox.writeTruncation(index);
+  }
+
+  /** Never falls, and never passes the end of the log (PITFALLS R4, C7). */
+  commitTo(index: Index): void {
+    invariant(index <= this.log.lastIndex, () => `commit ${index} beyond the log's end ${this.log.lastIndex}`);
+    if (index > this.#commitIndex) this.#commitIndex = index;
+  }
+
+  /** A new moment at which to lose patience: each wait is drawn anew (§5.2; PITFALLS E21). */
+  drawElectionDeadline(): number {
+    return this.now + this.#random.between(this.electionTimeoutMs, 2 * this.electionTimeoutMs);
+  }
+}
