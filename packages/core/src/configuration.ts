@@ -16,7 +16,10 @@ const NO_CONFIGURATION: Configuration = { voters: [] };
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   validate(configuration);
   const voters = configuration.voters.map(({ id, name, address }) => ({ id, name, address }));
-  const json = JSON.stringify({ voters }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const json = JSON.stringify({ voters }).replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   return Uint8Array.from(json, (character) => character.charCodeAt(0));
 }
 
@@ -30,11 +33,12 @@ export function decodeConfiguration(data: Uint8Array): Configuration {
   let value: unknown;
   try {
     value = JSON.parse(json);
-  } catch {
-    throw new RangeError("a membership entry is not JSON");
+  } catch (cause) {
+    throw new RangeError("a membership entry is not JSON", { cause });
   }
   const voters: unknown = typeof value === "object" && value !== null && "voters" in value ? value.voters : undefined;
-  if (!Array.isArray(voters) || !voters.every(isMember)) throw new RangeError("a membership entry names no valid voters");
+  if (!Array.isArray(voters) || !voters.every(isMember))
+    throw new RangeError("a membership entry names no valid voters");
   const configuration: Configuration = { voters: voters.map(({ id, name, address }) => ({ id, name, address })) };
   validate(configuration);
   return configuration;

@@ -8,7 +8,15 @@
 
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
-import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, type Candidate, type Leader, type PreCandidate } from "./roles.js";
+import {
+  becomeCandidate,
+  becomeFollower,
+  becomeLeader,
+  becomePreCandidate,
+  type Candidate,
+  type Leader,
+  type PreCandidate,
+} from "./roles.js";
 import type { RaftState } from "./state.js";
 import { NOBODY, type NodeId } from "./types.js";
 
@@ -101,7 +109,8 @@ export function onRequestVote(state: RaftState, message: RequestVote): void {
     becomeFollower(state, message.term);
   }
   const mayVote = state.votedFor === NOBODY || state.votedFor === message.from;
-  const voteGranted = message.term === state.currentTerm && state.role.kind === "follower" && mayVote && isUpToDate(state, message);
+  const voteGranted =
+    message.term === state.currentTerm && state.role.kind === "follower" && mayVote && isUpToDate(state, message);
   const result: RequestVoteResult = {
     kind: "requestVoteResult",
     from: state.id,

@@ -1,7 +1,9 @@
 /** The Raft core: facts go in by `step`, consequences come out by `drain`. */
 
+export { decodeConfiguration, encodeConfiguration } from "./configuration.js";
 export type { Effects, ProposalOutcome, ReadOutcome, Write } from "./effects.js";
 export type { Input } from "./input.js";
+export { InvariantError } from "./invariant-error.js";
 export type {
   AppendEntries,
   AppendEntriesResult,
@@ -18,8 +20,6 @@ export type {
   RequestVote,
   RequestVoteResult,
 } from "./messages.js";
-export { decodeConfiguration, encodeConfiguration } from "./configuration.js";
-export { InvariantError } from "./invariant-error.js";
 export { quorumValue, type VoteResult, type VoterSets, voteResult } from "./quorum.js";
 export { type FollowerStatus, Raft, type RaftStatus, type RoleName } from "./raft.js";
 export { Random } from "./random.js";

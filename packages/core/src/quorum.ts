@@ -13,10 +13,10 @@ export type VoterSets = readonly (readonly NodeId[])[];
  *
  * Sorts a copy each time: sets are small, and cleverer ways went wrong before (PITFALLS R16).
  */
-export function quorumValue(voterSets: VoterSets, valueOf: (id: NodeId) => number): number {
+export function quorumValue(voterSets: VoterSets, reachedBy: (id: NodeId) => number): number {
   let result = Number.POSITIVE_INFINITY;
   for (const voters of voterSets) {
-    if (voters.length > 0) result = Math.min(result, majorityValue(voters, valueOf));
+    if (voters.length > 0) result = Math.min(result, majorityValue(voters, reachedBy));
   }
   return result;
 }
@@ -50,10 +50,10 @@ function majorityOf(size: number): number {
 }
 
 /** The value that a majority of `voters` has reached: the element at the majority's place, counted from the top. */
-function majorityValue(voters: readonly NodeId[], valueOf: (id: NodeId) => number): number {
+function majorityValue(voters: readonly NodeId[], reachedBy: (id: NodeId) => number): number {
   const descending: number[] = [];
   for (const id of voters) {
-    const value = valueOf(id);
+    const value = reachedBy(id);
     let place = descending.length;
     while (place > 0 && (descending[place - 1] as number) < value) place -= 1;
     descending.splice(place, 0, value);

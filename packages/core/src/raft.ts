@@ -214,15 +214,25 @@ function onPropose(state: RaftState, { proposalId, entries }: Propose): void {
     state.outbox.answerProposal({ proposalId, accepted: false, leaderId: knownLeader(state) });
     return;
   }
-  state.outbox.answerProposal({ proposalId, accepted: true, firstIndex: state.log.lastIndex + 1, term: state.currentTerm });
+  state.outbox.answerProposal({
+    proposalId,
+    accepted: true,
+    firstIndex: state.log.lastIndex + 1,
+    term: state.currentTerm,
+  });
   for (const entry of entries) state.appendOwn(entry);
 }
 
 function deadline(state: RaftState): number {
   const { role } = state;
   if (role.kind === "leader") {
-    return role.followers.length === 0 ? Number.POSITIVE_INFINITY : Math.min(role.heartbeatDueAt, quorumDeadline(state, role));
+    return role.followers.length === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.min(role.heartbeatDueAt, quorumDeadline(state, role));
   }
-  const askAgain = role.kind === "follower" && role.askedReads !== null ? role.askedReads.askedAt + state.electionTimeoutMs : role.electionDeadline;
+  const askAgain =
+    role.kind === "follower" && role.askedReads !== null
+      ? role.askedReads.askedAt + state.electionTimeoutMs
+      : role.electionDeadline;
   return Math.min(role.electionDeadline, askAgain);
 }

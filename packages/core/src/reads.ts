@@ -30,7 +30,8 @@ export function onReadIndex(state: RaftState, { from, readId }: ReadIndex): void
 export function confirmReads(state: RaftState, leader: Leader): void {
   answerConfirmed(state, leader);
   // Before its first own entry is committed, a leader does not know how far the log is (§8; PITFALLS Q1).
-  if (leader.confirmingReads !== null || leader.waitingReads.length === 0 || state.commitIndex < leader.noopIndex) return;
+  if (leader.confirmingReads !== null || leader.waitingReads.length === 0 || state.commitIndex < leader.noopIndex)
+    return;
   leader.confirmingReads = { round: leader.round + 1, index: state.commitIndex, reads: leader.waitingReads };
   leader.waitingReads = [];
   leader.heartbeatDueAt = state.now;
@@ -50,7 +51,16 @@ function answerConfirmed(state: RaftState, leader: Leader): void {
 
 function answerRead(state: RaftState, { from, readId }: PendingRead, index: number): void {
   if (from === state.id) state.outbox.answerRead({ readId, ready: true, index });
-  else state.outbox.send({ kind: "readIndexResult", from: state.id, to: from, term: state.currentTerm, readId, success: true, index });
+  else
+    state.outbox.send({
+      kind: "readIndexResult",
+      from: state.id,
+      to: from,
+      term: state.currentTerm,
+      readId,
+      success: true,
+      index,
+    });
 }
 
 // --- the follower's side ---

@@ -59,7 +59,10 @@ function appendNew(state: RaftState, entries: readonly Entry[]): void {
 function isKnown(state: RaftState, { index, term }: Entry): boolean {
   const known = state.log.termAt(index);
   if (known === "compacted" || known === term) return true;
-  invariant(index > state.commitIndex, () => `entry ${index} of term ${known} is committed; a leader sent term ${term}`);
+  invariant(
+    index > state.commitIndex,
+    () => `entry ${index} of term ${known} is committed; a leader sent term ${term}`,
+  );
   return false;
 }
 
@@ -139,7 +142,10 @@ function onAppendAccepted(state: RaftState, progress: Progress, message: AppendE
 /** May lower `nextIndex`, never `matchIndex` (PITFALLS R10). What was acknowledged stays so: no silent repair (M18). */
 function onAppendRejected(state: RaftState, leader: Leader, progress: Progress, message: AppendEntriesResult): void {
   if (message.stream !== progress.stream || message.rejectedIndex <= progress.matchIndex) return;
-  const agreement = state.log.findConflictByTerm(Math.min(message.hintIndex, message.rejectedIndex - 1), message.hintTerm);
+  const agreement = state.log.findConflictByTerm(
+    Math.min(message.hintIndex, message.rejectedIndex - 1),
+    message.hintTerm,
+  );
   startProbe(leader, progress, agreement.index + 1);
 }
 

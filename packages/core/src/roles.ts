@@ -76,7 +76,8 @@ export class Leader {
   /** Reads that the next round will confirm. */
   waitingReads: PendingRead[] = [];
   /** Reads that `round` will confirm, at the commit index of its start. */
-  confirmingReads: { readonly round: number; readonly index: Index; readonly reads: readonly PendingRead[] } | null = null;
+  confirmingReads: { readonly round: number; readonly index: Index; readonly reads: readonly PendingRead[] } | null =
+    null;
 
   constructor(followers: readonly Progress[], noopIndex: Index, now: number) {
     this.followers = followers;
@@ -112,10 +113,16 @@ export function becomeFollower(state: RaftState, term: Term): Follower {
  * safety is lost (PITFALLS E24).
  */
 export function followLeader(state: RaftState, leaderId: NodeId): Follower {
-  invariant(state.role.kind !== "leader", () => `servers ${state.id} and ${leaderId} both lead term ${state.currentTerm}`);
+  invariant(
+    state.role.kind !== "leader",
+    () => `servers ${state.id} and ${leaderId} both lead term ${state.currentTerm}`,
+  );
   const follower = state.role.kind === "follower" ? state.role : becomeFollower(state, state.currentTerm);
   const known = follower.leaderId;
-  invariant(known === NOBODY || known === leaderId, () => `servers ${known} and ${leaderId} both lead term ${state.currentTerm}`);
+  invariant(
+    known === NOBODY || known === leaderId,
+    () => `servers ${known} and ${leaderId} both lead term ${state.currentTerm}`,
+  );
   follower.leaderId = leaderId;
   follower.lastHeardAt = state.now;
   follower.electionDeadline = state.drawElectionDeadline();
@@ -163,7 +170,8 @@ export function knownLeader(state: RaftState): NodeId {
 function refuseReads(state: RaftState): void {
   const { role } = state;
   if (role.kind === "follower") {
-    for (const readId of [...(role.askedReads?.reads ?? []), ...role.waitingReads]) state.outbox.answerRead({ readId, ready: false });
+    for (const readId of [...(role.askedReads?.reads ?? []), ...role.waitingReads])
+      state.outbox.answerRead({ readId, ready: false });
   } else if (role.kind === "leader") {
     for (const read of [...(role.confirmingReads?.reads ?? []), ...role.waitingReads]) refuseRead(state, read);
   }
@@ -172,5 +180,14 @@ function refuseReads(state: RaftState): void {
 /** Tells whoever asked that this server cannot vouch for an index. */
 export function refuseRead(state: RaftState, { from, readId }: PendingRead): void {
   if (from === state.id) state.outbox.answerRead({ readId, ready: false });
-  else state.outbox.send({ kind: "readIndexResult", from: state.id, to: from, term: state.currentTerm, readId, success: false, index: 0 });
+  else
+    state.outbox.send({
+      kind: "readIndexResult",
+      from: state.id,
+      to: from,
+      term: state.currentTerm,
+      readId,
+      success: false,
+      index: 0,
+    });
 }

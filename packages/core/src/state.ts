@@ -9,7 +9,17 @@ import { invariant } from "./invariant-error.js";
 import { Random } from "./random.js";
 import type { Role } from "./roles.js";
 import { TermLog } from "./term-log.js";
-import { type Entry, type EntryId, type HardState, type Index, NOBODY, type NodeId, type ProposedEntry, type Term, type TermRun } from "./types.js";
+import {
+  type Entry,
+  type EntryId,
+  type HardState,
+  type Index,
+  NOBODY,
+  type NodeId,
+  type ProposedEntry,
+  type Term,
+  type TermRun,
+} from "./types.js";
 
 export interface RaftOptions {
   /** This server. Positive. */
@@ -96,7 +106,10 @@ export class RaftState {
   setTermAndVote(term: Term, votedFor: NodeId): void {
     const isNewTerm = term > this.#currentTerm;
     const isFirstVote = term === this.#currentTerm && this.#votedFor === NOBODY;
-    invariant(isNewTerm || isFirstVote, () => `vote for ${votedFor} in term ${term} after ${this.#votedFor} in ${this.#currentTerm}`);
+    invariant(
+      isNewTerm || isFirstVote,
+      () => `vote for ${votedFor} in term ${term} after ${this.#votedFor} in ${this.#currentTerm}`,
+    );
     this.#currentTerm = term;
     this.#votedFor = votedFor;
     this.outbox.writeHardState({ currentTerm: term, votedFor });
@@ -123,7 +136,10 @@ export class RaftState {
 
   /** The one way in which entries leave the end of the log. Never a committed one (PITFALLS R1–R3, C8). */
   truncateFrom(index: Index): void {
-    invariant(index > this.#commitIndex, () => `entry ${index} would be replaced, but ${this.#commitIndex} is committed`);
+    invariant(
+      index > this.#commitIndex,
+      () => `entry ${index} would be replaced, but ${this.#commitIndex} is committed`,
+    );
     this.log.truncateFrom(index);
     this.configurations.onTruncate(index);
     this.outbox.writeTruncation(index);

@@ -24,8 +24,10 @@ export class TermLog {
     if (lastIndex < index) throw new RangeError(`the log ends at ${lastIndex}, before its start at ${index + 1}`);
     for (const [place, run] of this.#runs.entries()) {
       const misplaced = place === 0 ? run.firstIndex !== index + 1 : run.firstIndex <= index;
-      if (misplaced || run.firstIndex > lastIndex) throw new RangeError(`a run of term ${run.term} starts at ${run.firstIndex}`);
-      if (run.term < term || (place > 0 && run.term === term)) throw new RangeError(`term ${run.term} follows term ${term}`);
+      if (misplaced || run.firstIndex > lastIndex)
+        throw new RangeError(`a run of term ${run.term} starts at ${run.firstIndex}`);
+      if (run.term < term || (place > 0 && run.term === term))
+        throw new RangeError(`term ${run.term} follows term ${term}`);
       index = run.firstIndex;
       term = run.term;
     }
@@ -78,7 +80,8 @@ export class TermLog {
     if (index <= this.#compacted.index) throw new RangeError(`cannot truncate from ${index}: compacted`);
     if (index > this.#lastIndex) return;
     this.#lastIndex = index - 1;
-    while (this.#runs.length > 0 && (this.#runs[this.#runs.length - 1] as TermRun).firstIndex >= index) this.#runs.pop();
+    while (this.#runs.length > 0 && (this.#runs[this.#runs.length - 1] as TermRun).firstIndex >= index)
+      this.#runs.pop();
   }
 
   /**

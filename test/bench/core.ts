@@ -1,0 +1,116 @@
+/**
+ * What a proposal costs in the core alone: three cores in one thread, no I/O, messages passed as objects.
+ *
+ * A proposal counts once all three servers may apply it. A write is durable one round after it was asked for; logs
+ * are arrays that are cut at the front, as an application with snapshots would, so that memory stays flat.
+ */
+
+import {
+  type AppendRange,
+  type Effects,
+  type Entry,
+  encodeConfiguration,
+  type Message,
+  type ProposedEntry,
+  Raft,
+} from "@quorate/core";
+
+const PAYLOAD_BYTES = 256;
+const KEPT_ENTRIES = 4096;
+
+class Server {
+  readonly raft: Raft;
+  inbox: Message[] = [];
+  #persisted = 0;
+  #entries: Entry[];
+  #firstIndex = 1;
+  appliedIndex = 1;
+
+  constructor(id: number, first: Entry) {
+    this.#entries = [first];
+    const restored = {
+      hardState: { currentTerm: 1, votedFor: 0 },
+      compacted: { index: 0, term: 0 },
+      lastIndex: 1,
+      termRuns: [{ firstIndex: 1, term: 1 }],
+      memberships: [first],
+    };
+    this.raft = new Raft({ id, heartbeatIntervalMs: 50, electionTimeoutMs: 250, seed: id }, restored, 0);
+  }
+
+  /** Takes in what has arrived, then draws the consequences once. */
+  turn(servers: readonly Server[], now: number): Effects {
+    if (this.#persisted > 0) this.raft.step({ kind: "persisted", seq: this.#persisted }, now);
+    this.#persisted = 0;
+    const { inbox } = this;
+    this.inbox = [];
+    for (const message of inbox) this.raft.step({ kind: "receive", message }, now);
+    const effects = this.raft.drain();
+    const { write, messages } = effects;
+    if (write !== null) {
+      if (write.truncateFrom !== null) this.#entries.length = write.truncateFrom - this.#firstIndex;
+      for (const entry of write.append) this.#entries.push(entry);
+      this.#persisted = write.seq;
+    }
+    for (const message of messages) {
+      const to = servers[message.to - 1] as Server;
+      to.inbox.push(message.kind === "appendRange" ? this.#fill(message) : message);
+    }
+    this.appliedIndex = effects.applyTo;
+    const surplus = this.appliedIndex - this.#firstIndex - 4 * KEPT_ENTRIES;
+    if (surplus > 0) {
+      this.#entries.splice(0, surplus + 3 * KEPT_ENTRIES);
+      this.#firstIndex += surplus + 3 * KEPT_ENTRIES;
+    }
+    return effects;
+  }
+
+  #fill({ from, to, term, stream, prevLogIndex, prevLogTerm, lastIndex, leaderCommit }: AppendRange): Message {
+    const entries = this.#entries.slice(prevLogIndex + 1 - this.#firstIndex, lastIndex + 1 - this.#firstIndex);
+    return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
+  }
+}
+
+export interface CoreFigures {
+  readonly proposals: number;
+  readonly messages: number;
+  readonly seconds: number;
+}
+
+/** Keeps `inFlight` proposals under way for about `seconds`, and counts those that all three servers may apply. */
+export function measureCore(inFlight: number, seconds: number): CoreFigures {
+  const members = [1, 2, 3].map((id) => ({ id, name: `n${id}`, address: `n${id}` }));
+  const first: Entry = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters: members }) };
+  const servers = members.map(({ id }) => new Server(id, first));
+  const leader = servers[0] as Server;
+  let now = 600;
+  leader.raft.step({ kind: "tick" }, now);
+  for (let round = 0; round < 20; round += 1) for (const server of servers) server.turn(servers, now);
+  if (leader.raft.role !== "leader") throw new Error("server 1 did not become leader");
+
+  const payload = new Uint8Array(PAYLOAD_BYTES);
+  const base = leader.appliedIndex;
+  let proposed = 0;
+  let messages = 0;
+  const start = process.hrtime.bigint();
+  const until = start + BigInt(Math.round(seconds * 1e9));
+  for (let round = 0; ; round += 1) {
+    const done = Math.min(...servers.map(({ appliedIndex }) => appliedIndex)) - base;
+    const free = inFlight - (proposed - done);
+    if (free > 0) {
+      if ((round & 63) < 8 && process.hrtime.bigint() > until) {
+        return { proposals: done, messages, seconds: Number(process.hrtime.bigint() - start) / 1e9 };
+      }
+      const entries: ProposedEntry[] = [];
+      for (let count = 0; count < free; count += 1) entries.push({ kind: "command", data: payload });
+      leader.raft.step({ kind: "propose", proposalId: round, entries }, now);
+      proposed += free;
+    }
+    // A millisecond of the cores' time every 64 rounds, so that heartbeats are part of the figure.
+    if ((round & 63) === 0) {
+      now += 1;
+      leader.raft.step({ kind: "tick" }, now);
+    }
+    for (const server of servers) messages += server.turn(servers, now).messages.length;
+  }
+}
