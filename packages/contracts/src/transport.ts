@@ -6,7 +6,7 @@
  * another cluster.
  */
 
-import type { Message, NodeId } from "@quorate/core";
+import type { Message, NodeId, Term } from "@quorate/core";
 
 /** Which Raft group a message belongs to. One connection carries all groups of a pair of servers. */
 export type GroupId = number;
@@ -16,6 +16,11 @@ export interface ProposeRequest {
   readonly kind: "propose";
   readonly from: NodeId;
   readonly to: NodeId;
+  /**
+   * The term whose leader is asked. A leader of another term refuses: it alone remembers which requests of its term it
+   * has seen, so that a copy which comes late or twice is not executed again (PITFALLS K1, K7).
+   */
+  readonly term: Term;
   /** Chosen by the asker, unique in the life of its process. */
   readonly requestId: number;
   /** The encoded command. */
