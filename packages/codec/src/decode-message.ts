@@ -1,0 +1,172 @@
+/**
+ * Bytes to messages. Whatever comes in here may have been made by anybody: it is either a message that this version
+ * could have sent, to the last byte, or a {@link CodecError} (PITFALLS F12, R19, O13).
+ *
+ * All payload bytes of a message are copied once, into a buffer of exactly their size that its entries share. So a
+ * decoded message holds nothing of the frame it came in: the frame may be a view of a socket's buffer, which is
+ * neither kept alive by a long-lived entry nor able to change one (PITFALLS F11).
+ */
+
+import type { GroupId, PeerMessage, ProposeRequest, ProposeResult } from "@quorate/contracts";
+import type { AppendEntries, Entry, Message } from "@quorate/core";
+import { CodecError } from "./codec-error.js";
+import { PREFIX_BYTES } from "./encode-message.js";
+import { type HeaderReader, unpackHeader } from "./header.js";
+import { entryKindOf, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION, wordsOf } from "./protocol.js";
+
+export interface DecodedMessage {
+  readonly groupId: GroupId;
+  readonly message: PeerMessage;
+}
+
+const KIND_WORDS = wordsOf<PeerMessage["kind"]>(MESSAGE_KINDS);
+const OUTCOME_WORDS = wordsOf<ProposeResult["outcome"]>(OUTCOMES);
+const NO_BYTES = new Uint8Array(0);
+
+/** Decodes the one message that fills `frame`. */
+export function decodeMessage(frame: Uint8Array): DecodedMessage {
+  const [version, a, b, c, d] = frame;
+  if (a === undefined || b === undefined || c === undefined || d === undefined) {
+    throw new CodecError("The frame is too short for a message.");
+  }
+  if (version !== PROTOCOL_VERSION) {
+    throw new CodecError(`The message is of protocol version ${version}; this is version ${PROTOCOL_VERSION}.`);
+  }
+  const payloadStart = PREFIX_BYTES + a * 0x1000000 + b * 0x10000 + c * 0x100 + d;
+  if (payloadStart > frame.length) throw new CodecError("The header is longer than the frame.");
+
+  const header = unpackHeader(frame.subarray(PREFIX_BYTES, payloadStart));
+  const groupId = header.natural("groupId");
+  const kind = KIND_WORDS.get(header.natural("kind"));
+  if (kind === undefined) throw new CodecError("The kind of the message is not known.");
+  const message = readMessage(kind, header, frame, payloadStart);
+  if (!header.isAtEnd) throw new CodecError(`The header of ${kind} has too many fields.`);
+  return { groupId, message };
+}
+
+function readMessage(
+  kind: PeerMessage["kind"],
+  header: HeaderReader,
+  frame: Uint8Array,
+  payloadStart: number,
+): PeerMessage {
+  const from = header.nodeId("from");
+  const to = header.nodeId("to");
+  switch (kind) {
+    case "appendEntries":
+      return readAppendEntries(header, from, to, frame, payloadStart);
+    case "propose":
+      return readPropose(header, from, to, copyPayload(frame, payloadStart));
+    case "proposeResult":
+      return readProposeResult(header, from, to, copyPayload(frame, payloadStart));
+    default:
+      if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
+      return readSmallMessage(kind, header, from, to);
+  }
+}
+
+function readSmallMessage(
+  kind: Exclude<Message["kind"], "appendEntries">,
+  header: HeaderReader,
+  from: number,
+  to: number,
+): Message {
+  const term = header.natural("term");
+  switch (kind) {
+    case "requestPreVote":
+    case "requestVote": {
+      const round = header.natural("round");
+      const lastLogIndex = header.natural("lastLogIndex");
+      return { kind, from, to, term, round, lastLogIndex, lastLogTerm: header.natural("lastLogTerm") };
+    }
+    case "requestPreVoteResult":
+    case "requestVoteResult":
+      return { kind, from, to, term, round: header.natural("round"), voteGranted: header.flag("voteGranted") };
+    case "appendEntriesResult": {
+      const stream = header.natural("stream");
+      const success = header.flag("success");
+      const matchIndex = header.natural("matchIndex");
+      const rejectedIndex = header.natural("rejectedIndex");
+      const hintIndex = header.natural("hintIndex");
+      const hintTerm = header.natural("hintTerm");
+      return { kind, from, to, term, stream, success, matchIndex, rejectedIndex, hintIndex, hintTerm };
+    }
+    case "heartbeat":
+      return { kind, from, to, term, round: header.natural("round"), leaderCommit: header.natural("leaderCommit") };
+    case "heartbeatResult":
+      return { kind, from, to, term, round: header.natural("round") };
+    case "commit":
+      return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };
+    case "readIndex":
+      return { kind, from, to, term, readId: header.natural("readId") };
+    case "readIndexResult": {
+      const readId = header.natural("readId");
+      const success = header.flag("success");
+      return { kind, from, to, term, readId, success, index: header.natural("index") };
+    }
+    default:
+      throw new CodecError(`No message is of the kind ${String(kind satisfies never)}.`);
+  }
+}
+
+function readAppendEntries(
+  header: HeaderReader,
+  from: number,
+  to: number,
+  frame: Uint8Array,
+  payloadStart: number,
+): AppendEntries {
+  const term = header.natural("term");
+  const stream = header.natural("stream");
+  const prevLogIndex = header.natural("prevLogIndex");
+  const prevLogTerm = header.natural("prevLogTerm");
+  const leaderCommit = header.natural("leaderCommit");
+
+  const payload = copyPayload(frame, payloadStart);
+  const entries: Entry[] = [];
+  let index = prevLogIndex;
+  let lastTerm = prevLogTerm;
+  let at = 0;
+  while (!header.isAtEnd) {
+    const entryTerm = header.natural("entry term");
+    const kind = entryKindOf(header.natural("entry kind"));
+    const sizeBytes = header.natural("entry size");
+    if (entryTerm < lastTerm || entryTerm > term) {
+      throw new CodecError(
+        `An entry of term ${entryTerm} cannot follow term ${lastTerm} in an append of term ${term}.`,
+      );
+    }
+    if (sizeBytes > payload.length - at) throw new CodecError("The entries are larger than their payload.");
+    index += 1;
+    entries.push({
+      index,
+      term: entryTerm,
+      kind,
+      data: sizeBytes === 0 ? NO_BYTES : payload.subarray(at, at + sizeBytes),
+    });
+    lastTerm = entryTerm;
+    at += sizeBytes;
+  }
+  if (at !== payload.length) throw new CodecError("The payload is larger than its entries.");
+  if (!Number.isSafeInteger(index)) throw new CodecError("The last entry's index is no safe integer.");
+  return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
+}
+
+function readPropose(header: HeaderReader, from: number, to: number, data: Uint8Array): ProposeRequest {
+  return { kind: "propose", from, to, term: header.natural("term"), requestId: header.natural("requestId"), data };
+}
+
+function readProposeResult(header: HeaderReader, from: number, to: number, data: Uint8Array): ProposeResult {
+  const requestId = header.natural("requestId");
+  const outcome = OUTCOME_WORDS.get(header.natural("outcome"));
+  if (outcome === undefined) throw new CodecError("The outcome of a proposal is not known.");
+  const code = header.text("code");
+  return { kind: "proposeResult", from, to, requestId, outcome, data, code, leaderId: header.natural("leaderId") };
+}
+
+function copyPayload(frame: Uint8Array, start: number): Uint8Array {
+  if (start === frame.length) return NO_BYTES;
+  const payload = new Uint8Array(frame.length - start);
+  payload.set(frame.subarray(start));
+  return payload;
+}

@@ -1,0 +1,114 @@
+/**
+ * Messages to bytes.
+ *
+ * ```
+ * u8 version | u32 size of the header | header | payloads
+ * ```
+ *
+ * The header is a flat array: group, kind, from, to, then the fields of that kind in the order of `decode-message.ts`.
+ * For each entry of an append it ends with term, kind and size; its index follows from `prevLogIndex`. The payloads
+ * stand behind the header as they are: no payload is ever copied or encoded here, so that those of a large append can
+ * go from the log straight to the socket.
+ */
+
+import type { GroupId, PeerMessage } from "@quorate/contracts";
+import type { AppendEntries } from "@quorate/core";
+import { CodecError } from "./codec-error.js";
+import { type HeaderField, packHeader } from "./header.js";
+import { ENTRY_KINDS, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
+
+/** The bytes before the header: version and size of the header. */
+export const PREFIX_BYTES = 5;
+
+/** A message as bytes: `chunks` one after the other. All but the first are the payloads of the message themselves. */
+export interface EncodedMessage {
+  readonly chunks: readonly Uint8Array[];
+  readonly sizeBytes: number;
+}
+
+/**
+ * Encodes one message. Throws a {@link CodecError} on one that no decoder would take: numbers that are no safe
+ * integers from 0 up, entries that are not consecutive (PITFALLS F12, R19).
+ */
+export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMessage {
+  const fields: HeaderField[] = [groupId, MESSAGE_KINDS[message.kind], message.from, message.to];
+  pushFields(fields, message);
+  const head = packHeader(fields, PREFIX_BYTES);
+  const headerSize = head.length - PREFIX_BYTES;
+  head[0] = PROTOCOL_VERSION;
+  head[1] = headerSize >>> 24;
+  head[2] = headerSize >>> 16;
+  head[3] = headerSize >>> 8;
+  head[4] = headerSize;
+
+  const chunks = [head];
+  let sizeBytes = head.length;
+  if (message.kind === "appendEntries") {
+    for (const { data } of message.entries) {
+      if (data.length > 0) chunks.push(data);
+      sizeBytes += data.length;
+    }
+  } else if (message.kind === "propose" || message.kind === "proposeResult") {
+    if (message.data.length > 0) chunks.push(message.data);
+    sizeBytes += message.data.length;
+  }
+  return { chunks, sizeBytes };
+}
+
+function pushFields(fields: HeaderField[], message: PeerMessage): void {
+  switch (message.kind) {
+    case "requestPreVote":
+    case "requestVote":
+      fields.push(message.term, message.round, message.lastLogIndex, message.lastLogTerm);
+      return;
+    case "requestPreVoteResult":
+    case "requestVoteResult":
+      fields.push(message.term, message.round, message.voteGranted);
+      return;
+    case "appendEntries":
+      fields.push(message.term, message.stream, message.prevLogIndex, message.prevLogTerm, message.leaderCommit);
+      pushEntries(fields, message);
+      return;
+    case "appendEntriesResult":
+      fields.push(message.term, message.stream, message.success);
+      fields.push(message.matchIndex, message.rejectedIndex, message.hintIndex, message.hintTerm);
+      return;
+    case "heartbeat":
+      fields.push(message.term, message.round, message.leaderCommit);
+      return;
+    case "heartbeatResult":
+      fields.push(message.term, message.round);
+      return;
+    case "commit":
+      fields.push(message.term, message.leaderCommit);
+      return;
+    case "readIndex":
+      fields.push(message.term, message.readId);
+      return;
+    case "readIndexResult":
+      fields.push(message.term, message.readId, message.success, message.index);
+      return;
+    case "propose":
+      fields.push(message.term, message.requestId);
+      return;
+    case "proposeResult":
+      fields.push(message.requestId, OUTCOMES[message.outcome], message.code, message.leaderId);
+      return;
+    default:
+      throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);
+  }
+}
+
+function pushEntries(fields: HeaderField[], { entries, prevLogIndex, prevLogTerm, term }: AppendEntries): void {
+  let previous = { index: prevLogIndex, term: prevLogTerm };
+  for (const entry of entries) {
+    if (entry.index !== previous.index + 1 || entry.term < previous.term || entry.term > term) {
+      throw new CodecError(
+        `Entry ${entry.index} of term ${entry.term} cannot follow ${previous.index} of term ${previous.term} ` +
+          `in an append of term ${term}.`,
+      );
+    }
+    fields.push(entry.term, ENTRY_KINDS[entry.kind], entry.data.length);
+    previous = entry;
+  }
+}

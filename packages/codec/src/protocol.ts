@@ -1,0 +1,52 @@
+/**
+ * The numbers that stand for words on the wire and on the disk. A number, once given, is never given again: what was
+ * written by an older version must not come to mean something else (PITFALLS O7).
+ */
+
+import type { PeerMessage, ProposeResult } from "@quorate/contracts";
+import type { EntryKind } from "@quorate/core";
+import { CodecError } from "./codec-error.js";
+
+/** The version of the message format: the first byte of every message, and part of every transport's handshake. */
+export const PROTOCOL_VERSION = 1;
+
+/** The version of the entry format on the disk. */
+export const ENTRY_FORMAT_VERSION = 1;
+
+export const MESSAGE_KINDS = {
+  requestPreVote: 1,
+  requestPreVoteResult: 2,
+  requestVote: 3,
+  requestVoteResult: 4,
+  appendEntries: 5,
+  appendEntriesResult: 6,
+  heartbeat: 7,
+  heartbeatResult: 8,
+  commit: 9,
+  readIndex: 10,
+  readIndexResult: 11,
+  propose: 12,
+  proposeResult: 13,
+} as const satisfies Record<PeerMessage["kind"], number>;
+
+export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;
+
+export const OUTCOMES = { executed: 1, "not-executed": 2, unknown: 3 } as const satisfies Record<
+  ProposeResult["outcome"],
+  number
+>;
+
+/** The way back from numbers to words. */
+export function wordsOf<Word extends string>(numbers: Readonly<Record<Word, number>>): ReadonlyMap<number, Word> {
+  const words = new Map<number, Word>();
+  for (const word in numbers) words.set(numbers[word], word);
+  return words;
+}
+
+const ENTRY_KIND_WORDS = wordsOf<EntryKind>(ENTRY_KINDS);
+
+export function entryKindOf(code: number): EntryKind {
+  const kind = ENTRY_KIND_WORDS.get(code);
+  if (kind === undefined) throw new CodecError(`No kind of entry has the number ${code}.`);
+  return kind;
+}
