@@ -30,7 +30,7 @@ export function checkDocs(repository: Repository): Violation[] {
   return violations;
 }
 
-export function markdownFiles(repository: Repository): string[] {
+function markdownFiles(repository: Repository): string[] {
   return [...repository.paths].filter((path) => path.endsWith(".md"));
 }
 

@@ -24,7 +24,7 @@ export function placeOf(path: string): Place {
   return { folder: "", area: "", name: "", isSource: false };
 }
 
-export function isTypeScript(path: string): boolean {
+function isTypeScript(path: string): boolean {
   return path.endsWith(".ts") || path.endsWith(".mts") || path.endsWith(".tsx");
 }
 
