@@ -1,4 +1,7 @@
-/** What the documentation names must be there: linked pages, files between backticks, commands to type. */
+/**
+ * What the documentation names must be there: linked pages, files between backticks, commands to type. And what is
+ * there must be found: every page of `docs` stands in its index.
+ */
 
 import { basename, dirname, join, normalize } from "node:path/posix";
 import { type Located, type Page, parseMarkdown } from "./markdown.js";
@@ -11,8 +14,11 @@ const PNPM_COMMANDS = new Set(["install", "add", "remove", "exec", "pack", "publ
 const FILE_NAME = /^[\w@.*-]+\.(?:ts|md|json|ya?ml)$/;
 const PATH = /^(?:\.ci|packages|examples|test|docs)(?:\/[\w@.*-]+)+\/?$/;
 
+/** The list of all pages, in reading order. */
+const INDEX = "docs/README.md";
+
 export function checkDocs(repository: Repository): Violation[] {
-  const violations: Violation[] = [];
+  const violations = checkIndex(repository);
   for (const path of markdownFiles(repository)) {
     const page = parseMarkdown(repository.text(path));
     const add = (line: number, message: string): number => violations.push({ path, line, message });
@@ -28,6 +34,14 @@ export function checkDocs(repository: Repository): Violation[] {
     }
   }
   return violations;
+}
+
+function checkIndex(repository: Repository): Violation[] {
+  const links = repository.has(INDEX) ? parseMarkdown(repository.text(INDEX)).links : [];
+  const listed = new Set(links.map(({ text }) => join("docs", text)));
+  return markdownFiles(repository)
+    .filter((path) => path.startsWith("docs/") && path !== INDEX && !listed.has(path))
+    .map((path) => ({ path, line: 1, message: `is not listed in ${INDEX}` }));
 }
 
 function markdownFiles(repository: Repository): string[] {

@@ -250,10 +250,17 @@ describe("docs", () => {
   const tree = {
     ".ci/run": "npx -y pnpm@1.2.3 test",
     "package.json": '{ "scripts": { "test": "vitest" } }',
+    "docs/README.md": "[a](page.md) [b](other.md)",
     "docs/other.md": "# Of Elections & votes\n\ntext",
     "packages/core/src/raft.ts": "",
   };
   const docs = (text: string): string[] => messagesFound(checkDocs, { ...tree, "docs/page.md": text });
+
+  it("are all in the index", () => {
+    expect(messagesFound(checkDocs, { ...tree, "docs/page.md": "", "docs/forgotten.md": "" })).toEqual([
+      "is not listed in docs/README.md",
+    ]);
+  });
 
   it("name what is there", () => {
     const page = `
