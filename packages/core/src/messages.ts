@@ -75,6 +75,7 @@ export interface AppendEntriesResult extends Head {
 export interface Heartbeat extends Head {
   readonly kind: "heartbeat";
   readonly round: number;
+  /** Not beyond what the receiver acknowledged in this term, and so safe to take without a look at its log (R5). */
   readonly leaderCommit: Index;
 }
 
@@ -86,6 +87,7 @@ export interface HeartbeatResult extends Head {
 /** The leader's commit index moved and there is nothing else to send. Not answered. */
 export interface Commit extends Head {
   readonly kind: "commit";
+  /** As in a heartbeat. */
   readonly leaderCommit: Index;
 }
 

@@ -30,7 +30,7 @@ export class Progress {
   lastContactAt: number;
   /** The newest heartbeat round that it answered. */
   ackedRound = 0;
-  /** The newest commit index that it was told. */
+  /** The newest commit index that it was told and could use. */
   sentCommit: Index = 0;
 
   constructor(id: NodeId, nextIndex: Index, stream: number, now: number) {

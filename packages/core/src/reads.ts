@@ -74,7 +74,9 @@ export function askLeader(state: RaftState, follower: Follower): void {
   }
   const leaderId = knownLeader(state);
   if (follower.askedReads !== null || follower.waitingReads.length === 0 || leaderId === NOBODY) return;
-  const readId = follower.waitingReads[0] as number;
+  // A number of its own, for an answer to an earlier request would be too old for the reads that joined since (Q2).
+  state.readRequest += 1;
+  const readId = state.readRequest;
   follower.askedReads = { readId, askedAt: state.now, reads: follower.waitingReads };
   follower.waitingReads = [];
   state.outbox.send({ kind: "readIndex", from: state.id, to: leaderId, term: state.currentTerm, readId });

@@ -9,25 +9,24 @@
 import { invariant } from "./invariant-error.js";
 import type { AppendEntries, AppendEntriesResult, Commit, Heartbeat, HeartbeatResult } from "./messages.js";
 import type { Progress } from "./progress.js";
-import { type Follower, followLeader, type Leader } from "./roles.js";
+import { followLeader, type Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import type { Entry, EntryId, Index } from "./types.js";
 
 // --- the follower's side ---
 
 export function onAppendEntries(state: RaftState, message: AppendEntries): void {
-  const follower = followLeader(state, message.from);
-  const { prevLogIndex, entries } = message;
+  followLeader(state, message.from);
+  const { prevLogIndex, prevLogTerm, entries } = message;
   if (!isWellFormed(message)) return;
   const lastIndex = prevLogIndex + entries.length;
-  // What is committed here is in every later leader's log: it agrees without a look (PITFALLS R6, R8).
-  if (prevLogIndex > state.commitIndex && !state.log.matches(prevLogIndex, message.prevLogTerm)) {
+  if (!isKnown(state, { index: prevLogIndex, term: prevLogTerm })) {
     rejectAppend(state, message);
     return;
   }
   appendNew(state, entries);
-  follower.verifiedIndex = Math.max(follower.verifiedIndex, lastIndex);
-  learnCommit(state, follower, message.leaderCommit);
+  // Not beyond what this message proved equal: the rest of the log may be another leader's (PITFALLS R4, C8).
+  state.commitTo(Math.min(message.leaderCommit, lastIndex));
   state.outbox.promise(appendResult(state, message, { success: true, matchIndex: lastIndex }));
 }
 
@@ -55,8 +54,11 @@ function appendNew(state: RaftState, entries: readonly Entry[]): void {
   for (; place < entries.length; place += 1) state.append(entries[place] as Entry);
 }
 
-/** Throws where a leader contradicts a committed entry: then safety is lost already. */
-function isKnown(state: RaftState, { index, term }: Entry): boolean {
+/**
+ * Whether the log holds this entry. What was compacted was committed, and so is in every later leader's log (PITFALLS
+ * R6, R8). Throws where a leader contradicts a committed entry: then safety is lost already.
+ */
+function isKnown(state: RaftState, { index, term }: EntryId): boolean {
   const known = state.log.termAt(index);
   if (known === "compacted" || known === term) return true;
   invariant(
@@ -76,17 +78,9 @@ function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntrie
   return last.term <= term;
 }
 
-/**
- * Commits what the leader has, as far as this server knows its own log to be equal (PITFALLS R4, R5, R25). Only the
- * leader of the current term is believed.
- */
-function learnCommit(state: RaftState, follower: Follower, leaderCommit: Index): void {
-  state.commitTo(Math.min(leaderCommit, follower.verifiedIndex));
-}
-
 export function onHeartbeat(state: RaftState, message: Heartbeat): void {
-  const follower = followLeader(state, message.from);
-  learnCommit(state, follower, message.leaderCommit);
+  followLeader(state, message.from);
+  state.commitTo(message.leaderCommit);
   answerHeartbeat(state, message);
 }
 
@@ -98,7 +92,7 @@ export function answerHeartbeat(state: RaftState, { from, round }: Heartbeat): v
 /** Tells nothing about who leads: only appends and heartbeats do (PITFALLS E26). */
 export function onCommit(state: RaftState, message: Commit): void {
   const { role } = state;
-  if (role.kind === "follower" && role.leaderId === message.from) learnCommit(state, role, message.leaderCommit);
+  if (role.kind === "follower" && role.leaderId === message.from) state.commitTo(message.leaderCommit);
 }
 
 function appendResult(
@@ -164,8 +158,16 @@ export function replicate(state: RaftState, leader: Leader): void {
     if (hasStalled(state, progress)) startProbe(leader, progress, progress.matchIndex + 1);
     if (progress.state === "probe") probe(state, progress);
     else if (progress.nextIndex <= state.log.lastIndex) sendEntries(state, progress);
-    else if (progress.sentCommit < state.commitIndex) sendCommit(state, progress);
+    else if (progress.sentCommit < commitWithin(state, progress)) sendCommit(state, progress);
   }
+}
+
+/**
+ * What a follower may be told to commit without a look at its log: not beyond what it acknowledged, for what it holds
+ * there may be another leader's (PITFALLS R5). It has not lost that in a restart (R15).
+ */
+function commitWithin(state: RaftState, progress: Progress): Index {
+  return Math.min(state.commitIndex, progress.matchIndex);
 }
 
 /** "I lead", to everyone, whenever it is due or a read wants to know (see `reads.ts`). */
@@ -176,14 +178,14 @@ export function sendHeartbeats(state: RaftState, leader: Leader): void {
   const beats = Math.floor((state.now - leader.heartbeatDueAt) / state.heartbeatIntervalMs) + 1;
   leader.heartbeatDueAt += beats * state.heartbeatIntervalMs;
   for (const progress of leader.followers) {
-    progress.sentCommit = state.commitIndex;
+    progress.sentCommit = commitWithin(state, progress);
     state.outbox.send({
       kind: "heartbeat",
       from: state.id,
       to: progress.id,
       term: state.currentTerm,
       round: leader.round,
-      leaderCommit: state.commitIndex,
+      leaderCommit: progress.sentCommit,
     });
   }
 }
@@ -218,7 +220,7 @@ function orderRange(state: RaftState, progress: Progress, lastIndex: Index): boo
   const prevLogIndex = progress.nextIndex - 1;
   const prevLogTerm = state.log.termAt(prevLogIndex);
   if (typeof prevLogTerm === "string") return false;
-  progress.sentCommit = state.commitIndex;
+  progress.sentCommit = Math.min(state.commitIndex, lastIndex);
   state.outbox.send({
     kind: "appendRange",
     from: state.id,
@@ -234,12 +236,12 @@ function orderRange(state: RaftState, progress: Progress, lastIndex: Index): boo
 }
 
 function sendCommit(state: RaftState, progress: Progress): void {
-  progress.sentCommit = state.commitIndex;
+  progress.sentCommit = commitWithin(state, progress);
   state.outbox.send({
     kind: "commit",
     from: state.id,
     to: progress.id,
     term: state.currentTerm,
-    leaderCommit: state.commitIndex,
+    leaderCommit: progress.sentCommit,
   });
 }

@@ -22,8 +22,6 @@ export class Follower {
   /** When the leader of this term was last heard; meaningless while `leaderId` is NOBODY. */
   lastHeardAt = 0;
   electionDeadline: number;
-  /** The last index that the leader of this term proved equal to its own log. What it commits beyond waits (R5). */
-  verifiedIndex: Index = 0;
   /** Local reads that no request to the leader covers yet. */
   waitingReads: number[] = [];
   /** The request that covers earlier ones. One at a time, so that reads gather while it is under way. */

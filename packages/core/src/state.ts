@@ -31,7 +31,7 @@ export interface RaftOptions {
    * once to twice this.
    */
   readonly electionTimeoutMs: number;
-  /** Where the randomness of the waits begins: a whole number, another one on each server (PITFALLS E21). */
+  /** Where the randomness begins: a whole number, another one on each server and at each start (PITFALLS E21, Q2). */
   readonly seed: number;
 }
 
@@ -62,6 +62,8 @@ export class RaftState {
   role: Role;
   /** Numbers the campaigns of this process, so that each answer finds its own (PITFALLS E4, E12). */
   campaignRound = 0;
+  /** Numbers the requests for a read index. Begins at random, so that no answer to a former life fits (PITFALLS Q2). */
+  readRequest: number;
 
   now: number;
   readonly outbox: Outbox;
@@ -79,6 +81,7 @@ export class RaftState {
     this.#commitIndex = restored.compacted.index;
     this.outbox = new Outbox(restored.lastIndex);
     this.#random = new Random(options.seed);
+    this.readRequest = this.#random.nextUint32() * 2 ** 20;
     this.now = now;
     this.role = role;
   }

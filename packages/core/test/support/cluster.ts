@@ -1,0 +1,250 @@
+/**
+ * Several cores on one simulated clock, without a runtime: what each asks to be sent goes to a network of which every
+ * message can be seen, delivered, held, dropped or doubled; what it asks to be written goes to a disk that finishes at
+ * once or when told to. The same calls give the same run. The invariants of Raft are checked after every turn.
+ */
+
+import type { AppendEntries, Effects, Entry, Input, NodeId, ProposalOutcome, ReadOutcome } from "../../src/index.js";
+import type { DiskContent } from "./disk.js";
+import { bytes, membership } from "./entries.js";
+import { ensure, Invariants } from "./invariants.js";
+import { type Envelope, Network } from "./network.js";
+import { Server } from "./server.js";
+
+export interface ClusterOptions {
+  readonly size: number;
+  readonly seed?: number;
+  /** What is on the disks at the start; a server not named has the configuration alone, as entry (1, 1). */
+  readonly disks?: ReadonlyMap<NodeId, DiskContent>;
+}
+
+/** What clients asked of the servers, and the answers so far. */
+export interface Asked<Outcome> {
+  readonly server: NodeId;
+  readonly life: number;
+  readonly id: number;
+  readonly label: string;
+  outcome: Outcome | null;
+}
+
+export class Cluster {
+  now = 0;
+  readonly network = new Network();
+  readonly servers: ReadonlyMap<NodeId, Server>;
+  readonly invariants: Invariants;
+  readonly proposals: Asked<ProposalOutcome>[] = [];
+  readonly reads: Asked<ReadOutcome>[] = [];
+  /** Which servers are down, and whose writes stay unfinished until told otherwise. */
+  readonly down = new Set<NodeId>();
+  readonly holdingWrites = new Set<NodeId>();
+  /** The most entries that one append carries. A runtime splits by bytes. */
+  maxEntriesPerAppend = Number.POSITIVE_INFINITY;
+
+  constructor({ size, seed = 0, disks }: ClusterOptions) {
+    const founding = { entries: [membership(1, 1, size)] };
+    const ids = Array.from({ length: size }, (_, place) => place + 1);
+    this.servers = new Map(
+      ids.map((id) => [id, new Server({ id, seed: seed * 100 + id, ...(disks?.get(id) ?? founding) })]),
+    );
+    this.invariants = new Invariants([...this.servers.values()]);
+  }
+
+  server(id: NodeId): Server {
+    const server = this.servers.get(id);
+    if (server === undefined) throw new Error(`there is no server ${id}`);
+    return server;
+  }
+
+  get running(): Server[] {
+    return [...this.servers.values()].filter(({ id }) => !this.down.has(id));
+  }
+
+  /** Records a fact; its consequences come with the next turn of that server. */
+  step(id: NodeId, input: Input): void {
+    const server = this.server(id);
+    server.now = this.now;
+    server.step(input);
+    this.invariants.afterStep(server);
+  }
+
+  /** Draws the consequences and carries them out. */
+  turn(id: NodeId): void {
+    const server = this.server(id);
+    server.now = this.now;
+    this.#carryOut(server, server.drain());
+    if (!this.holdingWrites.has(id)) this.persist(id);
+  }
+
+  input(id: NodeId, ...inputs: readonly Input[]): void {
+    for (const input of inputs) this.step(id, input);
+    this.turn(id);
+  }
+
+  #carryOut(server: Server, effects: Effects): void {
+    this.invariants.afterDrain(server, effects);
+    for (const order of effects.messages) {
+      const message = server.fill(order);
+      const parts = message.kind === "appendEntries" ? split(message, this.maxEntriesPerAppend) : [message];
+      for (const part of parts) {
+        this.invariants.beforeSend(server, part);
+        this.network.send(part, this.now);
+      }
+    }
+    for (const outcome of effects.proposals) answer(this.proposals, server, outcome.proposalId, outcome);
+    const isWaiting = this.proposals.some(
+      (asked) => asked.server === server.id && asked.life === server.lives && asked.outcome === null,
+    );
+    ensure(!isWaiting, () => `n${server.id} has not answered a proposal`);
+    for (const outcome of effects.reads) {
+      answer(this.reads, server, outcome.readId, outcome);
+      this.invariants.afterRead(server, outcome);
+    }
+  }
+
+  /** Finishes the oldest `count` writes of a server, or all, and those that follow from it. */
+  persist(id: NodeId, count = Number.POSITIVE_INFINITY): void {
+    const server = this.server(id);
+    for (let seq = server.disk.complete(count); seq !== null; seq = server.disk.complete(count)) {
+      this.invariants.afterPersist(server);
+      this.step(id, { kind: "persisted", seq });
+      this.#carryOut(server, server.drain());
+      if (this.holdingWrites.has(id)) return;
+    }
+  }
+
+  propose(id: NodeId, text: string, label = text): Asked<ProposalOutcome> {
+    const proposal = this.#ask(this.proposals, id, label);
+    this.step(id, { kind: "propose", proposalId: proposal.id, entries: [{ kind: "command", data: bytes(text) }] });
+    this.turn(id);
+    return proposal;
+  }
+
+  read(id: NodeId, label = ""): Asked<ReadOutcome> {
+    const read = this.#ask(this.reads, id, label);
+    this.invariants.beforeRead(this.server(id), read.id, this.running);
+    this.step(id, { kind: "read", readId: read.id });
+    this.turn(id);
+    return read;
+  }
+
+  /** Ids begin anew with each life of a server, as they would in a process. */
+  #ask<Outcome>(list: Asked<Outcome>[], id: NodeId, label: string): Asked<Outcome> {
+    const life = this.server(id).lives;
+    const asked = {
+      server: id,
+      life,
+      id: list.filter((other) => other.server === id && other.life === life).length + 1,
+      label,
+      outcome: null,
+    };
+    list.push(asked);
+    return asked;
+  }
+
+  /** Hands over one message, unless the receiver is down. */
+  deliver(envelope: Envelope): void {
+    this.network.remove(envelope);
+    const { message } = envelope;
+    if (!this.down.has(message.to)) this.input(message.to, { kind: "receive", message });
+  }
+
+  /** Stops a server. Of its outstanding writes the oldest `completing` made it to the disk. */
+  crash(id: NodeId, completing = 0): void {
+    const server = this.server(id);
+    server.disk.crash(completing);
+    this.invariants.afterPersist(server);
+    this.down.add(id);
+  }
+
+  restart(id: NodeId): void {
+    if (!this.down.delete(id)) throw new Error(`server ${id} is not down`);
+    const server = this.server(id);
+    server.now = this.now;
+    server.restart();
+    this.invariants.afterRestart(server);
+  }
+
+  /** Cuts every link between `ids` and the others. */
+  partition(ids: readonly NodeId[]): void {
+    for (const { id } of this.servers.values()) {
+      if (ids.includes(id)) continue;
+      for (const other of ids) {
+        this.network.cut(id, other);
+        this.network.cut(other, id);
+      }
+    }
+  }
+
+  /** The server's patience ends now, and nobody else's does: it campaigns. */
+  campaign(id: NodeId): void {
+    const { deadline } = this.server(id).effects;
+    this.now = Math.max(this.now, deadline);
+    this.input(id, { kind: "tick" });
+  }
+
+  /** Delivers what is on its way, and what follows from it, while no timer rings. */
+  settle(): void {
+    for (let next = this.network.next(); next !== undefined; next = this.network.next()) this.#arrive(next);
+  }
+
+  /** Lets `ms` go by: messages arrive after their latency, timers ring when they are due. */
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const arrival = this.network.next();
+      const ringing = this.#nextTimer();
+      const deadline = ringing?.effects.deadline ?? Number.POSITIVE_INFINITY;
+      if (Math.min(deadline, arrival?.dueAt ?? Number.POSITIVE_INFINITY) > end) break;
+      if (arrival !== undefined && arrival.dueAt <= deadline) {
+        this.#arrive(arrival);
+      } else if (ringing !== undefined) {
+        this.now = Math.max(this.now, deadline);
+        this.input(ringing.id, { kind: "tick" });
+      }
+    }
+    this.now = end;
+  }
+
+  #arrive(envelope: Envelope): void {
+    this.now = Math.max(this.now, envelope.dueAt);
+    const { from, to } = envelope.message;
+    if (this.network.isCut(from, to)) this.network.remove(envelope);
+    else this.deliver(envelope);
+  }
+
+  #nextTimer(): Server | undefined {
+    let first: Server | undefined;
+    for (const server of this.running) {
+      if (server.effects.deadline < (first?.effects.deadline ?? Number.POSITIVE_INFINITY)) first = server;
+    }
+    return first;
+  }
+}
+
+/** Every question is answered at most once (PITFALLS Q3, K9). */
+function answer<Outcome>(
+  list: readonly Asked<Outcome>[],
+  { id: server, lives: life }: Server,
+  id: number,
+  outcome: Outcome,
+): void {
+  const asked = list.find((other) => other.server === server && other.life === life && other.id === id);
+  ensure(
+    asked !== undefined && asked.outcome === null,
+    () => `n${server} answers question ${id} that nobody waits for`,
+  );
+  asked.outcome = outcome;
+}
+
+function split(message: AppendEntries, most: number): AppendEntries[] {
+  const { entries } = message;
+  if (entries.length <= most) return [message];
+  const parts: AppendEntries[] = [];
+  let { prevLogIndex, prevLogTerm } = message;
+  for (let start = 0; start < entries.length; start += most) {
+    const part = entries.slice(start, start + most);
+    parts.push({ ...message, prevLogIndex, prevLogTerm, entries: part });
+    ({ index: prevLogIndex, term: prevLogTerm } = part[part.length - 1] as Entry);
+  }
+  return parts;
+}

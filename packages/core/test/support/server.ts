@@ -1,0 +1,142 @@
+/**
+ * One core with its disk: what a runtime does around a core, written out as single steps that a test takes when it
+ * wants to. A write is finished only when the test says so.
+ */
+
+import {
+  type AppendRange,
+  type Effects,
+  type Input,
+  type Message,
+  type NodeId,
+  type OutgoingMessage,
+  Raft,
+  type RaftStatus,
+  type Term,
+} from "../../src/index.js";
+import { Disk, type DiskContent } from "./disk.js";
+import { bytes, logOf } from "./entries.js";
+
+export const HEARTBEAT_INTERVAL_MS = 20;
+export const ELECTION_TIMEOUT_MS = 100;
+
+export interface ServerOptions extends DiskContent {
+  /** 1 if not given. */
+  readonly id?: NodeId;
+  readonly seed?: number;
+}
+
+export class Server {
+  readonly id: NodeId;
+  readonly disk: Disk;
+  /** The moment of the next step, in milliseconds. */
+  now: number;
+  raft: Raft;
+  /** What the last drain brought. */
+  effects: Effects;
+  /** How often this server has started. */
+  lives = 0;
+  readonly #seed: number;
+
+  constructor(options: ServerOptions, now = 0) {
+    this.id = options.id ?? 1;
+    this.#seed = options.seed ?? this.id;
+    this.disk = new Disk(options);
+    this.now = now;
+    this.raft = this.#start();
+    this.effects = this.drain();
+  }
+
+  #start(): Raft {
+    // Another seed in each life, as a runtime that draws it at start would give.
+    const seed = this.#seed + 1000 * this.lives;
+    this.lives += 1;
+    const timing = { heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, electionTimeoutMs: ELECTION_TIMEOUT_MS };
+    return new Raft({ id: this.id, seed, ...timing }, this.disk.restore(), this.now);
+  }
+
+  /** Stops and starts again. Of the outstanding writes the oldest `completing` made it to the disk. */
+  restart(completing = 0): Effects {
+    this.disk.crash(completing);
+    this.raft = this.#start();
+    return this.drain();
+  }
+
+  get status(): RaftStatus {
+    return this.raft.status();
+  }
+
+  /** The terms of the log, entry by entry. */
+  get terms(): Term[] {
+    return this.disk.entries.map(({ term }) => term);
+  }
+
+  step(input: Input): void {
+    this.raft.step(input, this.now);
+  }
+
+  /** Draws the consequences, and hands the write among them to the disk. */
+  drain(): Effects {
+    this.effects = this.raft.drain();
+    if (this.effects.write !== null) this.disk.submit(this.effects.write);
+    return this.effects;
+  }
+
+  /** One turn: the facts, then their consequences. */
+  turn(...inputs: readonly Input[]): Effects {
+    for (const input of inputs) this.step(input);
+    return this.drain();
+  }
+
+  receive(...messages: readonly Message[]): Effects {
+    return this.turn(...messages.map((message) => ({ kind: "receive", message }) as const));
+  }
+
+  propose(...texts: readonly string[]): Effects {
+    return this.turn({
+      kind: "propose",
+      proposalId: 1,
+      entries: texts.map((data) => ({ kind: "command", data: bytes(data) })),
+    });
+  }
+
+  read(readId = 1): Effects {
+    return this.turn({ kind: "read", readId });
+  }
+
+  /** Lets `ms` go by, then ticks. */
+  after(ms: number): Effects {
+    this.now += ms;
+    return this.turn({ kind: "tick" });
+  }
+
+  /** Waits for the moment that the core named, then ticks. */
+  wake(): Effects {
+    this.now = Math.max(this.now, this.effects.deadline);
+    return this.turn({ kind: "tick" });
+  }
+
+  /** Finishes the oldest `count` outstanding writes, or all of them. */
+  persist(count = this.disk.pending.length): Effects {
+    const seq = this.disk.complete(count);
+    return seq === null ? this.drain() : this.turn({ kind: "persisted", seq });
+  }
+
+  /** The append that the order stands for, its payloads filled in. */
+  fill(order: OutgoingMessage): Message {
+    return order.kind === "appendRange" ? filled(order, this.disk) : order;
+  }
+}
+
+function filled({ kind: _, lastIndex, ...head }: AppendRange, disk: Disk): Message {
+  const start = head.prevLogIndex - disk.compacted.index;
+  return { kind: "appendEntries", ...head, entries: disk.entries.slice(start, lastIndex - disk.compacted.index) };
+}
+
+/** A server in a cluster of `voters`, whose log has the given terms, and that has voted for nobody in the last one. */
+export function serverWith(
+  log: readonly Term[],
+  { voters = 3, ...options }: ServerOptions & { voters?: number | NodeId[] } = {},
+): Server {
+  return new Server({ entries: logOf(log, voters), ...options });
+}
