@@ -5,6 +5,7 @@
 
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -45,6 +46,7 @@ if (pnpm === undefined) throw new Error("start this through pnpm: `pnpm check`")
 
 const work = mkdtempSync(join(tmpdir(), "quorate-publish-"));
 try {
+  publishedFolders().forEach(removeLeftovers);
   const packages = pack(publishedFolders(), pnpm);
   const problems = (await Promise.all(packages.map(problemsOf))).flat();
   if (problems.length === 0) problems.push(...problemsAtRunTime(packages));
@@ -67,6 +69,15 @@ function nameOf(folder: string): string {
 
 function readManifest(text: string): Manifest {
   return JSON.parse(text) as Manifest;
+}
+
+/** The compiler never deletes: what it made of sources that are gone by now would be published for ever. */
+function removeLeftovers(folder: string): void {
+  const files = readdirSync(join(folder, "dist"), { recursive: true, encoding: "utf8" });
+  for (const file of files) {
+    const [, name] = /^(.*?)\.(?:js|d\.ts)(?:\.map)?$/.exec(file) ?? [];
+    if (name !== undefined && !existsSync(join(folder, "src", `${name}.ts`))) rmSync(join(folder, "dist", file));
+  }
 }
 
 function pack(folders: readonly string[], pnpmPath: string): Packed[] {
