@@ -1,1 +1,4 @@
-export {};
+/** A suite of tests for each port; an implementer runs it in one line. They need vitest. */
+
+export { type StorageHarness, storageCompliance } from "./storage.js";
+export { type TransportHarness, transportCompliance } from "./transport.js";

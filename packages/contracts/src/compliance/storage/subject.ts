@@ -1,0 +1,162 @@
+/** A storage under test together with the model of what it must hold: every change is made to both. */
+
+import type { Entry, EntryKind, HardState, Index, Term, Write } from "@quorate/core";
+import { afterEach, beforeEach, expect } from "vitest";
+import type { RaftErrorCode } from "../../errors.js";
+import type { LogStorage, StorageIdentity, StoredState } from "../../log-storage.js";
+import type { StorageHarness } from "../storage.js";
+import { compacted, initialModel, type Model, stateOf, written } from "./model.js";
+
+export const IDENTITY: StorageIdentity = { clusterId: "5f1c-compliance", nodeId: 3, name: "storage under test ✓" };
+
+/** A new harness for every test of the surrounding `describe`. */
+export function useHarness(createHarness: () => StorageHarness | Promise<StorageHarness>): () => StorageHarness {
+  let current: StorageHarness | null = null;
+  beforeEach(async () => {
+    current = await createHarness();
+  });
+  afterEach(async () => {
+    await current?.dispose();
+    current = null;
+  });
+  return () => {
+    if (current === null) throw new Error("There is a harness only while a test runs");
+    return current;
+  };
+}
+
+/** Bytes that differ from place to place, and between `seed`s. */
+export function bytes(length: number, seed: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, place) => (place * 167 + seed * 59 + (place >> 8)) & 0xff);
+}
+
+export function entryAt(index: Index, term: Term, sizeBytes = 16, kind: EntryKind = "command"): Entry {
+  return { index, term, kind, data: bytes(sizeBytes, index * 31 + term) };
+}
+
+export function entriesFrom(firstIndex: Index, count: number, term: Term, sizeBytes = 16): Entry[] {
+  return Array.from({ length: count }, (_, place) => entryAt(firstIndex + place, term, sizeBytes));
+}
+
+interface Change {
+  readonly hardState?: HardState;
+  readonly truncateFrom?: Index;
+  readonly append?: readonly Entry[];
+}
+
+let lastSeq = 0;
+
+export function writeOf({ hardState, truncateFrom, append }: Change): Write {
+  lastSeq += 1;
+  return { seq: lastSeq, hardState: hardState ?? null, truncateFrom: truncateFrom ?? null, append: append ?? [] };
+}
+
+/** The write that founds a server: its term, and the membership as the first entry. */
+export function firstWrite(): Write {
+  const hardState = { currentTerm: 1, votedFor: 0 };
+  return { seq: 0, hardState, truncateFrom: null, append: [entryAt(1, 1, 40, "membership")] };
+}
+
+export class Subject {
+  readonly #harness: StorageHarness;
+  storage: LogStorage;
+  model: Model;
+
+  private constructor(harness: StorageHarness, storage: LogStorage, model: Model) {
+    this.#harness = harness;
+    this.storage = storage;
+    this.model = model;
+  }
+
+  /** A storage that holds the first entry, and `count - 1` more of term 1. */
+  static async founded(harness: StorageHarness, count = 1, sizeBytes = 16): Promise<Subject> {
+    const storage = await harness.create();
+    expect(await storage.open()).toBeNull();
+    const write = firstWrite();
+    const found = await storage.initialize(IDENTITY, write);
+    const subject = new Subject(harness, storage, initialModel(IDENTITY, write));
+    expect(plainState(found)).toEqual(plainState(stateOf(subject.model)));
+    if (count > 1) await subject.write({ append: entriesFrom(2, count - 1, 1, sizeBytes) });
+    return subject;
+  }
+
+  /** One call of `write`, of as many writes as there are changes. */
+  async write(...changes: Change[]): Promise<void> {
+    const writes = changes.map(writeOf);
+    await this.storage.write(writes);
+    this.model = written(this.model, writes);
+  }
+
+  async compact(upTo: Index): Promise<void> {
+    await this.storage.compact(upTo);
+    this.model = compacted(this.model, upTo);
+  }
+
+  /** Closes the storage and opens it again: it must find all of the model and nothing else. */
+  async reopen(): Promise<void> {
+    await this.storage.close();
+    this.storage = await this.#harness.reopen(this.storage);
+    await this.expectFound([this.model]);
+  }
+
+  /** The process dies: the storage that is opened then must find one of the `permitted`. */
+  async crash(permitted: readonly Model[]): Promise<void> {
+    this.storage = await this.#harness.crash(this.storage);
+    await this.expectFound(permitted);
+  }
+
+  /** Opens the storage; takes the one of `permitted` that it finds for the model from now on. */
+  async expectFound(permitted: readonly Model[]): Promise<void> {
+    const found = plainState(await this.storage.open());
+    const match = permitted.find((model) => JSON.stringify(plainState(stateOf(model))) === JSON.stringify(found));
+    if (match === undefined) expect(found).toEqual(plainState(stateOf(this.model)));
+    else this.model = match;
+    await this.expectLog();
+  }
+
+  /** Reads the whole log, in pages, and compares it with the model. */
+  async expectLog(maxBytes = 100): Promise<void> {
+    const { lastIndex } = stateOf(this.model);
+    const found: Entry[] = [];
+    for (let index = this.model.compacted.index + 1; index <= lastIndex; index = (found.at(-1)?.index ?? 0) + 1) {
+      const page = await this.storage.read(index, lastIndex, maxBytes);
+      expect(page[0]?.index).toBe(index);
+      found.push(...page);
+    }
+    expect(found.map(plainEntry)).toEqual(this.model.entries.map(plainEntry));
+  }
+}
+
+/** Entries as values that compare by content, whatever kind of byte array a storage returns. */
+export function plainEntry({ index, term, kind, data }: Entry): object {
+  expect(data).toBeInstanceOf(Uint8Array);
+  return { index, term, kind, data: Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+}
+
+export function plainState(state: StoredState | null): object | null {
+  if (state === null) return null;
+  const { identity, hardState, compacted: last, lastIndex, termRuns, memberships } = state;
+  return {
+    identity: { clusterId: identity.clusterId, nodeId: identity.nodeId, name: identity.name },
+    hardState: { currentTerm: hardState.currentTerm, votedFor: hardState.votedFor },
+    compacted: { index: last.index, term: last.term },
+    lastIndex,
+    termRuns: termRuns.map(({ firstIndex, term }) => ({ firstIndex, term })),
+    memberships: memberships.map(plainEntry),
+  };
+}
+
+/** The promise rejects, with an error that carries `code`. */
+export async function expectRejection(promise: Promise<unknown>, code: RaftErrorCode): Promise<void> {
+  await expect(promise).rejects.toMatchObject({ code });
+}
+
+/** For the promise of a process that dies: nobody is left to hear how it ends. */
+export function abandon(promise: Promise<unknown>): void {
+  promise.catch(() => undefined);
+}
+
+/** Lets so many turns of the microtask queue pass. */
+export async function pass(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+}
