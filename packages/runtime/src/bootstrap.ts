@@ -1,0 +1,96 @@
+/**
+ * Who this server is: found in its storage, or written there once, when the cluster is founded.
+ *
+ * Every server of a new cluster is told the same members, gives them the same numbers and writes the same first
+ * entry, so that they need not agree on it first (PITFALLS O3, O4). Whatever is stored already stays as it is (O2).
+ */
+
+import { type LogStorage, RaftError, type StorageIdentity, type StoredState } from "@quorate/contracts";
+import { type Configuration, decodeConfiguration, encodeConfiguration, NOBODY } from "@quorate/core";
+import { type Bootstrap, invalid } from "./options.js";
+
+/**
+ * The first configuration: members get the numbers 1, 2, … in the order of their names. Throws `INVALID_OPTIONS` if
+ * one is named twice, by name or by address (PITFALLS O12).
+ */
+export function initialConfiguration({ clusterId, members }: Bootstrap): Configuration {
+  if (typeof clusterId !== "string" || clusterId === "") throw invalid("bootstrap.clusterId must not be empty.");
+  if (members.length === 0) throw invalid("bootstrap.members must name every server of the new cluster.");
+  for (const { name, address } of members) {
+    if (typeof name !== "string" || name === "") throw invalid("bootstrap.members: a member has no name.");
+    if (typeof address !== "string" || address === "") {
+      throw invalid(`bootstrap.members: the address of ${JSON.stringify(name)} is empty.`);
+    }
+  }
+  // By code units: the same order in every place and language.
+  const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const configuration = { voters: sorted.map(({ name, address }, place) => ({ id: place + 1, name, address })) };
+  try {
+    encodeConfiguration(configuration);
+  } catch (cause) {
+    throw invalid(`bootstrap.members: ${messageOf(cause)}.`, cause);
+  }
+  return configuration;
+}
+
+/**
+ * Opens `storage`, or founds the cluster there if it is blank. Rejects with `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
+ * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `INVALID_OPTIONS`, or with what the storage rejects with.
+ */
+export async function openStorage(
+  storage: LogStorage,
+  name: string,
+  bootstrap: Bootstrap | undefined,
+): Promise<StoredState> {
+  const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
+  const founder = configuration?.voters.find((member) => member.name === name);
+  if (configuration !== null && founder === undefined) {
+    throw invalid(`bootstrap.members does not name this server, ${JSON.stringify(name)}.`);
+  }
+  const stored = await storage.open();
+  if (stored !== null) return checked(stored, name, bootstrap?.clusterId);
+  if (bootstrap === undefined || configuration === null || founder === undefined) {
+    throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
+  }
+  const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name };
+  return storage.initialize(identity, {
+    seq: 0,
+    hardState: { currentTerm: 1, votedFor: NOBODY },
+    truncateFrom: null,
+    append: [{ index: 1, term: 1, kind: "membership", data: encodeConfiguration(configuration) }],
+  });
+}
+
+function checked(stored: StoredState, name: string, clusterId: string | undefined): StoredState {
+  const { identity, compacted, memberships } = stored;
+  if (identity.name !== name) {
+    throw foreign(`The storage is that of server ${JSON.stringify(identity.name)}, not of ${JSON.stringify(name)}.`);
+  }
+  if (clusterId !== undefined && identity.clusterId !== clusterId) {
+    throw foreign(`The storage belongs to the cluster ${identity.clusterId}, not to ${clusterId}.`);
+  }
+  if (compacted.index > 0) {
+    // The state machine starts empty and is fed from the log: a log without its start would make another state of it.
+    throw new RaftError("STORAGE_COMPACTED", `The log starts after entry ${compacted.index}.`);
+  }
+  const last = memberships[memberships.length - 1];
+  if (last === undefined) throw new RaftError("STORAGE_CORRUPT", "The log names no members.");
+  let configuration: Configuration;
+  try {
+    configuration = decodeConfiguration(last.data);
+  } catch (cause) {
+    throw new RaftError("STORAGE_CORRUPT", `Entry ${last.index}: ${messageOf(cause)}.`, { cause });
+  }
+  if (!configuration.voters.some((member) => member.id === identity.nodeId && member.name === name)) {
+    throw foreign(`Server ${identity.nodeId}, ${JSON.stringify(name)}, is no member of the cluster in its log.`);
+  }
+  return stored;
+}
+
+function foreign(message: string): RaftError {
+  return new RaftError("FOREIGN_STORAGE", message);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,44 @@
+/** Commands and answers as bytes: the checks that every proposal passes, and the codec for those who bring bytes. */
+
+import { type CommandCodec, RaftError } from "@quorate/contracts";
+
+/**
+ * For state machines whose commands and answers are bytes. Copies, both ways: what the caller does with its array
+ * later, or the state machine with its own, does not reach the log (PITFALLS F11).
+ */
+export const bytesCodec: CommandCodec<Uint8Array, Uint8Array> = {
+  encodeCommand: copyOf,
+  decodeCommand: copyOf,
+  encodeResult: copyOf,
+  decodeResult: copyOf,
+};
+
+function copyOf(data: Uint8Array): Uint8Array {
+  // Not `slice`: that of a Node `Buffer` does not copy.
+  return new Uint8Array(data);
+}
+
+/** Throws `COMMAND_NOT_ENCODABLE` or `COMMAND_TOO_LARGE`. */
+export function encodeCommand<Command, Result>(
+  codec: CommandCodec<Command, Result>,
+  command: Command,
+  maxCommandBytes: number,
+): Uint8Array {
+  let data: Uint8Array;
+  try {
+    data = codec.encodeCommand(command);
+  } catch (cause) {
+    throw new RaftError("COMMAND_NOT_ENCODABLE", "The codec threw.", { cause });
+  }
+  if (!(data instanceof Uint8Array)) {
+    throw new RaftError("COMMAND_NOT_ENCODABLE", `The codec returned ${typeof data} instead of bytes.`);
+  }
+  checkCommandSize(data, maxCommandBytes);
+  return data;
+}
+
+/** Throws `COMMAND_TOO_LARGE` (PITFALLS R20). */
+export function checkCommandSize(data: Uint8Array, maxCommandBytes: number): void {
+  if (data.length <= maxCommandBytes) return;
+  throw new RaftError("COMMAND_TOO_LARGE", `It takes ${data.length} bytes; ${maxCommandBytes} are allowed.`);
+}

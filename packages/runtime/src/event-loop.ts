@@ -1,0 +1,323 @@
+/**
+ * The event loop around the core.
+ *
+ * Facts go to the core as they come in, and ask for a turn. A turn ({@link EventLoop.#turn}) drains the core and does
+ * what comes out. The core itself sees to it that nothing is said before it is true, so that a turn is a list of deeds
+ * that could stand in any order.
+ */
+
+import { type Cancel, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
+import { type Configuration, type Input, type NodeId, Raft } from "@quorate/core";
+import { Alarm } from "./alarm.js";
+import { Applier } from "./applier.js";
+import { Budget } from "./budget.js";
+import { LogCache } from "./log-cache.js";
+import { LogReader } from "./log-reader.js";
+import { NodeEvents } from "./node-events.js";
+import type { RaftNodeOptions, Settings } from "./options.js";
+import { Proposals } from "./proposals.js";
+import { Reads } from "./reads.js";
+import { RequestIds } from "./request-ids.js";
+import { Sender } from "./sender.js";
+import { type NodeStatus, statusOf } from "./status.js";
+import { WriteQueue } from "./write-queue.js";
+
+/** What a server whose disk hangs must not say: that it leads, or that it could (PITFALLS P8). */
+const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
+  "heartbeat",
+  "appendEntries",
+  "commit",
+  "requestPreVote",
+]);
+
+export class EventLoop<Command, Result> {
+  readonly proposals: Proposals<Command, Result>;
+  readonly reads: Reads;
+  readonly events: NodeEvents;
+
+  readonly #options: RaftNodeOptions<Command, Result>;
+  readonly #settings: Settings;
+  readonly #stored: StoredState;
+  readonly #raft: Raft;
+  readonly #budget: Budget;
+  readonly #cache: LogCache;
+  readonly #writes: WriteQueue;
+  readonly #sender: Sender;
+  readonly #applier: Applier<Command, Result>;
+  readonly #alarm: Alarm;
+
+  #state: "running" | "failed" | "closed" = "running";
+  #fatal: RaftError | null = null;
+  #scheduled: Cancel | null = null;
+  /** When the core wants its next tick. */
+  #deadline: number;
+  #hasGivenGrace = false;
+  /** The configuration that the transport was last told of. */
+  #configuration: Configuration | null = null;
+  #members: ReadonlySet<NodeId> = new Set();
+  #refusedMessages = 0;
+  #warnings = 0;
+
+  constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, stored: StoredState) {
+    const { clock, storage, transport, seed, codec, stateMachine } = options;
+    const { nodeId } = stored.identity;
+    const now = clock.now();
+    const raft = restore(nodeId, settings, seed, stored, now);
+    const appliedIndex = stored.compacted.index;
+    const budget = new Budget(settings.maxPendingBytes);
+    const cache = new LogCache(settings.logCacheBytes, stored.lastIndex);
+    const reader = new LogReader(cache, storage, raft);
+    const ids = new RequestIds(seed, now);
+    const shared = { ...settings, nodeId, raft, reader, clock, codec, budget, ids };
+    const ways = { send: this.#send, schedule: this.#schedule, onFailed: this.#fail };
+
+    this.#options = options;
+    this.#settings = settings;
+    this.#stored = stored;
+    this.#raft = raft;
+    this.#budget = budget;
+    this.#cache = cache;
+    this.#deadline = now;
+    this.#alarm = new Alarm(clock, this.#schedule);
+    this.events = new NodeEvents(raft.currentTerm, this.#warn);
+    this.#writes = new WriteQueue({ storage, clock, onStored: this.#onStored, onFailed: this.#fail });
+    this.#sender = new Sender({ ...shared, ...ways });
+    const canReach = (peer: NodeId): boolean => transport.status().connected.includes(peer);
+    this.proposals = new Proposals({ ...shared, ...ways, canReach });
+    this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, appliedIndex);
+    const { proposals, reads } = this;
+    const onApplied = {
+      onResult: proposals.onResult.bind(proposals),
+      onPassed: proposals.onPassed.bind(proposals),
+      onApplied: reads.onApplied.bind(reads),
+    };
+    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, stateMachine }, appliedIndex);
+  }
+
+  get isRunning(): boolean {
+    return this.#state === "running";
+  }
+
+  /** Why the node has stopped, or null. */
+  get fatal(): RaftError | null {
+    return this.#fatal;
+  }
+
+  start(): void {
+    this.#tellPeers();
+    this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
+    this.#schedule();
+  }
+
+  /** Ends it all, in order: whoever waits is told, peers included. */
+  close(): void {
+    if (this.#state !== "running") return;
+    this.proposals.stop((isUnderWay) =>
+      isUnderWay
+        ? new RaftError("CLOSED_UNDER_WAY", "The node was closed.")
+        : new RaftError("CLOSED", "The node was closed."),
+    );
+    this.#halt("closed", () => new RaftError("CLOSED", "The node was closed."));
+  }
+
+  /** One turn: everything that has come in, and all that follows from it. */
+  #turn(): void {
+    this.#scheduled = null;
+    const now = this.#options.clock.now();
+    this.proposals.expire(now);
+    this.reads.expire(now);
+    this.#tick(now);
+    this.#stepIfAny(this.proposals.route(now), now);
+    this.#stepIfAny(this.reads.ask(now), now);
+
+    const effects = this.#raft.drain();
+    if (effects.write !== null) {
+      this.#cache.onWrite(effects.write);
+      this.#writes.push(effects.write);
+    }
+    for (const message of effects.messages) this.#sender.send(message);
+    for (const outcome of effects.proposals) this.proposals.onOutcome(outcome);
+    for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
+    this.#applier.applyTo(effects.applyTo);
+    this.#sender.flush();
+    this.#tellPeers();
+    this.events.tell();
+    this.#deadline = effects.deadline;
+    this.#setAlarm();
+  }
+
+  /**
+   * Tells the core that its deadline has come. After a stall the messages that would have moved it may not have been
+   * read yet: the event loop gets one round to bring them, and then it is one tick, however late (PITFALLS F2).
+   */
+  #tick(now: number): void {
+    if (now < this.#deadline) {
+      this.#hasGivenGrace = false;
+      return;
+    }
+    if (!this.#hasGivenGrace && now - this.#deadline > this.#settings.heartbeatIntervalMs) {
+      this.#hasGivenGrace = true;
+      this.#schedule();
+      return;
+    }
+    this.#hasGivenGrace = false;
+    this.#step({ kind: "tick" }, now);
+  }
+
+  #stepIfAny(input: Input | null, now: number): void {
+    if (input !== null) this.#step(input, now);
+  }
+
+  #step(input: Input, now: number): void {
+    this.#raft.step(input, now);
+    this.events.note(this.#raft);
+  }
+
+  readonly #receive = (message: PeerMessage): void => {
+    if (this.#state !== "running") return;
+    // The transport vouches for the sender; whether it is one of ours is for us to say (PITFALLS O1, O12).
+    if (message.to !== this.#stored.identity.nodeId || !this.#members.has(message.from)) {
+      this.#refusedMessages += 1;
+      return;
+    }
+    try {
+      this.#take(message);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  #take(message: PeerMessage): void {
+    if (message.kind === "propose") {
+      this.proposals.onRequest(message);
+      return;
+    }
+    if (message.kind === "proposeResult") {
+      this.proposals.onAnswer(message);
+      return;
+    }
+    if (message.kind === "appendEntriesResult") this.#sender.onResult(message);
+    this.#step({ kind: "receive", message }, this.#options.clock.now());
+    this.#schedule();
+  }
+
+  readonly #onStored = (seq: number): void => {
+    try {
+      this.#cache.onStored(seq);
+      this.#step({ kind: "persisted", seq }, this.#options.clock.now());
+      this.#schedule();
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  readonly #send = (message: PeerMessage): void => {
+    if (this.#state !== "running" || (UNSAID_WHILE_STALLED.has(message.kind) && this.#isStalled())) return;
+    try {
+      this.#options.transport.send(this.#options.groupId ?? 0, message);
+    } catch (error) {
+      // It promised not to. What it did not send is lost, like any other message (PITFALLS F19).
+      this.#warn(error);
+    }
+  };
+
+  /** Asks for a turn, after the input that is at hand. */
+  readonly #schedule = (): void => {
+    if (this.#scheduled !== null || this.#state !== "running") return;
+    this.#scheduled = this.#options.clock.soon(() => {
+      try {
+        this.#turn();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  };
+
+  #setAlarm(): void {
+    if (this.#state !== "running") return;
+    const wakeAt = Math.min(this.#deadline, this.proposals.earliestDeadline, this.reads.wakeAt);
+    // A tick that was put off comes with the turn that is already asked for.
+    if (!this.#hasGivenGrace) this.#alarm.set(wakeAt);
+  }
+
+  /** Names the peers to the transport, whenever the configuration in force is another one. */
+  #tellPeers(): void {
+    const { configuration } = this.#raft;
+    if (configuration === this.#configuration) return;
+    this.#configuration = configuration;
+    this.#members = new Set(configuration.voters.map(({ id }) => id));
+    const { addresses, transport } = this.#options;
+    transport.setPeers(
+      new Map(configuration.voters.map(({ id, name, address }) => [id, addresses?.[name] ?? address])),
+    );
+  }
+
+  #isStalled(): boolean {
+    const { startedAt } = this.#writes;
+    return startedAt !== null && this.#options.clock.now() - startedAt > this.#settings.storageStallMs;
+  }
+
+  readonly #warn = (error: unknown): void => {
+    this.#warnings += 1;
+    try {
+      this.#options.onWarning?.(error);
+    } catch {
+      // There is nobody left to tell; it is counted.
+    }
+  };
+
+  /** Stops for good: this node must not say or write anything more (PITFALLS P5, C13, E24, F16). */
+  readonly #fail = (cause: unknown): void => {
+    if (this.#state !== "running") return;
+    const fatal =
+      cause instanceof RaftError ? cause : new RaftError("INVARIANT_BROKEN", `${messageOf(cause)}.`, { cause });
+    this.#fatal = fatal;
+    this.#halt("failed", () => new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal }));
+  };
+
+  #halt(state: "failed" | "closed", errorFor: () => RaftError): void {
+    this.#state = state;
+    this.#scheduled?.();
+    this.#alarm.cancel();
+    this.#options.transport.unregister(this.#options.groupId ?? 0);
+    this.#writes.stop();
+    this.#applier.stop();
+    this.proposals.stop(errorFor);
+    this.reads.stop(errorFor);
+    this.events.noteStopped(this.#fatal);
+    this.events.tell();
+  }
+
+  status(): NodeStatus {
+    const { identity } = this.#stored;
+    const { storage, transport } = this.#options;
+    return statusOf({
+      identity,
+      raft: this.#raft.status(),
+      isRunning: this.isRunning,
+      fatal: this.#fatal,
+      appliedIndex: this.#applier.appliedIndex,
+      pendingProposals: this.proposals.count,
+      pendingReads: this.reads.count,
+      pendingBytes: this.#budget.used,
+      logCacheBytes: this.#cache.sizeBytes,
+      storage: { durability: storage.durability, isStalled: this.#isStalled() },
+      transport: transport.status(),
+      refusedMessages: this.#refusedMessages,
+      warnings: this.#warnings,
+    });
+  }
+}
+
+function restore(id: NodeId, timing: Settings, seed: number, stored: StoredState, now: number): Raft {
+  const { heartbeatIntervalMs, electionTimeoutMs } = timing;
+  try {
+    return new Raft({ id, heartbeatIntervalMs, electionTimeoutMs, seed }, stored, now);
+  } catch (cause) {
+    throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

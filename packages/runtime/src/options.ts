@@ -1,0 +1,168 @@
+/**
+ * What a node is told when it opens, and the check that it can work (PITFALLS F15): a setting that cannot is refused
+ * at once, by name and with the reason, instead of showing as elections that never end.
+ */
+
+import type { Clock, CommandCodec, GroupId, LogStorage, StateMachine, Transport } from "@quorate/contracts";
+import { RaftError } from "@quorate/contracts";
+
+/** A server, as those who found a cluster name it. */
+export interface BootstrapMember {
+  /** Unique in the cluster, and stable. */
+  readonly name: string;
+  /** Where its transport listens. */
+  readonly address: string;
+}
+
+/** The cluster to found: the same on every server (PITFALLS O3, O4). */
+export interface Bootstrap {
+  /** Tells this cluster from all others: stored, and part of every handshake (PITFALLS O1). */
+  readonly clusterId: string;
+  /** All of the first members, this server among them. */
+  readonly members: readonly BootstrapMember[];
+}
+
+/** Times and sizes that have a default. Whole numbers above zero. */
+export interface Tuning {
+  /** How often a leader speaks up, in milliseconds. Default 50; at most a third of `electionTimeoutMs`. */
+  readonly heartbeatIntervalMs?: number | undefined;
+  /** How long a server waits for a leader before it campaigns: once to twice this, drawn anew each time. Default 250. */
+  readonly electionTimeoutMs?: number | undefined;
+  /**
+   * How long a write may take before this server stops speaking as leader, in milliseconds (PITFALLS P8). Default
+   * eight times `electionTimeoutMs`, and at least once that.
+   */
+  readonly storageStallMs?: number | undefined;
+  /** How long a proposal may take unless it says otherwise, in milliseconds. Default 5000. */
+  readonly proposeTimeoutMs?: number | undefined;
+  /** How long a read may take unless it says otherwise, in milliseconds. Default 5000. */
+  readonly readTimeoutMs?: number | undefined;
+  /** The largest encoded command. Default 2 MiB. The same on every server, and within what the transport carries. */
+  readonly maxCommandBytes?: number | undefined;
+  /** What proposals and reads under way may take together; beyond it they are `OVERLOADED` (F4). Default 64 MiB. */
+  readonly maxPendingBytes?: number | undefined;
+  /** What the cache of recent entries may take; what is not yet stored comes on top. Default 32 MiB. */
+  readonly logCacheBytes?: number | undefined;
+  /** The largest AppendEntries, unless a single entry is larger. Default 1 MiB. */
+  readonly maxAppendBytes?: number | undefined;
+  /** What may be under way to one follower without an answer (PITFALLS F6). Default 4 MiB. */
+  readonly maxInflightBytes?: number | undefined;
+  /**
+   * How long the state machine may run before the event loop gets its turn, in milliseconds (PITFALLS F1). Default 8,
+   * or `heartbeatIntervalMs` if that is less; never more than that.
+   */
+  readonly applyBudgetMs?: number | undefined;
+}
+
+export interface RaftNodeOptions<Command, Result> extends Tuning {
+  /** The name of this server. */
+  readonly id: string;
+  /** Founds the cluster if the storage is blank; otherwise only its `clusterId` is compared (PITFALLS O2). */
+  readonly bootstrap?: Bootstrap | undefined;
+  /** Where this server reaches others, by name: wins over the addresses in the log (PITFALLS O6). */
+  readonly addresses?: Readonly<Record<string, string>> | undefined;
+  /** The node owns it from here on, and closes it. */
+  readonly storage: LogStorage;
+  /** The node owns it from here on, and closes it. */
+  readonly transport: Transport;
+  readonly stateMachine: StateMachine<Command, Result>;
+  readonly codec: CommandCodec<Command, Result>;
+  readonly clock: Clock;
+  /** Where randomness begins: a whole number, another one on each server and for each start (PITFALLS E21). */
+  readonly seed: number;
+  /** Which group of the transport and the storage this node is. Default 0. */
+  readonly groupId?: GroupId | undefined;
+  /** Told of what hurts no one but should be seen: a listener that throws, say. Counted in `status()` in any case. */
+  readonly onWarning?: ((error: unknown) => void) | undefined;
+}
+
+/** The same, with nothing left open. */
+export type Settings = { readonly [Key in keyof Tuning]-?: number };
+
+const MIB = 1024 * 1024;
+
+/** Timers of Node fire at once when they are set for longer (PITFALLS F3). */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Throws a `RaftError` of code `INVALID_OPTIONS` that names the option and says why. */
+export function settingsOf(options: Tuning): Settings {
+  const heartbeatIntervalMs = positive("heartbeatIntervalMs", options.heartbeatIntervalMs ?? 50, MAX_TIMEOUT_MS);
+  const electionTimeoutMs = positive("electionTimeoutMs", options.electionTimeoutMs ?? 250, MAX_TIMEOUT_MS / 2);
+  const settings: Settings = {
+    heartbeatIntervalMs,
+    electionTimeoutMs,
+    storageStallMs: positive("storageStallMs", options.storageStallMs ?? 8 * electionTimeoutMs),
+    proposeTimeoutMs: positive("proposeTimeoutMs", options.proposeTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
+    readTimeoutMs: positive("readTimeoutMs", options.readTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
+    maxCommandBytes: positive("maxCommandBytes", options.maxCommandBytes ?? 2 * MIB),
+    maxPendingBytes: positive("maxPendingBytes", options.maxPendingBytes ?? 64 * MIB),
+    logCacheBytes: positive("logCacheBytes", options.logCacheBytes ?? 32 * MIB),
+    maxAppendBytes: positive("maxAppendBytes", options.maxAppendBytes ?? MIB),
+    maxInflightBytes: positive("maxInflightBytes", options.maxInflightBytes ?? 4 * MIB),
+    applyBudgetMs: positive("applyBudgetMs", options.applyBudgetMs ?? Math.min(8, heartbeatIntervalMs)),
+  };
+  refuseContradictions(settings);
+  return settings;
+}
+
+function refuseContradictions(settings: Settings): void {
+  const { heartbeatIntervalMs, electionTimeoutMs, maxCommandBytes, maxAppendBytes } = settings;
+  if (heartbeatIntervalMs > electionTimeoutMs / 3) {
+    const why = "so that one lost or late heartbeat does not start an election";
+    throw invalid(
+      `heartbeatIntervalMs (${heartbeatIntervalMs}) must be at most a third of electionTimeoutMs (${electionTimeoutMs}), ${why}.`,
+    );
+  }
+  if (settings.storageStallMs < electionTimeoutMs) {
+    const why = "or every short stall of a disk costs an election";
+    throw invalid(
+      `storageStallMs (${settings.storageStallMs}) must be at least electionTimeoutMs (${electionTimeoutMs}), ${why}.`,
+    );
+  }
+  if (settings.applyBudgetMs > heartbeatIntervalMs) {
+    const why = "or applying delays heartbeats";
+    throw invalid(
+      `applyBudgetMs (${settings.applyBudgetMs}) must be at most heartbeatIntervalMs (${heartbeatIntervalMs}), ${why}.`,
+    );
+  }
+  if (maxCommandBytes > settings.maxPendingBytes) {
+    const why = "or the largest command is always refused";
+    throw invalid(
+      `maxCommandBytes (${maxCommandBytes}) must be at most maxPendingBytes (${settings.maxPendingBytes}), ${why}.`,
+    );
+  }
+  if (maxAppendBytes > settings.maxInflightBytes) {
+    const why = "or one append fills more than the window";
+    throw invalid(
+      `maxAppendBytes (${maxAppendBytes}) must be at most maxInflightBytes (${settings.maxInflightBytes}), ${why}.`,
+    );
+  }
+}
+
+/** Checks what is not a time or a size. Throws as {@link settingsOf} does. */
+export function checkIdentityOptions(options: {
+  readonly id: string;
+  readonly seed: number;
+  readonly groupId?: GroupId | undefined;
+}): void {
+  if (typeof options.id !== "string" || options.id === "") throw invalid("id must be the name of this server.");
+  if (!Number.isSafeInteger(options.seed)) throw invalid(`seed must be a whole number, not ${options.seed}.`);
+  const groupId = options.groupId ?? 0;
+  if (!Number.isSafeInteger(groupId) || groupId < 0) {
+    throw invalid(`groupId must be a whole number from 0 up, not ${groupId}.`);
+  }
+}
+
+/** A timeout that a single call asks for. Throws as {@link settingsOf} does. */
+export function checkTimeoutMs(timeoutMs: number): number {
+  return positive("timeoutMs", timeoutMs, MAX_TIMEOUT_MS);
+}
+
+function positive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && value > 0 && value <= max) return value;
+  throw invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
+}
+
+export function invalid(message: string, cause?: unknown): RaftError {
+  return new RaftError("INVALID_OPTIONS", message, cause === undefined ? undefined : { cause });
+}

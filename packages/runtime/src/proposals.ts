@@ -1,0 +1,327 @@
+/**
+ * Every proposal under way on this server, from the call to one of three outcomes: its result, *not executed*, or
+ * *unknown* (PITFALLS K6). Each settles exactly once, by its deadline at the latest (K9).
+ *
+ * What is certainly not executed is tried again until the deadline. What may have been executed never is: that an
+ * entry is gone is certain only when another one is committed in its place (K5).
+ */
+
+import { type Clock, type CommandCodec, type ProposeRequest, type ProposeResult, RaftError } from "@quorate/contracts";
+import { type Index, type Input, NOBODY, type NodeId, type ProposalOutcome, type Raft, type Term } from "@quorate/core";
+import type { Budget } from "./budget.js";
+import { checkCommandSize, encodeCommand } from "./commands.js";
+import { DeadlineQueue } from "./deadlines.js";
+import { errorOf, Forwarder, PeerAsker, type Send } from "./forwarder.js";
+import { type Asker, Proposal } from "./proposal.js";
+import { ProposalsByIndex } from "./proposals-by-index.js";
+import { type RequestIds, SeenRequests } from "./request-ids.js";
+
+/** What goes into the log in one turn, in payload bytes: the rest waits a turn, so that a flood is not one stall. */
+const MAX_TURN_BYTES = 4 * 1024 * 1024;
+
+export interface ProposalsOptions<Command, Result> {
+  readonly nodeId: NodeId;
+  readonly raft: Raft;
+  readonly codec: CommandCodec<Command, Result>;
+  readonly clock: Clock;
+  readonly budget: Budget;
+  readonly ids: RequestIds;
+  readonly proposeTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  readonly maxCommandBytes: number;
+  readonly send: Send;
+  /** Whether a message to this peer can leave now. */
+  readonly canReach: (peer: NodeId) => boolean;
+  /** Asks for a turn. */
+  readonly schedule: () => void;
+}
+
+export class Proposals<Command, Result> {
+  readonly #options: ProposalsOptions<Command, Result>;
+  readonly #deadlines = new DeadlineQueue<Proposal<Result>>();
+  readonly #forwarder: Forwarder<Result>;
+  readonly #seen = new SeenRequests();
+  /** To go on their way in the next turn; may hold settled ones. */
+  #gathered: Proposal<Result>[] = [];
+  /** For another leadership than that of {@link #leaderId} in {@link #term}; may hold settled ones. */
+  #waiting: Proposal<Result>[] = [];
+  /** With the core, which answers in the same turn. */
+  #handed: { readonly proposalId: number; readonly batch: readonly Proposal<Result>[] } | null = null;
+  #lastProposalId = 0;
+  readonly #byIndex = new ProposalsByIndex<Result>();
+  #abandonedCount = 0;
+  /** The leadership that was last acted upon. */
+  #leaderId: NodeId = NOBODY;
+  #term: Term = 0;
+
+  constructor(options: ProposalsOptions<Command, Result>) {
+    this.#options = options;
+    this.#forwarder = new Forwarder(options.nodeId, options.ids, options.send);
+  }
+
+  /** How many have not settled. */
+  get count(): number {
+    return this.#deadlines.size;
+  }
+
+  get earliestDeadline(): number {
+    return this.#deadlines.earliest;
+  }
+
+  /** A proposal of this process. */
+  propose(command: Command, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<Result> {
+    const { codec, maxCommandBytes } = this.#options;
+    return new Promise((resolve, reject) => {
+      const data = encodeCommand(codec, command, maxCommandBytes);
+      this.#admit(data, { onResult: resolve, onError: reject }, false, timeoutMs);
+    });
+  }
+
+  /** A proposal that a peer passes on, if this server leads the term that the peer means. */
+  onRequest(request: ProposeRequest): void {
+    const { raft, proposeTimeoutMs, maxCommandBytes } = this.#options;
+    const asker = new PeerAsker(this.#options, request);
+    if (raft.role !== "leader" || raft.currentTerm !== request.term) {
+      asker.onError(new RaftError("NOT_LEADER", `This server does not lead term ${request.term}.`));
+      return;
+    }
+    if (!this.#seen.add(request.term, request.from, request.requestId)) return;
+    try {
+      checkCommandSize(request.data, maxCommandBytes);
+      this.#admit(request.data, asker, true, proposeTimeoutMs);
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      asker.onError(error);
+    }
+  }
+
+  /** The leader's answer to what was forwarded. */
+  onAnswer(message: ProposeResult): void {
+    const proposal = this.#forwarder.take(message);
+    if (proposal === undefined) return;
+    if (message.outcome === "executed") {
+      this.#onRemoteResult(proposal, message.data);
+      return;
+    }
+    const error = errorOf(message);
+    if (error.code === "NOT_COMMITTED") this.#gather(proposal);
+    else if (error.code === "OVERLOADED" || error.code === "COMMAND_TOO_LARGE" || error.outcome !== "not-executed") {
+      this.#fail(proposal, error);
+    } else this.#waitForLeadership(proposal);
+  }
+
+  /**
+   * Sends what is gathered on its way: to the core if this server leads, in what is returned; to the leader if there is
+   * one within reach; otherwise it stays. To be called in every turn.
+   */
+  route(now: number): Extract<Input, { kind: "propose" }> | null {
+    const { raft, canReach } = this.#options;
+    if (raft.leaderId !== this.#leaderId || raft.currentTerm !== this.#term) this.#onLeadership(now);
+    if (this.#gathered.length === 0) return null;
+    if (raft.role === "leader") return this.#handToCore();
+    const { leaderId } = raft;
+    const isReachable = leaderId !== NOBODY && canReach(leaderId);
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    for (const proposal of gathered) {
+      if (proposal.stage === "settled") continue;
+      if (proposal.isForPeer) this.#fail(proposal, new RaftError("NOT_LEADER", "This server no longer leads."));
+      else if (isReachable) this.#forwarder.forward(proposal, raft);
+      else this.#gathered.push(proposal);
+    }
+    return null;
+  }
+
+  /** The core's answer to what {@link route} returned. */
+  onOutcome(outcome: ProposalOutcome): void {
+    if (this.#handed?.proposalId !== outcome.proposalId) return;
+    const { batch } = this.#handed;
+    this.#handed = null;
+    if (!outcome.accepted) {
+      for (const proposal of batch) this.#gather(proposal);
+      return;
+    }
+    let index = outcome.firstIndex;
+    for (const proposal of batch) {
+      proposal.stage = "appended";
+      proposal.term = outcome.term;
+      proposal.index = index;
+      this.#byIndex.add(proposal);
+      index += 1;
+    }
+  }
+
+  /** The entry of `term` at `index` was applied. Only the proposal that is this very entry gets the result (K5). */
+  onResult(index: Index, term: Term, result: Result): void {
+    for (let proposal = this.#byIndex.take(index); proposal !== null; proposal = proposal.next) {
+      if (proposal.term !== term) this.#onReplaced(proposal);
+      else if (this.#release(proposal)) proposal.asker.onResult(result);
+    }
+  }
+
+  /** An entry that is no command is committed at `index`. */
+  onPassed(index: Index): void {
+    for (let proposal = this.#byIndex.take(index); proposal !== null; proposal = proposal.next)
+      this.#onReplaced(proposal);
+  }
+
+  /** Settles all whose deadline has come. */
+  expire(now: number): void {
+    if (this.#deadlines.earliest > now) return;
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
+      this.#onDeadline(due);
+    }
+    this.#gathered = this.#gathered.filter(({ stage }) => stage !== "settled");
+    this.#waiting = this.#waiting.filter(({ stage }) => stage !== "settled");
+  }
+
+  /** Settles all with what `errorFor` says of those that may have been executed, and of those that were not. */
+  stop(errorFor: (isUnderWay: boolean) => RaftError): void {
+    for (const proposal of this.#deadlines.items()) {
+      this.#fail(proposal, errorFor(proposal.stage === "forwarded" || proposal.stage === "appended"));
+    }
+    this.#gathered = [];
+    this.#waiting = [];
+  }
+
+  /** What the tables hold, counted anew: always what the budget was charged with (PITFALLS F5). */
+  recountBytes(): number {
+    const handed = this.#handed?.batch ?? [];
+    const all = [this.#gathered, this.#waiting, handed, [...this.#forwarder.values()], this.#byIndex.all()];
+    let sum = 0;
+    for (const { stage, sizeBytes } of all.flat()) if (stage !== "settled") sum += sizeBytes;
+    return sum;
+  }
+
+  #admit(data: Uint8Array, asker: Asker<Result>, isForPeer: boolean, timeoutMs: number): void {
+    const { clock, budget, schedule } = this.#options;
+    const proposal = new Proposal(data, asker, isForPeer, clock.now() + timeoutMs);
+    if (!budget.tryTake(proposal.sizeBytes)) {
+      throw new RaftError("OVERLOADED", `What is under way takes ${budget.used} bytes already.`);
+    }
+    this.#deadlines.add(proposal);
+    this.#gathered.push(proposal);
+    schedule();
+  }
+
+  #handToCore(): Extract<Input, { kind: "propose" }> | null {
+    const batch: Proposal<Result>[] = [];
+    let sizeBytes = 0;
+    let taken = 0;
+    for (const proposal of this.#gathered) {
+      if (sizeBytes > MAX_TURN_BYTES) break;
+      taken += 1;
+      if (proposal.stage === "settled") continue;
+      sizeBytes += proposal.sizeBytes;
+      batch.push(proposal);
+    }
+    this.#gathered = taken === this.#gathered.length ? [] : this.#gathered.slice(taken);
+    if (this.#gathered.length > 0) this.#options.schedule();
+    if (batch.length === 0) return null;
+    this.#lastProposalId += 1;
+    const proposalId = this.#lastProposalId;
+    this.#handed = { proposalId, batch };
+    return { kind: "propose", proposalId, entries: batch.map(({ data }) => ({ kind: "command", data })) };
+  }
+
+  /** There is another leader, or another term: what waited goes on, and old answers are no longer waited for at length. */
+  #onLeadership(now: number): void {
+    const { raft, electionTimeoutMs } = this.#options;
+    this.#leaderId = raft.leaderId;
+    this.#term = raft.currentTerm;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const proposal of waiting) if (proposal.stage === "waiting") this.#gather(proposal);
+    if (this.#abandonedCount > 0) this.#dropAbandoned();
+    if (this.#leaderId === NOBODY) return;
+    for (const proposal of this.#forwarder.values()) {
+      if (proposal.isOrphaned || proposal.term === this.#term) continue;
+      proposal.isOrphaned = true;
+      this.#deadlines.reschedule(proposal, Math.min(proposal.deadline, now + electionTimeoutMs));
+    }
+  }
+
+  /** Only a leader's own uncommitted log is bounded by what it counts (PITFALLS F4). */
+  #dropAbandoned(): void {
+    const { raft } = this.#options;
+    for (const proposal of this.#byIndex.all()) {
+      const isInOwnTail = raft.role === "leader" && proposal.term === raft.currentTerm;
+      if (proposal.stage !== "abandoned" || isInOwnTail) continue;
+      this.#byIndex.remove(proposal);
+      this.#release(proposal);
+    }
+  }
+
+  #onRemoteResult(proposal: Proposal<Result>, data: Uint8Array): void {
+    let result: Result;
+    try {
+      result = this.#options.codec.decodeResult(data);
+    } catch (cause) {
+      this.#fail(proposal, new RaftError("RESULT_UNAVAILABLE", "The leader's answer cannot be decoded.", { cause }));
+      return;
+    }
+    this.#release(proposal);
+    proposal.asker.onResult(result);
+  }
+
+  /** Another entry was committed in its place: now it is certain that it is not executed. */
+  #onReplaced(proposal: Proposal<Result>): void {
+    if (proposal.stage === "abandoned") this.#release(proposal);
+    else if (!proposal.isForPeer) this.#gather(proposal);
+    else this.#fail(proposal, new RaftError("NOT_COMMITTED", `Another entry was committed at ${proposal.index}.`));
+  }
+
+  #onDeadline(proposal: Proposal<Result>): void {
+    const { raft } = this.#options;
+    const { stage, asker, term, isOrphaned } = proposal;
+    if (stage === "gathered" || stage === "waiting") {
+      const why = raft.leaderId === NOBODY ? "No leader is known." : `The leader, ${raft.leaderId}, cannot be reached.`;
+      this.#fail(proposal, new RaftError("NO_LEADER", why));
+    } else if (stage === "forwarded") {
+      const error = isOrphaned
+        ? new RaftError("OUTCOME_UNKNOWN", `The leader of term ${term} was asked, and is no longer.`)
+        : new RaftError("TIMED_OUT", `The leader of term ${term} was asked, and did not answer.`);
+      this.#fail(proposal, error);
+    } else {
+      const error = new RaftError("TIMED_OUT", `Entry ${proposal.index} of term ${term} is not committed.`);
+      if (raft.role === "leader" && raft.currentTerm === term) {
+        proposal.stage = "abandoned";
+        this.#abandonedCount += 1;
+        asker.onError(error);
+      } else {
+        this.#byIndex.remove(proposal);
+        this.#fail(proposal, error);
+      }
+    }
+  }
+
+  #gather(proposal: Proposal<Result>): void {
+    proposal.stage = "gathered";
+    this.#gathered.push(proposal);
+    this.#options.schedule();
+  }
+
+  /** Refused by a leadership that this server may still believe in. */
+  #waitForLeadership(proposal: Proposal<Result>): void {
+    const { raft } = this.#options;
+    const isStillBelieved = proposal.leaderId === raft.leaderId && proposal.term === raft.currentTerm;
+    if (!isStillBelieved) return this.#gather(proposal);
+    proposal.stage = "waiting";
+    this.#waiting.push(proposal);
+  }
+
+  #fail(proposal: Proposal<Result>, error: RaftError): void {
+    if (proposal.stage === "forwarded") this.#forwarder.forget(proposal);
+    if (this.#release(proposal)) proposal.asker.onError(error);
+  }
+
+  /** Gives back what it took. False if whoever asked was told already. */
+  #release(proposal: Proposal<Result>): boolean {
+    const isAbandoned = proposal.stage === "abandoned";
+    if (isAbandoned) this.#abandonedCount -= 1;
+    else this.#deadlines.remove(proposal);
+    proposal.stage = "settled";
+    this.#options.budget.giveBack(proposal.sizeBytes);
+    return !isAbandoned;
+  }
+}

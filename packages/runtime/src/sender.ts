@@ -1,0 +1,50 @@
+/** Carries out what the core wants sent: messages go as they are, orders by way of their follower's stream. */
+
+import type { PeerMessage } from "@quorate/contracts";
+import type { AppendEntriesResult, NodeId, OutgoingMessage } from "@quorate/core";
+import { FollowerStream, type FollowerStreamOptions } from "./follower-stream.js";
+
+export interface SenderOptions extends Omit<FollowerStreamOptions, "send"> {
+  readonly nodeId: NodeId;
+  readonly send: (message: PeerMessage) => void;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #streams = new Map<NodeId, FollowerStream>();
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /** What is under way to all followers together, in payload bytes. */
+  get inflightBytes(): number {
+    let sum = 0;
+    for (const stream of this.#streams.values()) sum += stream.inflightBytes;
+    return sum;
+  }
+
+  send(message: OutgoingMessage): void {
+    if (message.kind !== "appendRange") this.#options.send(message);
+    else this.#streamTo(message.to).onOrder(message);
+  }
+
+  /** An answer may have made room; {@link flush} uses it. */
+  onResult(message: AppendEntriesResult): void {
+    this.#streams.get(message.from)?.onResult(message);
+  }
+
+  /** Sends what waited for room, if there is some now. */
+  flush(): void {
+    for (const stream of this.#streams.values()) stream.pump();
+  }
+
+  #streamTo(to: NodeId): FollowerStream {
+    let stream = this.#streams.get(to);
+    if (stream === undefined) {
+      stream = new FollowerStream(this.#options, this.#options.nodeId, to);
+      this.#streams.set(to, stream);
+    }
+    return stream;
+  }
+}

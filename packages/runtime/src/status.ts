@@ -1,0 +1,94 @@
+/** What there is to see of a node, as one plain object that survives `JSON.stringify`. */
+
+import type { Durability, RaftError, RaftErrorCode, StorageIdentity, TransportStatus } from "@quorate/contracts";
+import {
+  type FollowerStatus,
+  type Index,
+  type Member,
+  NOBODY,
+  type NodeId,
+  type RaftStatus,
+  type Term,
+} from "@quorate/core";
+import type { NodeRole } from "./node-events.js";
+
+export interface NodeStatus {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly clusterId: string;
+  readonly role: NodeRole;
+  readonly currentTerm: Term;
+  /** 0 if no leader is known. */
+  readonly leaderId: NodeId;
+  readonly leaderName: string | null;
+  /** Up to here the log will never change, as far as this server knows. */
+  readonly commitIndex: Index;
+  /** Up to here the state machine has applied the log. */
+  readonly appliedIndex: Index;
+  /** The end of the log. */
+  readonly lastIndex: Index;
+  /** The end of what this server has stored. */
+  readonly durableIndex: Index;
+  readonly members: readonly Member[];
+  /** How each follower stands; empty unless this server leads. Times are on the node's clock. */
+  readonly followers: readonly FollowerStatus[];
+  readonly pendingProposals: number;
+  readonly pendingReads: number;
+  /** What proposals and reads under way take, and the log's uncommitted tail with them. */
+  readonly pendingBytes: number;
+  /** What the cache of recent entries takes. */
+  readonly logCacheBytes: number;
+  readonly storage: {
+    readonly durability: Durability;
+    /** The write under way takes longer than `storageStallMs`: this server does not lead meanwhile (PITFALLS P8). */
+    readonly isStalled: boolean;
+  };
+  readonly transport: TransportStatus;
+  /** Messages that were not for this server, or from none of its cluster. */
+  readonly refusedMessages: number;
+  /** How often `onWarning` was called, or would have been. */
+  readonly warnings: number;
+  /** Why this node has stopped for good, or null. */
+  readonly fatal: { readonly code: RaftErrorCode; readonly message: string } | null;
+}
+
+/** What a status is made of. */
+interface Parts
+  extends Pick<
+    NodeStatus,
+    | "appliedIndex"
+    | "pendingProposals"
+    | "pendingReads"
+    | "pendingBytes"
+    | "logCacheBytes"
+    | "storage"
+    | "transport"
+    | "refusedMessages"
+    | "warnings"
+  > {
+  readonly identity: StorageIdentity;
+  readonly raft: RaftStatus;
+  readonly isRunning: boolean;
+  readonly fatal: RaftError | null;
+}
+
+export function statusOf({ identity, raft, isRunning, fatal, ...rest }: Parts): NodeStatus {
+  const members = raft.configuration.voters;
+  const leaderId = isRunning ? raft.leaderId : NOBODY;
+  return {
+    id: identity.nodeId,
+    name: identity.name,
+    clusterId: identity.clusterId,
+    role: isRunning ? raft.role : "stopped",
+    currentTerm: raft.currentTerm,
+    leaderId,
+    leaderName: members.find(({ id }) => id === leaderId)?.name ?? null,
+    commitIndex: raft.commitIndex,
+    lastIndex: raft.lastIndex,
+    durableIndex: raft.durableIndex,
+    members,
+    followers: isRunning ? raft.followers : [],
+    fatal: fatal === null ? null : { code: fatal.code, message: fatal.message },
+    ...rest,
+  };
+}
