@@ -22,7 +22,6 @@ export class LogCache {
   #sizeBytes = 0;
   /** Writes that are not yet durable: the storage holds entries up to `lastIndex` once they are. */
   readonly #unstored: { readonly seq: number; lastIndex: Index }[] = [];
-  /** Up to here the storage holds what the log holds. */
   #storedIndex: Index;
 
   constructor(limitBytes: number, storedIndex: Index) {
@@ -32,6 +31,11 @@ export class LogCache {
 
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /** Up to here the storage holds what the log holds: what is not in the cache is at or before this. */
+  get storedIndex(): Index {
+    return this.#storedIndex;
   }
 
   /** Takes in what is about to be written. */

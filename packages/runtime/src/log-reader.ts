@@ -39,17 +39,19 @@ export class LogReader {
     maxBytes: number,
     isWanted: () => boolean,
   ): Promise<readonly Entry[] | null> {
+    // What is still to be written is in the cache, and cannot be read yet.
+    const lastStored = Math.min(lastIndex, this.#cache.storedIndex);
     let entries: readonly Entry[];
     try {
-      entries = await this.#storage.read(firstIndex, lastIndex, maxBytes);
+      entries = await this.#storage.read(firstIndex, lastStored, maxBytes);
     } catch (cause) {
       if (!isWanted()) return null;
       if (cause instanceof RaftError) throw cause;
       throw new RaftError("STORAGE_FAILED", `The entries from ${firstIndex} on could not be read.`, { cause });
     }
     if (!isWanted()) return null;
-    if (!this.#isLog(entries, firstIndex, lastIndex)) {
-      throw new RaftError("STORAGE_CORRUPT", `Asked for the entries ${firstIndex} to ${lastIndex}, got others.`);
+    if (!this.#isLog(entries, firstIndex, lastStored)) {
+      throw new RaftError("STORAGE_CORRUPT", `Asked for the entries ${firstIndex} to ${lastStored}, got others.`);
     }
     return entries;
   }
