@@ -1,0 +1,66 @@
+/**
+ * The medium that carries messages between the servers of one process.
+ *
+ * How a message travels is not decided here but by a {@link DeliveryPolicy}: by default it arrives a moment later; a
+ * simulator loses, delays, doubles and reorders as its seed says. The network itself has no timers and no randomness.
+ */
+
+import type { GroupId, PeerMessage, TransportIdentity } from "@quorate/contracts";
+
+/** A message under way. Who sent it and to whom stands in the message. */
+export interface Envelope {
+  readonly groupId: GroupId;
+  readonly message: PeerMessage;
+}
+
+/**
+ * Decides what becomes of a message: `handOver` may be called never, once or several times, each time from a later
+ * turn or microtask and never before the policy returns. Whether the receiver is still there is looked up then.
+ */
+export type DeliveryPolicy = (envelope: Envelope, handOver: () => void) => void;
+
+/** Who listens at an address. */
+export interface Endpoint {
+  readonly identity: TransportIdentity;
+  receive(envelope: Envelope): void;
+}
+
+export interface MemoryNetworkOptions {
+  /** Default: every message arrives once, in the order of sending, in a microtask of its own. */
+  readonly deliver?: DeliveryPolicy;
+}
+
+declare function queueMicrotask(callback: () => void): void;
+
+export class MemoryNetwork {
+  readonly #deliver: DeliveryPolicy;
+  readonly #endpoints = new Map<string, Endpoint>();
+
+  constructor({ deliver = (_envelope, handOver) => queueMicrotask(handOver) }: MemoryNetworkOptions = {}) {
+    this.#deliver = deliver;
+  }
+
+  /** Takes an address. False if it is taken already. */
+  listen(address: string, endpoint: Endpoint): boolean {
+    if (this.#endpoints.has(address)) return false;
+    this.#endpoints.set(address, endpoint);
+    return true;
+  }
+
+  /** Gives an address back. */
+  leave(address: string): void {
+    this.#endpoints.delete(address);
+  }
+
+  /** The server of `identity` at `address`; undefined if it is not there, or somebody else is (PITFALLS O1, O12). */
+  find(address: string, { clusterId, nodeId }: TransportIdentity): Endpoint | undefined {
+    const endpoint = this.#endpoints.get(address);
+    if (endpoint?.identity.clusterId !== clusterId || endpoint.identity.nodeId !== nodeId) return undefined;
+    return endpoint;
+  }
+
+  /** Gives a message to the policy. What finds nobody when it arrives is lost. */
+  carry(envelope: Envelope, address: string, receiver: TransportIdentity): void {
+    this.#deliver(envelope, () => this.find(address, receiver)?.receive(envelope));
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A transport between servers of one process, over a {@link MemoryNetwork}.
+ *
+ * Messages are handed over as the objects they are: entries are immutable, and nothing here writes to a message
+ * (PITFALLS F11). A peer counts as connected while it listens at its address with the right identity.
+ */
+
+import {
+  type GroupId,
+  type MessageReceiver,
+  type PeerMessage,
+  type Transport,
+  TransportError,
+  type TransportIdentity,
+  type TransportStatus,
+} from "@quorate/contracts";
+import type { NodeId } from "@quorate/core";
+import type { Endpoint, Envelope, MemoryNetwork } from "./memory-network.js";
+
+export interface MemoryTransportOptions {
+  readonly network: MemoryNetwork;
+  /** The address to listen at: any text that no other transport of the network uses. */
+  readonly listen: string;
+}
+
+export class MemoryTransport implements Transport {
+  /** Where this transport listens. */
+  readonly address: string;
+  readonly #network: MemoryNetwork;
+  readonly #receivers = new Map<GroupId, MessageReceiver>();
+  #peers: ReadonlyMap<NodeId, string> = new Map();
+  /** Null before `open` and after `close`. */
+  #identity: TransportIdentity | null = null;
+  #isClosed = false;
+  #droppedMessages = 0;
+
+  constructor({ network, listen }: MemoryTransportOptions) {
+    this.#network = network;
+    this.address = listen;
+  }
+
+  async open(identity: TransportIdentity): Promise<void> {
+    if (this.#isClosed || this.#identity !== null) {
+      throw new TransportError("TRANSPORT_FAILED", "A transport can be opened only once.");
+    }
+    const endpoint: Endpoint = { identity, receive: (envelope) => this.#onEnvelope(envelope) };
+    if (!this.#network.listen(this.address, endpoint)) {
+      throw new TransportError("TRANSPORT_FAILED", `The address ${this.address} is taken.`);
+    }
+    this.#identity = identity;
+  }
+
+  setPeers(peers: ReadonlyMap<NodeId, string>): void {
+    this.#peers = new Map(peers);
+  }
+
+  register(groupId: GroupId, receive: MessageReceiver): void {
+    this.#receivers.set(groupId, receive);
+  }
+
+  unregister(groupId: GroupId): void {
+    this.#receivers.delete(groupId);
+  }
+
+  send(groupId: GroupId, message: PeerMessage): void {
+    const address = this.#peers.get(message.to);
+    const receiver = this.#identityOf(message.to);
+    if (
+      address === undefined ||
+      receiver === null ||
+      message.from !== this.#identity?.nodeId ||
+      this.#network.find(address, receiver) === undefined
+    ) {
+      this.#droppedMessages += 1;
+      return;
+    }
+    this.#network.carry({ groupId, message }, address, receiver);
+  }
+
+  status(): TransportStatus {
+    const connected: NodeId[] = [];
+    for (const [nodeId, address] of this.#peers) {
+      const peer = this.#identityOf(nodeId);
+      if (peer !== null && this.#network.find(address, peer) !== undefined) connected.push(nodeId);
+    }
+    return { connected, droppedMessages: this.#droppedMessages };
+  }
+
+  async close(): Promise<void> {
+    if (this.#identity !== null) this.#network.leave(this.address);
+    this.#identity = null;
+    this.#isClosed = true;
+  }
+
+  /** Who a peer must be to get a message from here: of this cluster, and not this server itself. */
+  #identityOf(nodeId: NodeId): TransportIdentity | null {
+    if (this.#identity === null || nodeId === this.#identity.nodeId) return null;
+    return { clusterId: this.#identity.clusterId, nodeId };
+  }
+
+  #onEnvelope({ groupId, message }: Envelope): void {
+    const receive = this.#receivers.get(groupId);
+    if (receive === undefined) this.#droppedMessages += 1;
+    else receive(message);
+  }
+}

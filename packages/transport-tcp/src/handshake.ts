@@ -1,0 +1,103 @@
+/**
+ * The first words on a connection, one from each end: who speaks, to whom, of which cluster (PITFALLS O1, O12).
+ *
+ * ```
+ * u32 magic | u16 version | u16 verdict | u64 from | u64 to | u32 maxFrameBytes | u16 size | cluster id | u32 checksum
+ * ```
+ *
+ * The dialler speaks first; the other end answers with its verdict. Magic, version and verdict keep their places in
+ * all versions, so that servers of any two versions can tell each other that they do not match (PITFALLS O7).
+ *
+ * The one who is dialled never says its own cluster id to a stranger. Knowing the cluster id is what makes a server
+ * one of the cluster here, and all there is: whoever can listen on the network can learn it. Keep the ports of a
+ * cluster on a network that only its servers reach (PITFALLS O14).
+ */
+
+import { crc32 } from "node:zlib";
+import { PROTOCOL_VERSION } from "@quorate/codec";
+import { NOBODY, type NodeId } from "@quorate/core";
+
+const MAGIC = 0x51_55_4f_52; // "QUOR"
+const FIXED_BYTES = 30;
+const CHECKSUM_BYTES = 4;
+
+export const MAX_CLUSTER_ID_BYTES = 255;
+export const MAX_HANDSHAKE_BYTES = FIXED_BYTES + MAX_CLUSTER_ID_BYTES + CHECKSUM_BYTES;
+
+/** What each end says. A number, once given, keeps its meaning in all versions. */
+const VERDICTS = { hello: 0, accepted: 1, versionMismatch: 2, clusterMismatch: 3, wrongNode: 4, ownId: 5 } as const;
+
+export type Verdict = keyof typeof VERDICTS;
+/** The verdicts that end a connection. */
+export type Refusal = Exclude<Verdict, "hello" | "accepted">;
+
+export interface Handshake {
+  /** The protocol version of this end. If it is not {@link PROTOCOL_VERSION}, only `verdict` means something besides. */
+  readonly version: number;
+  readonly verdict: Verdict;
+  readonly clusterId: string;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** The largest frame that this end takes. */
+  readonly maxFrameBytes: number;
+}
+
+/** Bytes that are no handshake. */
+export class HandshakeError extends Error {
+  override readonly name = "HandshakeError";
+}
+
+export function encodeHandshake({ version, verdict, clusterId, from, to, maxFrameBytes }: Handshake): Buffer {
+  const name = Buffer.from(clusterId, "utf8");
+  const bytes = Buffer.alloc(FIXED_BYTES + name.length + CHECKSUM_BYTES);
+  bytes.writeUInt32BE(MAGIC, 0);
+  bytes.writeUInt16BE(version, 4);
+  bytes.writeUInt16BE(VERDICTS[verdict], 6);
+  bytes.writeBigUInt64BE(BigInt(from), 8);
+  bytes.writeBigUInt64BE(BigInt(to), 16);
+  bytes.writeUInt32BE(maxFrameBytes, 24);
+  bytes.writeUInt16BE(name.length, 28);
+  name.copy(bytes, FIXED_BYTES);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, -CHECKSUM_BYTES)), bytes.length - CHECKSUM_BYTES);
+  return bytes;
+}
+
+export interface DecodedHandshake {
+  readonly handshake: Handshake;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Decodes the handshake at the start of `bytes`. Null while there is too little of it. Throws a
+ * {@link HandshakeError} as soon as it is clear that none will come.
+ */
+export function decodeHandshake(bytes: Buffer): DecodedHandshake | null {
+  if (bytes.length < 4) return null;
+  if (bytes.readUInt32BE(0) !== MAGIC) throw new HandshakeError("the handshake does not start as one.");
+  if (bytes.length < 8) return null;
+  const version = bytes.readUInt16BE(4);
+  const verdict = verdictOf(bytes.readUInt16BE(6));
+  if (version !== PROTOCOL_VERSION) {
+    const handshake = { version, verdict, clusterId: "", from: NOBODY, to: NOBODY, maxFrameBytes: 0 };
+    return { handshake, sizeBytes: bytes.length };
+  }
+  if (bytes.length < FIXED_BYTES) return null;
+  const nameEnd = FIXED_BYTES + bytes.readUInt16BE(28);
+  const sizeBytes = nameEnd + CHECKSUM_BYTES;
+  if (sizeBytes > MAX_HANDSHAKE_BYTES) throw new HandshakeError("the handshake is too long.");
+  if (bytes.length < sizeBytes) return null;
+  if (crc32(bytes.subarray(0, nameEnd)) !== bytes.readUInt32BE(nameEnd)) {
+    throw new HandshakeError("the checksum of the handshake is wrong.");
+  }
+  const clusterId = bytes.toString("utf8", FIXED_BYTES, nameEnd);
+  const from = Number(bytes.readBigUInt64BE(8));
+  const to = Number(bytes.readBigUInt64BE(16));
+  return { handshake: { version, verdict, clusterId, from, to, maxFrameBytes: bytes.readUInt32BE(24) }, sizeBytes };
+}
+
+function verdictOf(code: number): Verdict {
+  for (const verdict of Object.keys(VERDICTS) as Verdict[]) {
+    if (VERDICTS[verdict] === code) return verdict;
+  }
+  throw new HandshakeError(`the verdict ${code} is not known.`);
+}

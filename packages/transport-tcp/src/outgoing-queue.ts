@@ -1,0 +1,125 @@
+/**
+ * What waits to be sent to one peer, in three lanes (PITFALLS F9).
+ *
+ * `control`: votes, heartbeats, results: small, and never behind anything else. `proposals`: commands on their way to
+ * the leader, and their answers. `log`: entries. The latter two take turns, so that neither a follower that catches up
+ * nor a flood of commands keeps the other waiting. All messages of one kind use one lane, which keeps their order.
+ *
+ * Each lane is bounded in bytes on its own: entries in bulk never push out the answer to a command (PITFALLS F6, F8).
+ */
+
+import type { GroupId, PeerMessage } from "@quorate/contracts";
+
+export interface QueuedMessage {
+  readonly groupId: GroupId;
+  readonly message: PeerMessage;
+  readonly sizeBytes: number;
+}
+
+/** What a message takes besides its payload, roughly; and each of its entries. */
+const MESSAGE_BYTES = 64;
+const ENTRY_BYTES = 16;
+/** Room for ten thousands of control messages: more of them than that can wait only for a peer that does not read. */
+const MAX_CONTROL_BYTES = 1 << 20;
+
+export class OutgoingQueue {
+  readonly #control = new Lane(MAX_CONTROL_BYTES);
+  readonly #proposals: Lane;
+  readonly #log: Lane;
+  #logIsNext = false;
+
+  constructor(maxLaneBytes: number) {
+    this.#proposals = new Lane(maxLaneBytes);
+    this.#log = new Lane(maxLaneBytes);
+  }
+
+  /** False if there is no room for it. */
+  push(groupId: GroupId, message: PeerMessage): boolean {
+    return this.#laneOf(message).push({ groupId, message, sizeBytes: roughSize(message) });
+  }
+
+  /** The next message to send. */
+  shift(): QueuedMessage | undefined {
+    const urgent = this.#control.shift();
+    if (urgent !== undefined) return urgent;
+    this.#logIsNext = !this.#logIsNext;
+    if (this.#logIsNext) return this.#log.shift() ?? this.#proposals.shift();
+    return this.#proposals.shift() ?? this.#log.shift();
+  }
+
+  /** Empties all lanes; returns how many messages that were. */
+  clear(): number {
+    return this.#control.clear() + this.#proposals.clear() + this.#log.clear();
+  }
+
+  #laneOf(message: PeerMessage): Lane {
+    switch (message.kind) {
+      case "appendEntries":
+        return this.#log;
+      case "propose":
+      case "proposeResult":
+        return this.#proposals;
+      default:
+        return this.#control;
+    }
+  }
+}
+
+/** How many sent messages a lane keeps before it shifts the rest down. */
+const COMPACT_AFTER = 1024;
+
+/** First in, first out, bounded in bytes. */
+class Lane {
+  readonly #maxBytes: number;
+  #messages: QueuedMessage[] = [];
+  /** The messages before this one are sent already. */
+  #next = 0;
+  #sizeBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(queued: QueuedMessage): boolean {
+    // One that is larger than the whole lane still passes when it is alone (PITFALLS F5).
+    if (this.#sizeBytes > 0 && this.#sizeBytes + queued.sizeBytes > this.#maxBytes) return false;
+    this.#messages.push(queued);
+    this.#sizeBytes += queued.sizeBytes;
+    return true;
+  }
+
+  shift(): QueuedMessage | undefined {
+    const queued = this.#messages[this.#next];
+    if (queued === undefined) return undefined;
+    this.#next += 1;
+    this.#sizeBytes -= queued.sizeBytes;
+    if (this.#next === this.#messages.length || this.#next === COMPACT_AFTER) {
+      this.#messages.splice(0, this.#next);
+      this.#next = 0;
+    }
+    return queued;
+  }
+
+  clear(): number {
+    const count = this.#messages.length - this.#next;
+    this.#messages = [];
+    this.#next = 0;
+    this.#sizeBytes = 0;
+    return count;
+  }
+}
+
+function roughSize(message: PeerMessage): number {
+  switch (message.kind) {
+    case "appendEntries": {
+      let sizeBytes = MESSAGE_BYTES;
+      for (const { data } of message.entries) sizeBytes += ENTRY_BYTES + data.length;
+      return sizeBytes;
+    }
+    case "propose":
+    case "proposeResult":
+      return MESSAGE_BYTES + message.data.length;
+    default:
+      return MESSAGE_BYTES;
+  }
+}

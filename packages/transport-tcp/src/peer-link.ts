@@ -1,0 +1,222 @@
+/**
+ * The way to one peer: one connection, dialled by this server and used only to send. What the peer has to say comes on
+ * the connection that the peer dials.
+ *
+ * Two connections for a pair of servers, rather than one that both share, because then nobody has to decide which of
+ * two that were dialled at the same time is to stay, and because "can I reach it" has one answer: mine. It costs a
+ * socket, and packets that could have carried an acknowledgement back; neither is felt.
+ *
+ * While a dial is under way messages wait; between dials they are dropped, for what is old is of no use to Raft.
+ */
+
+import { connect } from "node:net";
+import { CodecError, type EncodedMessage, encodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
+import type { GroupId, PeerMessage, TransportIdentity } from "@quorate/contracts";
+import type { NodeId } from "@quorate/core";
+import { parseAddress } from "./address.js";
+import { Channel } from "./channel.js";
+import { FrameError } from "./frame.js";
+import { FrameWriter } from "./frame-writer.js";
+import type { Handshake, Refusal } from "./handshake.js";
+import type { Settings } from "./options.js";
+import { OutgoingQueue } from "./outgoing-queue.js";
+import { type Failure, type TcpWarningCode, warningOf } from "./warning.js";
+
+/** How much is gathered for one write to the socket: a heartbeat waits at most for this, or for one larger frame. */
+const GATHER_BYTES = 64 * 1024;
+
+export interface PeerLinkOptions {
+  readonly peer: NodeId;
+  readonly address: string;
+  readonly identity: TransportIdentity;
+  readonly settings: Settings;
+  readonly onDropped: (count: number) => void;
+}
+
+export class PeerLink {
+  readonly address: string;
+  readonly #peer: NodeId;
+  readonly #identity: TransportIdentity;
+  readonly #settings: Settings;
+  readonly #onDropped: (count: number) => void;
+  readonly #queue: OutgoingQueue;
+  readonly #writer = new FrameWriter();
+  #state: "waiting" | "connecting" | "connected" | "closed" = "waiting";
+  #channel: Channel | null = null;
+  #redialTimer: NodeJS.Timeout | undefined;
+  /** Dials that failed, or whose connection did not last, since one that did. */
+  #failures = 0;
+  #connectedAtMs = 0;
+  /** The largest frame that both ends take. */
+  #maxFrameBytes = 0;
+  #isFlushPlanned = false;
+  /** The last warning, so that the same one is not given for every dial. */
+  #lastWarning: TcpWarningCode | null = null;
+
+  constructor({ peer, address, identity, settings, onDropped }: PeerLinkOptions) {
+    this.address = address;
+    this.#peer = peer;
+    this.#identity = identity;
+    this.#settings = settings;
+    this.#onDropped = onDropped;
+    this.#queue = new OutgoingQueue(settings.maxQueueBytes);
+    this.#dial();
+  }
+
+  get isConnected(): boolean {
+    return this.#state === "connected";
+  }
+
+  send(groupId: GroupId, message: PeerMessage): void {
+    const canWait = this.#state === "connected" || this.#state === "connecting";
+    if (!canWait || !this.#queue.push(groupId, message)) this.#onDropped(1);
+    else if (this.#state === "connected") this.#planFlush();
+  }
+
+  /** The peer was heard of: if a dial is waiting for its time, the time is now. */
+  wake(): void {
+    if (this.#state !== "waiting" || this.#redialTimer === undefined) return;
+    clearTimeout(this.#redialTimer);
+    this.#dial();
+  }
+
+  beat(): void {
+    this.#channel?.beat();
+  }
+
+  /** Sends what waits as far as the kernel takes it, and ends the connection. Resolves when nothing is left of it. */
+  async close(): Promise<void> {
+    if (this.#state === "connected") this.#flush();
+    this.#state = "closed";
+    clearTimeout(this.#redialTimer);
+    this.#onDropped(this.#queue.clear());
+    await this.#channel?.end(null);
+  }
+
+  #dial(): void {
+    this.#redialTimer = undefined;
+    const address = parseAddress(this.address);
+    if (address === null || address.port === 0) {
+      this.#warn({ code: "BAD_ADDRESS", reason: "this is no address." });
+      return; // and no other dial: `setPeers` will name another address
+    }
+    this.#state = "connecting";
+    const socket = connect({ ...address, noDelay: true });
+    const limits = { ...this.#settings, maxFrameBytes: 0 };
+    const channel = new Channel(socket, limits, {
+      onHandshake: (answer) => this.#onAnswer(answer),
+      onFrame: () => {
+        throw new FrameError("nothing is to be said on this connection.");
+      },
+      onDrain: () => this.#flush(),
+      onEnd: (failure) => this.#onEnd(failure),
+    });
+    this.#channel = channel;
+    const { clusterId, nodeId } = this.#identity;
+    const { maxFrameBytes } = this.#settings;
+    const hello = { verdict: "hello", clusterId, from: nodeId, to: this.#peer, maxFrameBytes } as const;
+    channel.introduce({ version: PROTOCOL_VERSION, ...hello }); // sent once the socket is connected
+  }
+
+  #onAnswer(answer: Handshake): void {
+    const failure = this.#check(answer);
+    if (failure !== null) {
+      void this.#channel?.end(failure);
+      return;
+    }
+    this.#channel?.establish();
+    this.#state = "connected";
+    this.#connectedAtMs = performance.now();
+    this.#lastWarning = null;
+    this.#maxFrameBytes = Math.min(answer.maxFrameBytes, this.#settings.maxFrameBytes);
+    this.#planFlush();
+  }
+
+  /** Whether the other end is the server that was dialled, and wants this one. */
+  #check({ version, verdict, clusterId, from, to }: Handshake): Failure | null {
+    if (version !== PROTOCOL_VERSION) {
+      const reason = `it speaks protocol version ${version}, this server version ${PROTOCOL_VERSION}.`;
+      return { code: "VERSION_MISMATCH", reason };
+    }
+    if (verdict === "hello") return { code: "BAD_HANDSHAKE", reason: "it does not answer." };
+    if (verdict !== "accepted") return REFUSALS[verdict];
+    if (clusterId !== this.#identity.clusterId) return REFUSALS.clusterMismatch;
+    if (from !== this.#peer || to !== this.#identity.nodeId) return REFUSALS.wrongNode;
+    return null;
+  }
+
+  #onEnd(failure: Failure | null): void {
+    const { reconnectMinMs, reconnectMaxMs, random } = this.#settings;
+    const before = this.#state;
+    this.#channel = null;
+    if (before === "closed") return;
+    this.#state = "waiting";
+    this.#onDropped(this.#queue.clear());
+    this.#warn(explain(failure, before === "connected"));
+
+    const lasted = before === "connected" && performance.now() - this.#connectedAtMs >= reconnectMaxMs;
+    this.#failures = lasted ? 0 : this.#failures + 1;
+    const longestMs = Math.min(reconnectMinMs * 2 ** Math.max(this.#failures - 1, 0), reconnectMaxMs);
+    this.#redialTimer = setTimeout(() => this.#dial(), longestMs * (0.5 + random() / 2));
+  }
+
+  #planFlush(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    // At the end of what runs now: all that one turn has to say leaves with one call of the kernel.
+    process.nextTick(() => {
+      this.#isFlushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  /** Hands messages to the socket for as long as it passes them on to the kernel at once. */
+  #flush(): void {
+    const channel = this.#channel;
+    while (channel !== null && this.#state === "connected" && !channel.isBlocked) {
+      while (this.#writer.gatheredBytes < GATHER_BYTES) {
+        const next = this.#queue.shift();
+        if (next === undefined) break;
+        const encoded = this.#encode(next.groupId, next.message);
+        if (encoded !== null) this.#writer.add(encoded);
+      }
+      if (this.#writer.gatheredBytes === 0) return;
+      channel.write(this.#writer.take());
+    }
+  }
+
+  #encode(groupId: GroupId, message: PeerMessage): EncodedMessage | null {
+    let reason: string;
+    try {
+      const encoded = encodeMessage(groupId, message);
+      if (encoded.sizeBytes <= this.#maxFrameBytes) return encoded;
+      reason = `${message.kind} of ${encoded.sizeBytes} bytes is above the limit of ${this.#maxFrameBytes}.`;
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      reason = error.message;
+    }
+    this.#onDropped(1);
+    this.#warn({ code: "MESSAGE_REFUSED", reason });
+    return null;
+  }
+
+  #warn(failure: Failure): void {
+    if (failure.code === this.#lastWarning) return;
+    this.#lastWarning = failure.code;
+    this.#settings.onWarning(warningOf(failure, "outgoing", this.#peer, this.address));
+  }
+}
+
+/** What it means when the other end says that this server is not wanted. */
+const REFUSALS: { readonly [Name in Refusal]: Failure } = {
+  versionMismatch: { code: "VERSION_MISMATCH", reason: "it speaks another version of the protocol." },
+  clusterMismatch: { code: "CLUSTER_MISMATCH", reason: "it belongs to another cluster." },
+  wrongNode: { code: "WRONG_NODE", reason: "another server is at this address." },
+  ownId: { code: "OWN_ID", reason: "it has the id of this server." },
+};
+
+function explain(failure: Failure | null, wasConnected: boolean): Failure {
+  if (wasConnected) return failure ?? { code: "CONNECTION_LOST", reason: "it hung up." };
+  if (failure === null) return { code: "UNREACHABLE", reason: "it hung up before the handshake." };
+  return failure.code === "CONNECTION_LOST" ? { ...failure, code: "UNREACHABLE" } : failure;
+}
