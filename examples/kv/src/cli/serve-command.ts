@@ -1,0 +1,173 @@
+/** `quorate-kv serve`: runs one server until it is told to stop. */
+
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import type { LeaderChange } from "../node.js";
+import type { KvServer } from "../serve.js";
+import { examples } from "./data-commands.js";
+import { EXIT, UsageError } from "./exit-codes.js";
+import { readTimeoutMs } from "./options.js";
+import { printJson, printLine } from "./output.js";
+
+interface ServeOptions {
+  readonly id: string;
+  readonly data: string;
+  readonly listen: Address;
+  readonly http: Address;
+  readonly peers?: Readonly<Record<string, string>>;
+  readonly requestTimeoutMs?: number;
+  readonly json?: true;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly text: string;
+}
+
+export function addServeCommand(program: Command): void {
+  program
+    .command("serve")
+    .summary("run a server")
+    .description(
+      "Runs one server until SIGTERM or SIGINT, which shut it down in good order; a second one ends it at once.\n" +
+        "Every server of a cluster gets the same --peers. Its data directory makes it the server it is: keep it.",
+    )
+    .requiredOption("--id <name>", "this server's name among the peers", readName)
+    .requiredOption("--data <directory>", "where to keep the log; made if it is missing")
+    .requiredOption("--listen <host:port>", "where to listen for the other servers", readPeerAddress)
+    .requiredOption("--http <host:port>", "where to serve HTTP; port 0 lets the system choose", readAddress)
+    .option(
+      "--peers <list>",
+      "all servers, this one among them: n1=host:port,n2=host:port,… (default: this one)",
+      readPeers,
+    )
+    .option("--request-timeout-ms <ms>", "the most that a request waits for the cluster (default: 5000)", readTimeoutMs)
+    .option("--json", "log as JSON, one object per line")
+    .addHelpText(
+      "after",
+      examples(
+        "serve --id n1 --data ./n1 --listen 127.0.0.1:7001 --http 127.0.0.1:8001",
+        "serve --id n1 --data ./n1 --listen 127.0.0.1:7001 --http 127.0.0.1:8001 \\\n" +
+          "      --peers n1=127.0.0.1:7001,n2=127.0.0.1:7002,n3=127.0.0.1:7003",
+      ),
+    )
+    .action(onServe);
+}
+
+async function onServe(options: ServeOptions): Promise<void> {
+  const members = membersOf(options);
+  // Loaded only here: the other commands need neither LevelDB nor an HTTP server.
+  const { isStartupError, startServer } = await import("../serve.js");
+  const log = createLog(options);
+  const { id, data: directory, http, requestTimeoutMs } = options;
+  try {
+    const server = await startServer({
+      ...{ id, members, directory, http, onLeader: log.leader, onError: log.error },
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
+    });
+    const stopSignal = nextSignal();
+    log.listening(server);
+    await shutDown(server, await stopSignal, log);
+  } catch (error) {
+    if (!isStartupError(error)) throw error;
+    log.error(error);
+    process.exitCode = EXIT.negative;
+  }
+}
+
+async function shutDown(server: KvServer, signal: NodeJS.Signals, log: Log): Promise<void> {
+  const endAtOnce = () => process.exit(EXIT.negative);
+  process.once("SIGTERM", endAtOnce).once("SIGINT", endAtOnce);
+  log.stopping(signal);
+  await server.close();
+  process.off("SIGTERM", endAtOnce).off("SIGINT", endAtOnce);
+  log.stopped();
+}
+
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const onSignal = (signal: NodeJS.Signals) => {
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  });
+}
+
+type Log = ReturnType<typeof createLog>;
+
+/** What a server says while it runs: lines for people, or JSON objects with an `event`. Errors go to standard error. */
+function createLog({ id, listen, json }: ServeOptions) {
+  const say = (text: string, event: object) => (json ? printJson(event) : printLine(`${id}: ${text}`));
+  return {
+    listening: ({ httpUrl }: KvServer) =>
+      say(`serves HTTP at ${httpUrl}, and the other servers at ${listen.text}`, {
+        ...{ event: "listening", id, listen: listen.text, http: httpUrl, pid: process.pid },
+      }),
+    leader: ({ leaderId, leaderName, term }: LeaderChange) => {
+      const leader = leaderId === 0 ? null : (leaderName ?? String(leaderId));
+      say(leader === null ? `no leader (term ${term})` : `the leader is ${leader} (term ${term})`, {
+        ...{ event: "leader", id, leader, term },
+      });
+    },
+    stopping: (signal: string) => say(`${signal}: shutting down`, { event: "stopping", id, signal }),
+    stopped: () => say("stopped", { event: "stopped", id }),
+    error: (error: unknown) => {
+      const { code, message } = describe(error);
+      process.stderr.write(
+        json ? `${JSON.stringify({ event: "error", id, code, message })}\n` : `${code}: ${message}\n`,
+      );
+    },
+  };
+}
+
+function describe(error: unknown): { readonly code: string; readonly message: string } {
+  if (!(error instanceof Error)) return { code: "INTERNAL", message: String(error) };
+  // Errors with a code are for people; any other one is a mistake in the program, whose place matters.
+  if ("code" in error && typeof error.code === "string") return { code: error.code, message: error.message };
+  return { code: "INTERNAL", message: error.stack ?? error.message };
+}
+
+function membersOf({ id, listen, peers }: ServeOptions): Readonly<Record<string, string>> {
+  if (peers === undefined) return { [id]: listen.text };
+  const own = peers[id];
+  if (own === undefined) {
+    throw new UsageError(`--id ${id} is not among --peers (${Object.keys(peers).join(", ")}).`);
+  }
+  if (own === listen.text) return peers;
+  throw new UsageError(`--listen is ${listen.text}, but --peers says ${id}=${own}; they must be the same.`);
+}
+
+function readName(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return text;
+  throw new InvalidArgumentError("A name has up to 64 letters, digits, dots, dashes and underscores.");
+}
+
+function readAddress(text: string): Address {
+  const [, host, digits] = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]=,]+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) throw new InvalidArgumentError("An address is written host:port.");
+  return { host: host.replace(/^\[|\]$/g, ""), port, text };
+}
+
+function readPeerAddress(text: string): Address {
+  const address = readAddress(text);
+  if (address.port === 0) throw new InvalidArgumentError("The other servers must know the port; it cannot be 0.");
+  return address;
+}
+
+function readPeers(text: string): Readonly<Record<string, string>> {
+  const peers = new Map<string, string>();
+  for (const part of text.split(",")) {
+    const [name = "", address = "", ...rest] = part.trim().split("=");
+    if (rest.length > 0 || address === "")
+      throw new InvalidArgumentError(`${JSON.stringify(part)} is not name=host:port.`);
+    readName(name);
+    readPeerAddress(address);
+    if (peers.has(name)) throw new InvalidArgumentError(`${name} is named twice.`);
+    if ([...peers.values()].includes(address)) throw new InvalidArgumentError(`${address} is given twice.`);
+    peers.set(name, address);
+  }
+  return Object.fromEntries(peers);
+}

@@ -1,0 +1,163 @@
+/**
+ * KvClient: the store from a program, over HTTP, at any of several servers.
+ *
+ * ```ts
+ * const client = new KvClient({ servers: ["http://127.0.0.1:8001", "http://127.0.0.1:8002"] });
+ * const { revision } = await client.put("greeting", "hello");
+ * await client.cas("greeting", revision, "hello again");
+ * for await (const { revision, events } of client.watch({ prefix: "gre" })) console.log(revision, events);
+ * ```
+ */
+
+import { KvError } from "./client/errors.js";
+import { readEntry, readJson, readWritten, toQuery, writeValue } from "./client/json.js";
+import { type Answer, attempt, type Call, type CallOptions, isFailure, problemOf, Servers } from "./client/servers.js";
+import type {
+  CasAnswer,
+  ClusterStatus,
+  DeleteAnswer,
+  KvClientOptions,
+  ListAnswer,
+  ListOptions,
+  ReadOptions,
+  ServerHealth,
+  TxnAnswer,
+  TxnRequest,
+  Written,
+} from "./client/types.js";
+import { type WatchBatch, type WatchOptions, watchServers } from "./client/watch.js";
+import type { DeleteResult, KvEntry } from "./commands.js";
+import { findKeyProblem } from "./limits.js";
+import type { Health } from "./readiness.js";
+import { type EntryJson, KEY_PATH } from "./wire.js";
+
+/** Every call rejects with a {@link KvError}, or with the reason of its `signal`. */
+export class KvClient {
+  readonly #servers: Servers;
+  readonly #timeoutMs: number | undefined;
+
+  constructor({ servers, timeoutMs }: KvClientOptions) {
+    this.#servers = new Servers(servers);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get servers(): readonly string[] {
+    return this.#servers.urls;
+  }
+
+  /** Writes `key`, whatever it held. */
+  async put(key: string, value: string | Uint8Array, options: CallOptions = {}): Promise<Written> {
+    const call: Call = { method: "PUT", path: keyPath(key), body: value };
+    return readWritten(await this.#send(call, options));
+  }
+
+  /** Writes `key` if its revision is `expectedRevision`; 0 means that it must not exist. */
+  async cas(
+    key: string,
+    expectedRevision: number,
+    value: string | Uint8Array,
+    options: CallOptions = {},
+  ): Promise<CasAnswer> {
+    const headers = { "if-match": `"${expectedRevision}"` };
+    const call: Call = { method: "PUT", path: keyPath(key), body: value, headers };
+    const answer = await this.#send(call, options, "REVISION_MISMATCH");
+    if (answer.status === 412) return { succeeded: false, currentRevision: problemOf(answer).revision ?? 0 };
+    return { succeeded: true, ...readWritten(answer) };
+  }
+
+  /** The entry of `key`, or `null`. */
+  async get(key: string, { consistency, ...options }: ReadOptions = {}): Promise<KvEntry | null> {
+    const path = keyPath(key) + toQuery({ consistency });
+    const answer = await this.#send({ method: "GET", path }, options, "KEY_NOT_FOUND");
+    if (answer.status === 404) return null;
+    return {
+      key,
+      value: answer.body,
+      revision: Number(answer.headers.get("etag")?.replaceAll('"', "")),
+      createRevision: Number(answer.headers.get("quorate-create-revision")),
+      version: Number(answer.headers.get("quorate-version")),
+    };
+  }
+
+  /** Deletes `key`, if `expectedRevision` is given only at that revision. */
+  async del(
+    key: string,
+    { expectedRevision, ...options }: CallOptions & { readonly expectedRevision?: number | undefined } = {},
+  ): Promise<DeleteAnswer> {
+    const headers: Record<string, string> =
+      expectedRevision === undefined ? {} : { "if-match": `"${expectedRevision}"` };
+    const call: Call = { method: "DELETE", path: keyPath(key), headers };
+    const answer = await this.#send(call, options, "KEY_NOT_FOUND", "REVISION_MISMATCH");
+    if (answer.status === 200) return { deleted: true, revision: readJson<DeleteResult>(answer).revision };
+    return { deleted: false, currentRevision: problemOf(answer).revision ?? 0 };
+  }
+
+  /** One page of keys in the order of their bytes. */
+  async list({ prefix, limit, cursor, consistency, ...options }: ListOptions = {}): Promise<ListAnswer> {
+    const path = `/v1/kv${toQuery({ prefix: prefix || undefined, limit, cursor, consistency })}`;
+    const answer = await this.#send({ method: "GET", path }, options);
+    const page = readJson<Omit<ListAnswer, "entries"> & { readonly entries: readonly EntryJson[] }>(answer);
+    return { ...page, entries: page.entries.map(readEntry) };
+  }
+
+  /** Executes `success` if every compare holds, otherwise `failure`: atomically, at one revision. */
+  async txn({ compare = [], success = [], failure = [] }: TxnRequest, options: CallOptions = {}): Promise<TxnAnswer> {
+    const body = JSON.stringify({
+      compare: compare.map(writeValue),
+      success: success.map(writeValue),
+      failure: failure.map(writeValue),
+    });
+    const headers = { "content-type": "application/json" };
+    const call: Call = { method: "POST", path: "/v1/txn", headers, body };
+    const answer = readJson<TxnAnswer>(await this.#send(call, options));
+    const results = answer.results.map((result) => {
+      if (result.type !== "get" || result.entry === null) return result;
+      return { type: result.type, entry: readEntry(result.entry as unknown as EntryJson) };
+    });
+    return { ...answer, results };
+  }
+
+  /**
+   * Follows what is written, revision by revision, through the loss of servers; ends when `signal` aborts or the loop
+   * breaks. Throws a `KvError`: `REVISION_COMPACTED` when the history no longer has what is asked for, `UNAVAILABLE`
+   * when no server was there for `timeoutMs`.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<WatchBatch, void, void> {
+    return watchServers(this.#servers, { timeoutMs: this.#timeoutMs, ...options });
+  }
+
+  /** What one server, the first that answers, knows of the cluster. */
+  async cluster(options: CallOptions = {}): Promise<ClusterStatus> {
+    return readJson(await this.#send({ method: "GET", path: "/v1/cluster" }, options));
+  }
+
+  /** Asks every server how it is. One that does not answer is `DOWN`, for the reason `UNREACHABLE`. */
+  async health({ signal, timeoutMs }: CallOptions = {}): Promise<readonly ServerHealth[]> {
+    const limitMs = timeoutMs ?? this.#timeoutMs ?? 2000;
+    return Promise.all(
+      this.servers.map(async (server): Promise<ServerHealth> => {
+        const result = await attempt(server, { method: "GET", path: "/health" }, limitMs, signal);
+        if (isFailure(result)) return { server, status: "DOWN", reason: "UNREACHABLE", message: result.message };
+        return { server, ...readJson<Health>(result) };
+      }),
+    );
+  }
+
+  /** Resolves with an answer of success, or with one of the errors that are `expected`. */
+  async #send(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
+    const answer = await this.#servers.request(call, { timeoutMs: this.#timeoutMs, ...options });
+    const { status } = answer;
+    if (status >= 200 && status < 300) return answer;
+    const problem = problemOf(answer);
+    if (expected.includes(problem.code)) return answer;
+    const isCertain = call.method === "GET" || (status >= 400 && status < 500);
+    const outcome = isCertain ? "not-executed" : "unknown";
+    throw new KvError(problem.code, problem.message, { ...problem, status, outcome });
+  }
+}
+
+function keyPath(key: string): string {
+  const problem = findKeyProblem(key);
+  if (problem !== null) throw new KvError(problem.code, problem.message, { outcome: "not-executed" });
+  return KEY_PATH + encodeURIComponent(key);
+}

@@ -1,0 +1,231 @@
+/**
+ * Servers: one request, any of several servers.
+ *
+ * A read goes on to the next server whatever went wrong. A write goes on only when it is certain that it was not
+ * executed: the connection was refused, or a server said so. When its outcome is unknown the caller is told, and decides
+ * (PITFALLS K1, K6); to repeat it blindly might execute it twice. Every request ends by its deadline (PITFALLS K14).
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ProblemJson, TIMEOUT_HEADER } from "../wire.js";
+import { KvError, type RequestOutcome } from "./errors.js";
+
+export interface CallOptions {
+  /** Aborting rejects with `signal.reason` at once. A write that was under way may still be executed. */
+  readonly signal?: AbortSignal | undefined;
+  /** The most that the call takes, all attempts together; default 10 000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface Call {
+  readonly method: "GET" | "PUT" | "DELETE" | "POST";
+  /** Path and query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Buffer;
+}
+
+/** Why one attempt at one server brought no answer. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly outcome: RequestOutcome;
+  readonly status?: number;
+  readonly cause?: unknown;
+}
+
+export const DEFAULT_TIMEOUT_MS = 10_000;
+const MIN_READ_ATTEMPT_MS = 1000;
+/** The server is asked to answer in this share of the attempt, so that its answer arrives before we give up. */
+const SERVER_SHARE = 0.9;
+const FIRST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 1000;
+
+/** Errors of a connection that never came to be: nothing of the request was sent. */
+const NEVER_CONNECTED = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+export class Servers {
+  readonly urls: readonly string[];
+  /** Where the last request succeeded. */
+  #preferred = 0;
+
+  /** `urls` are like `http://127.0.0.1:8001`, one at least. */
+  constructor(urls: readonly string[]) {
+    this.urls = urls.map(checkUrl);
+    if (this.urls.length === 0) throw new TypeError("A KvClient needs one server at least.");
+  }
+
+  /** The servers in the order in which to try them, again and again: first the one that worked last. */
+  *inTurn(): Generator<string, never, void> {
+    for (let index = this.#preferred; ; index = (index + 1) % this.urls.length) yield this.urls[index] as string;
+  }
+
+  prefer(url: string): void {
+    this.#preferred = this.urls.indexOf(url);
+  }
+
+  /** Resolves with the first answer, whatever its status, that is not a server's "I cannot, now". */
+  async request(call: Call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions = {}): Promise<Answer> {
+    const isRead = call.method === "GET";
+    const deadline = performance.now() + timeoutMs;
+    const share = isRead ? Math.max(MIN_READ_ATTEMPT_MS, timeoutMs / this.urls.length) : timeoutMs;
+    const failures = new Map<string, Failure>();
+    let attempts = 0;
+    for (const url of this.inTurn()) {
+      const remainingMs = deadline - performance.now();
+      if (remainingMs <= 0) throw unavailable(timeoutMs, failures);
+      const answer = await attempt(url, call, Math.min(share, remainingMs), signal);
+      const result = isFailure(answer) || answer.status !== 503 ? answer : refusalOf(answer);
+      if (!isFailure(result)) {
+        this.prefer(url);
+        return result;
+      }
+      if (!isRead && result.outcome === "unknown") {
+        throw new KvError(result.code, `${url}: ${result.message}`, result);
+      }
+      failures.set(url, result);
+      attempts++;
+      if (attempts % this.urls.length === 0) await pause(attempts / this.urls.length, deadline, signal);
+    }
+    throw new Error("unreachable: servers are tried in turn without end");
+  }
+}
+
+/** One attempt at one server. Rejects only with the reason of `signal`. */
+export async function attempt(
+  url: string,
+  call: Call,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Answer | Failure> {
+  const abort = linkedAbort(signal, timeoutMs);
+  const headers = { ...call.headers, [TIMEOUT_HEADER]: String(Math.max(1, Math.floor(timeoutMs * SERVER_SHARE))) };
+  try {
+    const init: RequestInit = { method: call.method, headers, redirect: "error", signal: abort.signal };
+    if (call.body !== undefined) init.body = call.body;
+    const response = await fetch(url + call.path, init);
+    const body = Buffer.from(await response.arrayBuffer());
+    return { status: response.status, headers: response.headers, body };
+  } catch (cause) {
+    signal?.throwIfAborted();
+    return failureOf(cause, abort.isTimedOut(), timeoutMs);
+  } finally {
+    abort.release();
+  }
+}
+
+export function isFailure(result: Answer | Failure): result is Failure {
+  return "outcome" in result;
+}
+
+/** An abort signal for one attempt. */
+export interface LinkedAbort {
+  readonly signal: AbortSignal;
+  abort(): void;
+  isTimedOut(): boolean;
+  /** Lets the attempt live on without its time limit. */
+  stopTimer(): void;
+  release(): void;
+}
+
+/** Fires with `signal`, or after `timeoutMs`. Throws the reason of `signal` if that has fired already. */
+export function linkedAbort(signal: AbortSignal | undefined, timeoutMs: number): LinkedAbort {
+  signal?.throwIfAborted();
+  const abort = new AbortController();
+  let isTimedOut = false;
+  const onAbort = () => abort.abort();
+  signal?.addEventListener("abort", onAbort);
+  const timer = setTimeout(() => {
+    isTimedOut = true;
+    abort.abort();
+  }, timeoutMs);
+  return {
+    signal: abort.signal,
+    abort: onAbort,
+    isTimedOut: () => isTimedOut,
+    stopTimer: () => clearTimeout(timer),
+    release: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** Waits before the servers are tried again: longer each round, never past `deadline`, never in step with others. */
+export async function pause(round: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
+  const wantedMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (round - 1)) * (0.5 + Math.random() / 2);
+  const timeMs = Math.max(0, Math.min(wantedMs, deadline - performance.now()));
+  await sleep(timeMs, undefined, signal === undefined ? {} : { signal }).catch((error) => {
+    signal?.throwIfAborted();
+    throw error;
+  });
+}
+
+export function unavailable(
+  timeoutMs: number,
+  failures: ReadonlyMap<string, Failure>,
+  details: { readonly lastRevision?: number } = {},
+): KvError {
+  const said = [...failures].map(([url, { code, message }]) => `${url}: ${code}: ${message}`);
+  const message = `No server could take the request within ${timeoutMs} ms.\n  ${said.join("\n  ")}`;
+  return new KvError("UNAVAILABLE", message.trimEnd(), { outcome: "not-executed", ...details });
+}
+
+/** What a failed `fetch` means for the request. */
+export function failureOf(cause: unknown, isTimedOut: boolean, timeoutMs: number): Failure {
+  if (isTimedOut) {
+    return { code: "TIMED_OUT", message: `No answer within ${Math.round(timeoutMs)} ms.`, outcome: "unknown", cause };
+  }
+  const { code, message } = rootOf(cause);
+  if (code !== undefined && NEVER_CONNECTED.has(code)) {
+    return { code: "UNREACHABLE", message: message || code, outcome: "not-executed", cause };
+  }
+  return { code: "CONNECTION_LOST", message: message || code || "fetch failed", outcome: "unknown", cause };
+}
+
+/** A 503 names the outcome; one that does not is not from our servers, and proves nothing. */
+function refusalOf(answer: Answer): Failure {
+  const problem = problemOf(answer);
+  const outcome = problem.outcome === "not-executed" ? "not-executed" : "unknown";
+  return { code: problem.code, message: problem.message, outcome, status: answer.status };
+}
+
+/** The `{code, message, …}` of an answer that is an error. */
+export function problemOf({ status, body }: Pick<Answer, "status" | "body">): ProblemJson {
+  try {
+    const problem = JSON.parse(body.toString()) as Partial<ProblemJson>;
+    if (typeof problem.code === "string" && typeof problem.message === "string") return problem as ProblemJson;
+  } catch {
+    // Not JSON: described below.
+  }
+  return { code: "UNEXPECTED_ANSWER", message: `The server answered with status ${status} and no reason.` };
+}
+
+function rootOf(error: unknown): { readonly code: string | undefined; readonly message: string } {
+  let root = error;
+  while (root instanceof Error && root.cause instanceof Error) root = root.cause;
+  if (!(root instanceof Error)) return { code: undefined, message: String(root) };
+  const code = "code" in root && typeof root.code === "string" ? root.code : undefined;
+  return { code, message: root.message };
+}
+
+function checkUrl(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : null;
+  const isPlain = url !== null && (url.protocol === "http:" || url.protocol === "https:") && url.pathname === "/";
+  if (isPlain && url.search === "" && url.hash === "") return url.origin;
+  throw new TypeError(`A server is given as http://HOST:PORT, not ${JSON.stringify(given)}.`);
+}

@@ -1,0 +1,94 @@
+/** What {@link KvClient} is asked and what it answers. */
+
+import type { DeleteResult, KvEntry, PutResult } from "../commands.js";
+import type { Consistency } from "../node.js";
+import type { Health } from "../readiness.js";
+import type { CallOptions } from "./servers.js";
+
+export interface KvClientOptions {
+  /** Base URLs such as `http://127.0.0.1:8001`; any of them serves any request. */
+  readonly servers: readonly string[];
+  /** For calls that do not say otherwise; default 10 000. */
+  readonly timeoutMs?: number;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** `linearizable` (the default) sees every write that was answered before; `stale` answers without a quorum. */
+  readonly consistency?: Consistency | undefined;
+}
+
+export type Written = Omit<PutResult, "type">;
+
+export type CasAnswer =
+  | ({ readonly succeeded: true } & Written)
+  | {
+      readonly succeeded: false;
+      /** The revision that the key has, 0 when it is absent. */
+      readonly currentRevision: number;
+    };
+
+export type DeleteAnswer =
+  | { readonly deleted: true; readonly revision: number }
+  | { readonly deleted: false; readonly currentRevision: number };
+
+export interface ListOptions extends ReadOptions {
+  readonly prefix?: string | undefined;
+  /** The most entries of a page, 1 to 1000; default 100. A page of large values may have fewer. */
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+export interface ListAnswer {
+  readonly entries: readonly KvEntry[];
+  /** The store's revision at the time: watching from the next one on misses nothing. */
+  readonly revision: number;
+  /** There is more: give it to the next `list`. */
+  readonly nextCursor?: string;
+}
+
+/** A value is text or bytes; JSON read from a file may have `valueBase64` instead. */
+type TxnValue = { readonly value: string | Uint8Array } | { readonly valueBase64: string };
+
+export type TxnCompare = { readonly key: string; readonly operator?: "=" | "!=" | "<" | ">" } & (
+  | { readonly revision: number }
+  | { readonly createRevision: number }
+  | { readonly version: number }
+  | TxnValue
+);
+
+export type TxnOperation =
+  | ({ readonly type: "put"; readonly key: string } & TxnValue)
+  | { readonly type: "delete" | "get"; readonly key: string };
+
+export interface TxnRequest {
+  readonly compare?: readonly TxnCompare[];
+  readonly success?: readonly TxnOperation[];
+  readonly failure?: readonly TxnOperation[];
+}
+
+export interface TxnAnswer {
+  /** Which branch was executed. */
+  readonly succeeded: boolean;
+  readonly revision: number;
+  /** One for each operation of that branch. */
+  readonly results: readonly (PutResult | DeleteResult | { readonly type: "get"; readonly entry: KvEntry | null })[];
+}
+
+/** What one server knows of itself and the cluster. */
+export interface ClusterStatus {
+  readonly server: { readonly id: number; readonly name: string; readonly role: string; readonly health: Health };
+  readonly leader: { readonly id: number; readonly name: string | null } | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  readonly revision: number;
+  readonly keys: number;
+  readonly members: readonly { readonly id: number; readonly name: string; readonly address: string }[];
+}
+
+/** How one server is, as it says itself. */
+export type ServerHealth = { readonly server: string } & (
+  | { readonly status: "UP" }
+  | { readonly status: "DOWN"; readonly reason: string; readonly message: string }
+);

@@ -1,0 +1,151 @@
+/**
+ * Reading requests: keys, query parameters, preconditions and bodies, strictly. What is not understood is refused with
+ * a 4xx that names it, so that no request ever does something else than its sender meant.
+ */
+
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
+import type { Comparison } from "../commands.js";
+import { findKeyProblem } from "../limits.js";
+import type { Consistency } from "../node.js";
+import { KEY_PATH, TIMEOUT_HEADER } from "../wire.js";
+import { HttpError, type HttpErrorCode, malformed } from "./errors.js";
+
+/** What still follows a body that is too large is read and thrown away up to here, so that its sender hears the answer. */
+const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
+
+/** The key of `/v1/kv/{key}`, from the request's raw URL. Slashes need no encoding. */
+export function readKey(url: string): string {
+  // Decoded here, once, since a key may hold "%2F" of its own. The router also takes "http://host/v1/kv/…", as it must,
+  // and "/v1/%6bv/…", which nobody writes.
+  const path = url.replace(/^https?:\/\/[^/]*/i, "");
+  if (!path.startsWith(KEY_PATH)) throw new HttpError("INVALID_URL", `Write the path as ${KEY_PATH}{key}.`);
+  const key = decode(path.slice(KEY_PATH.length).split("?", 1)[0] ?? "", "INVALID_KEY", "key");
+  const problem = findKeyProblem(key);
+  if (problem !== null) throw new HttpError(problem.code, problem.message);
+  return key;
+}
+
+/** The query parameters of `url`; refuses unknown and repeated ones. */
+export function readQuery<Name extends string>(url: string, names: readonly Name[]): Partial<Record<Name, string>> {
+  const query: Partial<Record<Name, string>> = {};
+  const start = url.indexOf("?");
+  if (start === -1) return query;
+  for (const part of url.slice(start + 1).split("&")) {
+    if (part === "") continue;
+    const [rawName = "", ...rest] = part.split("=");
+    const given = decode(rawName, "INVALID_QUERY", "query");
+    const name = names.find((each) => each === given);
+    if (name === undefined) {
+      const known = names.length === 0 ? "It takes none." : `It takes: ${names.join(", ")}.`;
+      throw new HttpError("INVALID_QUERY", `There is no query parameter ${JSON.stringify(given)} here. ${known}`);
+    }
+    if (query[name] !== undefined)
+      throw new HttpError("INVALID_QUERY", `The query parameter "${name}" was given twice.`);
+    query[name] = decode(rest.join("=").replaceAll("+", " "), "INVALID_QUERY", `query parameter "${name}"`);
+  }
+  return query;
+}
+
+export function readConsistency(given: string | undefined): Consistency {
+  if (given === undefined || given === "linearizable") return "linearizable";
+  if (given === "stale") return given;
+  throw new HttpError("INVALID_QUERY", `consistency is "linearizable" or "stale", not ${JSON.stringify(given)}.`);
+}
+
+/** A whole number within bounds; `null` when it was not given. */
+export function readInteger(
+  code: HttpErrorCode,
+  name: string,
+  given: string | undefined,
+  bounds: { readonly min: number; readonly max: number },
+): number | null {
+  if (given === undefined) return null;
+  const value = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
+  if (value >= bounds.min && value <= bounds.max) return value;
+  const range = `from ${bounds.min} to ${bounds.max}`;
+  throw new HttpError(code, `${name} is a whole number ${range}, not ${JSON.stringify(given)}.`);
+}
+
+/** How long this request may take: the server's limit, or less if the client asked for less. */
+export function readTimeoutMs(headers: IncomingHttpHeaders, limitMs: number): number {
+  const given = headers[TIMEOUT_HEADER];
+  const text = Array.isArray(given) ? given.join(",") : given;
+  const wantedMs = readInteger("INVALID_HEADER", TIMEOUT_HEADER, text, { min: 1, max: Number.MAX_SAFE_INTEGER });
+  return Math.min(wantedMs ?? limitMs, limitMs);
+}
+
+/**
+ * The condition of a write: `If-Match: "12"` (the key has this revision; 0: it is absent), `If-Match: *` (it exists),
+ * `If-None-Match: *` (it does not).
+ */
+export function readCondition(headers: IncomingHttpHeaders): Comparison | undefined {
+  const ifMatch = headers["if-match"];
+  const ifNoneMatch = headers["if-none-match"];
+  if (ifMatch !== undefined && ifNoneMatch !== undefined) {
+    throw new HttpError("INVALID_HEADER", "Give If-Match or If-None-Match, not both.");
+  }
+  if (ifNoneMatch !== undefined) {
+    if (ifNoneMatch.trim() === "*") return { target: "revision", operator: "=", operand: 0 };
+    throw new HttpError("INVALID_HEADER", "With a write, the only If-None-Match is *: the key must not exist.");
+  }
+  if (ifMatch === undefined) return undefined;
+  if (ifMatch.trim() === "*") return { target: "revision", operator: ">", operand: 0 };
+  return { target: "revision", operator: "=", operand: readRevisionTag(ifMatch) };
+}
+
+/** Whether a reader that sent `ifNoneMatch` has `revision` already. Tags that are not ours match nothing. */
+export function hasRevision(ifNoneMatch: string | undefined, revision: number): boolean {
+  if (ifNoneMatch === undefined) return false;
+  const tags = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+  return tags.includes("*") || tags.includes(revisionTag(revision));
+}
+
+/** A revision as an entity tag. */
+export function revisionTag(revision: number): string {
+  return `"${revision}"`;
+}
+
+function readRevisionTag(given: string): number {
+  // Quotes belong to an entity tag; a bare number is taken too, since its meaning is plain.
+  const [, quoted, bare] = /^\s*(?:"(\d{1,16})"|(\d{1,16}))\s*$/.exec(given) ?? [];
+  const revision = Number(quoted ?? bare ?? Number.NaN);
+  if (Number.isSafeInteger(revision)) return revision;
+  const message = `If-Match is one revision as the ETag gave it, such as "12", or *; not ${JSON.stringify(given)}.`;
+  throw new HttpError("INVALID_HEADER", message);
+}
+
+/** Reads a whole body of at most `maxBytes`. A larger one is refused, after as much of it as is sensible was read. */
+export async function readBody(
+  payload: Readable,
+  headers: IncomingHttpHeaders,
+  maxBytes: number,
+  tooLarge: HttpErrorCode,
+): Promise<Buffer> {
+  const refusal = new HttpError(tooLarge, `The body is larger than ${maxBytes} bytes.`);
+  const announcedBytes = Number(headers["content-length"] ?? 0);
+  if (announcedBytes > MAX_DISCARDED_BYTES) throw refusal;
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    // Breaking off must not destroy the connection: the refusal still goes out on it.
+    for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > MAX_DISCARDED_BYTES) break;
+      if (sizeBytes <= maxBytes) chunks.push(chunk);
+      else chunks.length = 0;
+    }
+  } catch (cause) {
+    throw malformed("BAD_REQUEST", "The body broke off before its end.", cause);
+  }
+  if (sizeBytes > maxBytes) throw refusal;
+  return Buffer.concat(chunks, sizeBytes);
+}
+
+function decode(encoded: string, code: HttpErrorCode, what: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch (cause) {
+    throw malformed(code, `The percent-encoding of the ${what} is broken, or is not UTF-8.`, cause);
+  }
+}

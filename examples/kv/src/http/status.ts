@@ -1,0 +1,31 @@
+/** What a server says of itself: `GET /health` for probes, `GET /v1/cluster` for people and tools. */
+
+import type { FastifyInstance } from "fastify";
+import type { HttpContext } from "./context.js";
+import { readQuery } from "./request.js";
+
+export function registerStatus(app: FastifyInstance, { node, readiness, store, watchHub }: HttpContext): void {
+  app.get("/health", async (_request, reply) => {
+    const health = readiness.health();
+    reply.code(health.status === "UP" ? 200 : 503).header("cache-control", "no-store");
+    return health;
+  });
+
+  app.get("/v1/cluster", async (request, reply) => {
+    readQuery(request.url, []);
+    const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex, members } =
+      node.status();
+    reply.header("cache-control", "no-store");
+    return {
+      server: { id, name, role, health: readiness.health(), watches: watchHub.size },
+      leader: leaderId === 0 ? null : { id: leaderId, name: leaderName },
+      term: currentTerm,
+      commitIndex,
+      appliedIndex,
+      lastIndex,
+      revision: store.revision,
+      keys: store.size,
+      members: members.map((member) => ({ id: member.id, name: member.name, address: member.address })),
+    };
+  });
+}

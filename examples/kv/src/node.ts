@@ -1,0 +1,49 @@
+/**
+ * What the HTTP server needs of the Raft library: `RaftNode` of `quorate`, and what tests put in its place.
+ */
+
+import type { KvCommand, KvResult } from "./commands.js";
+
+export type Consistency = "linearizable" | "stale";
+
+export interface KvNodeMember {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+}
+
+export interface KvNodeStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly role: string;
+  readonly currentTerm: number;
+  /** 0 and `null` while no leader is known. */
+  readonly leaderId: number;
+  readonly leaderName: string | null;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly lastIndex: number;
+  readonly members: readonly KvNodeMember[];
+}
+
+export interface LeaderChange {
+  readonly leaderId: number;
+  readonly leaderName: string | null;
+  readonly term: number;
+}
+
+export interface KvNode {
+  /** Resolves with the store's answer, or rejects with a `RaftError` that says whether the command took effect. */
+  propose(command: KvCommand, options: { readonly timeoutMs: number }): Promise<KvResult>;
+  /** Runs `query` on the local store, as soon as what it sees is as fresh as `consistency` asks. */
+  read<Answer>(
+    query: () => Answer,
+    options: { readonly consistency: Consistency; readonly timeoutMs: number },
+  ): Promise<Answer>;
+  status(): KvNodeStatus;
+  /** Calls `listener` at once with the leader of now, and on every change. */
+  subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;
+  /** Calls `listener` with the error that stopped this server. */
+  subscribe(event: "fatal", listener: (error: Error) => void): () => void;
+  close(): Promise<void>;
+}

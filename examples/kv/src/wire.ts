@@ -1,0 +1,41 @@
+/** What servers and clients must spell alike: paths, headers and the JSON of entries, events and errors. */
+
+/** Where keys live: everything after it is the key. */
+export const KEY_PATH = "/v1/kv/";
+
+/** Asks the server to answer within so many milliseconds; it may only shorten the server's own limit. */
+export const TIMEOUT_HEADER = "quorate-timeout-ms";
+
+export interface EntryJson {
+  readonly key: string;
+  readonly valueBase64: string;
+  readonly revision: number;
+  readonly createRevision: number;
+  readonly version: number;
+}
+
+export type EventJson =
+  | {
+      readonly type: "put";
+      readonly key: string;
+      readonly valueBase64: string;
+      readonly createRevision: number;
+      readonly version: number;
+    }
+  | { readonly type: "delete"; readonly key: string };
+
+/** The body of every error. */
+export interface ProblemJson {
+  readonly code: string;
+  readonly message: string;
+  /** Where a write may or may not have taken effect. */
+  readonly outcome?: string;
+  /** With `REVISION_MISMATCH`: the revision that the key has, 0 when it is absent. */
+  readonly revision?: number;
+  /** With `REVISION_COMPACTED`: the oldest revision from which a watch can start. */
+  readonly oldestRevision?: number;
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+}

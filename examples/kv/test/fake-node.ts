@@ -1,0 +1,112 @@
+/** A node of one server without Raft: it applies commands at once, and fails when told to. */
+
+import { pack, unpack } from "msgpackr";
+import { RaftError } from "quorate";
+import type { KvCommand, KvResult } from "../src/commands.js";
+import { type HttpServer, type HttpServerOptions, startHttpServer } from "../src/http/server.js";
+import type { KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
+import { KvStore } from "../src/store.js";
+
+export class FakeNode implements KvNode {
+  readonly store: KvStore;
+  /** What the next calls reject with. */
+  proposeError: Error | null = null;
+  readError: Error | null = null;
+  /** The timeout that the last call asked for. */
+  lastTimeoutMs = 0;
+  /** When set, proposals wait for it before they are executed. */
+  gate: Promise<void> = Promise.resolve();
+  /** Told of each proposal when it arrives. */
+  onPropose: () => void = () => undefined;
+  #index = 0;
+  #leader: LeaderChange = { leaderId: 11, leaderName: "n1", term: 3 };
+  readonly #leaderListeners = new Set<(change: LeaderChange) => void>();
+  readonly #fatalListeners = new Set<(error: Error) => void>();
+
+  constructor(store: KvStore) {
+    this.store = store;
+  }
+
+  async propose(command: KvCommand, { timeoutMs }: { readonly timeoutMs: number }): Promise<KvResult> {
+    this.lastTimeoutMs = timeoutMs;
+    this.onPropose();
+    await this.gate;
+    if (this.proposeError !== null) throw this.proposeError;
+    return unpack(pack(this.apply(command))) as KvResult;
+  }
+
+  /** Executes a command as if it came over the log: its bytes are encoded and decoded on the way. */
+  apply(command: KvCommand): KvResult {
+    this.#index += 1;
+    return this.store.apply({ index: this.#index, term: 3, command: unpack(pack(command)) as KvCommand });
+  }
+
+  async read<Answer>(
+    query: () => Answer,
+    { consistency, timeoutMs }: { readonly consistency: string; readonly timeoutMs: number },
+  ): Promise<Answer> {
+    this.lastTimeoutMs = timeoutMs;
+    if (this.readError !== null && consistency === "linearizable") throw this.readError;
+    return query();
+  }
+
+  status(): KvNodeStatus {
+    return {
+      ...{ id: 11, name: "n1", role: "leader", currentTerm: 3 },
+      ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
+      ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
+      members: [{ id: 11, name: "n1", address: "127.0.0.1:7001" }],
+    };
+  }
+
+  subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;
+  subscribe(event: "fatal", listener: (error: Error) => void): () => void;
+  subscribe(
+    event: "leader" | "fatal",
+    listener: ((change: LeaderChange) => void) & ((error: Error) => void),
+  ): () => void {
+    if (event === "fatal") {
+      this.#fatalListeners.add(listener);
+      return () => this.#fatalListeners.delete(listener);
+    }
+    this.#leaderListeners.add(listener);
+    listener(this.#leader);
+    return () => this.#leaderListeners.delete(listener);
+  }
+
+  setLeader(leaderId: number): void {
+    this.#leader = { leaderId, leaderName: leaderId === 0 ? null : "n1", term: this.#leader.term + 1 };
+    for (const listener of this.#leaderListeners) listener(this.#leader);
+  }
+
+  fail(error: Error): void {
+    for (const listener of this.#fatalListeners) listener(error);
+  }
+
+  async close(): Promise<void> {
+    this.proposeError = new RaftError("CLOSED", "The fake node is closed.");
+  }
+}
+
+export interface FakeServer extends HttpServer {
+  readonly node: FakeNode;
+  readonly store: KvStore;
+  readonly errors: unknown[];
+}
+
+/** The real HTTP interface around a {@link FakeNode}. */
+export async function startFakeServer(
+  options: Partial<HttpServerOptions> = {},
+  node: FakeNode = new FakeNode(options.store ?? new KvStore()),
+): Promise<FakeServer> {
+  const errors: unknown[] = [];
+  const { store } = node;
+  const defaults = {
+    host: "127.0.0.1",
+    port: 0,
+    requestTimeoutMs: 5000,
+    logError: (error: unknown) => errors.push(error),
+  };
+  const http = await startHttpServer({ ...defaults, ...options, node, store });
+  return { ...http, node, store, errors };
+}
