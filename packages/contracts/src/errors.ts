@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   STORAGE_CORRUPT: { outcome: "none", advice: "Do not delete it yet: keep a copy. Restore this server from its peers as a new member." },
   STORAGE_FORMAT: { outcome: "none", advice: "It was written by another version. Run that version, or migrate; nothing was changed." },
   STORAGE_COMPACTED: { outcome: "none", advice: "These entries are no longer in the log; a snapshot covers them." },
+  STORAGE_UNAVAILABLE: { outcome: "none", advice: "See to the path, its owner and permissions, and the disk; nothing was changed." },
   STORAGE_FAILED: { outcome: "unknown", advice: "A write failed: this server must not go on. See to the disk, then restart it." },
   TRANSPORT_FAILED: { outcome: "none", advice: "See the cause: the address may be taken or not be this machine's." },
   STATE_MACHINE_FAILED: { outcome: "unknown", advice: "`apply` threw: every server would fail on the same command. Mend the state machine, then restart." },

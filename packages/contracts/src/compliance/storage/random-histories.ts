@@ -16,14 +16,14 @@ interface DrawnWrite {
 
 type Move =
   | { readonly move: "write"; readonly writes: readonly DrawnWrite[] }
-  | { readonly move: "writeAndCrash"; readonly writes: readonly DrawnWrite[]; readonly moment: number }
+  | { readonly move: "writeAndCrash"; readonly writes: readonly DrawnWrite[]; readonly turns: number }
   | { readonly move: "compact"; readonly part: number }
   | { readonly move: "read"; readonly from: number; readonly to: number; readonly maxBytes: number }
   | { readonly move: "reopen" }
   | { readonly move: "crash" };
 
 const KINDS = ["command", "command", "noop", "membership"] as const;
-const RUNS = 40;
+const RUNS = 30;
 const TIMEOUT_MS = 120_000;
 
 const part = fc.double({ min: 0, max: 1, noNaN: true });
@@ -38,7 +38,7 @@ const drawnWrite = fc.record({
 const writes = fc.array(drawnWrite, { minLength: 1, maxLength: 3 });
 const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ move: fc.constant("write" as const), writes }) },
-  { weight: 2, arbitrary: fc.record({ move: fc.constant("writeAndCrash" as const), writes, moment: fc.nat(15) }) },
+  { weight: 2, arbitrary: fc.record({ move: fc.constant("writeAndCrash" as const), writes, turns: fc.nat(15) }) },
   { weight: 2, arbitrary: fc.record({ move: fc.constant("compact" as const), part }) },
   {
     weight: 3,
@@ -76,7 +76,7 @@ async function carryOut(subject: Subject, drawn: Move): Promise<void> {
     case "writeAndCrash": {
       const change = realize(model, drawn.writes);
       abandon(storage.write(change));
-      await pass(drawn.moment);
+      await pass(drawn.turns);
       return subject.crash([model, written(model, change)]);
     }
     case "compact":

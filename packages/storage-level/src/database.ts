@@ -1,0 +1,71 @@
+/** LevelDB, opened with care, and its errors in our words. */
+
+import { StorageError } from "@quorate/contracts";
+import { Level } from "level";
+import { unavailable } from "./directory.js";
+import { RecordError } from "./record.js";
+import { findDamage } from "./write-ahead-log.js";
+
+export type Database = Level<Uint8Array, Uint8Array>;
+
+/**
+ * What LevelDB gathers in memory before it sorts it into a table. Measured with a million entries of 256 bytes, 256 in
+ * a synced batch: 16.2 s with LevelDB's own 4 MiB, 6.6 s with 16 MiB, no less with 64 MiB; and 15 ms instead of 250 ms
+ * for the slowest batch. Two of these may be in memory, and one is read when the database is opened.
+ */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/** Rejects with a `StorageError`, and has changed nothing then. */
+export async function openDatabase(directory: string, isNew: boolean): Promise<Database> {
+  const damage = isNew ? null : await findDamageIn(directory);
+  if (damage !== null) throw new StorageError("STORAGE_CORRUPT", `${directory}: ${damage}.`);
+  const database: Database = new Level(directory, { keyEncoding: "view", valueEncoding: "view" });
+  try {
+    await database.open({ createIfMissing: isNew, writeBufferSize: WRITE_BUFFER_BYTES });
+  } catch (cause) {
+    throw explainOpening(directory, cause);
+  }
+  return database;
+}
+
+async function findDamageIn(directory: string): Promise<string | null> {
+  try {
+    return await findDamage(directory);
+  } catch (cause) {
+    throw unavailable(`${directory}: the write-ahead log cannot be read.`, cause);
+  }
+}
+
+function explainOpening(directory: string, error: unknown): StorageError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  switch (codeOf(cause)) {
+    case "LEVEL_LOCKED":
+      return new StorageError("STORAGE_LOCKED", `${directory} is in use.`, { cause });
+    case "LEVEL_CORRUPTION":
+      return new StorageError("STORAGE_CORRUPT", `${directory}: LevelDB says: ${said}.`, { cause });
+    default:
+      break;
+  }
+  if (said.includes("No such file")) {
+    return new StorageError("STORAGE_CORRUPT", `${directory}: a file is missing. LevelDB says: ${said}.`, { cause });
+  }
+  if (said.includes("comparator")) {
+    return new StorageError("FOREIGN_STORAGE", `${directory} is the database of another program: ${said}.`, { cause });
+  }
+  return unavailable(`${directory} cannot be opened. LevelDB says: ${said}.`, cause);
+}
+
+/** What went wrong while reading what is stored. */
+export function explainReading(directory: string, cause: unknown): Error {
+  if (cause instanceof RecordError) return new StorageError(cause.code, `${directory}: ${cause.message}.`, { cause });
+  const said = cause instanceof Error ? cause.message : String(cause);
+  if (codeOf(cause) === "LEVEL_CORRUPTION") {
+    return new StorageError("STORAGE_CORRUPT", `${directory}: LevelDB says: ${said}.`, { cause });
+  }
+  return unavailable(`${directory} cannot be read: ${said}.`, cause);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}

@@ -1,0 +1,4 @@
+import { storageCompliance } from "@quorate/contracts/compliance";
+import { Places } from "./places.js";
+
+storageCompliance("LevelLogStorage", () => Places.create());
