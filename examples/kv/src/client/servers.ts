@@ -42,6 +42,7 @@ export interface Failure {
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
 const MIN_READ_ATTEMPT_MS = 1000;
+export const MIN_RETRY_MS = 50;
 /** The server is asked to answer in this share of the attempt, so that its answer arrives before we give up. */
 const SERVER_SHARE = 0.9;
 const FIRST_PAUSE_MS = 100;
@@ -87,7 +88,8 @@ export class Servers {
     let attempts = 0;
     for (const url of this.inTurn()) {
       const remainingMs = deadline - performance.now();
-      if (remainingMs <= 0) throw unavailable(timeoutMs, failures);
+      // Too late for another try: it would end in a timeout, and a write would be in doubt for nothing.
+      if (attempts > 0 && remainingMs < MIN_RETRY_MS) throw unavailable(timeoutMs, failures);
       const answer = await attempt(url, call, Math.min(share, remainingMs), signal);
       const result = isFailure(answer) || answer.status !== 503 ? answer : refusalOf(answer);
       if (!isFailure(result)) {

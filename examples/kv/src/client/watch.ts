@@ -15,6 +15,7 @@ import {
   failureOf,
   type LinkedAbort,
   linkedAbort,
+  MIN_RETRY_MS,
   pause,
   problemOf,
   type Servers,
@@ -84,7 +85,17 @@ export async function* watchServers(servers: Servers, options: WatchOptions): As
       connection.abort.abort();
       connection.abort.release();
     }
+    // A server that takes watches and ends them at once must not be asked without pause.
+    await pause(1, Number.POSITIVE_INFINITY, signal).catch(ignoreAbort(signal));
   }
+}
+
+/** A handler that swallows the abort of a watch, which ends quietly, and nothing else. */
+function ignoreAbort(signal: AbortSignal | undefined): (error: unknown) => null {
+  return (error) => {
+    if (signal?.aborted === true) return null;
+    throw error;
+  };
 }
 
 /** Finds a server that serves the watch after `lastRevision`; `null` when the watch was aborted. */
@@ -99,11 +110,12 @@ async function connect(
   const deadline = performance.now() + timeoutMs;
   const attemptMs = Math.max(1000, timeoutMs / servers.urls.length);
   const failures = new Map<string, Failure>();
-  try {
+  const search = async (): Promise<Connection> => {
     for (let attempts = 1; ; attempts++) {
       const url = urls.next().value;
       const remainingMs = deadline - performance.now();
-      if (remainingMs <= 0) throw unavailable(timeoutMs, failures, lastRevision === null ? {} : { lastRevision });
+      if (attempts > 1 && remainingMs < MIN_RETRY_MS)
+        throw unavailable(timeoutMs, failures, lastRevision === null ? {} : { lastRevision });
       const result = await openStream(url, `/v1/watch?${query}`, Math.min(attemptMs, remainingMs), signal);
       if ("abort" in result) {
         servers.prefer(url);
@@ -112,10 +124,8 @@ async function connect(
       failures.set(url, result);
       if (attempts % servers.urls.length === 0) await pause(attempts / servers.urls.length, deadline, signal);
     }
-  } catch (error) {
-    if (signal?.aborted === true) return null;
-    throw error;
-  }
+  };
+  return search().catch(ignoreAbort(signal));
 }
 
 async function openStream(
@@ -186,8 +196,16 @@ async function readChunk(
 }
 
 function readBatch(data: string): WatchBatch {
-  const { revision, events } = JSON.parse(data) as { readonly revision: number; readonly events: readonly EventJson[] };
-  return { revision, events: events.map(readEvent) };
+  try {
+    const { revision, events } = JSON.parse(data) as {
+      readonly revision: number;
+      readonly events: readonly EventJson[];
+    };
+    return { revision, events: events.map(readEvent) };
+  } catch (cause) {
+    const message = "What answered the watch does not send revisions; is it a quorate-kv server?";
+    throw new KvError("UNEXPECTED_ANSWER", message, { outcome: "not-executed", cause });
+  }
 }
 
 function readEvent(event: EventJson): WatchEvent {
