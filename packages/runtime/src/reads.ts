@@ -77,10 +77,6 @@ export class Reads {
     return Math.min(this.#deadlines.earliest, this.#retryAt);
   }
 
-  get heldBytes(): number {
-    return this.#deadlines.size * READ_BYTES;
-  }
-
   read<Value>(query: () => Value, timeoutMs: number = this.#options.readTimeoutMs): Promise<Value> {
     const { clock, budget, schedule } = this.#options;
     return new Promise((resolve, reject) => {

@@ -17,13 +17,6 @@ export class Sender {
     this.#options = options;
   }
 
-  /** What is under way to all followers together, in payload bytes. */
-  get inflightBytes(): number {
-    let sum = 0;
-    for (const stream of this.#streams.values()) sum += stream.inflightBytes;
-    return sum;
-  }
-
   send(message: OutgoingMessage): void {
     if (message.kind !== "appendRange") this.#options.send(message);
     else this.#streamTo(message.to).onOrder(message);

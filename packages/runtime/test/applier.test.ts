@@ -1,0 +1,197 @@
+import type { CommandCodec, CommittedCommand, StateMachine } from "@quorate/contracts";
+import type { Entry, Raft } from "@quorate/core";
+import { describe, expect, it } from "vitest";
+import { Applier } from "../src/applier.js";
+import { LogCache } from "../src/log-cache.js";
+import { LogReader } from "../src/log-reader.js";
+import { textCodec } from "./support/cluster.js";
+import { FakeStorage } from "./support/fake-storage.js";
+import { World } from "./support/world.js";
+
+/** A log of 20 entries: 1 is a membership, 2 a noop, the rest commands that say their index. */
+function open(
+  apply: StateMachine<string, number>["apply"],
+  options: { cachedFrom?: number; codec?: CommandCodec<string, number> } = {},
+) {
+  const world = new World();
+  const storage = new FakeStorage(world);
+  const log: Entry[] = Array.from({ length: 20 }, (_, place) => ({
+    index: place + 1,
+    term: 1,
+    kind: place === 0 ? "membership" : place === 1 ? "noop" : "command",
+    data: textCodec.encodeCommand(String(place + 1)),
+  }));
+  storage.disk.entries = [...log];
+  const cache = new LogCache(1_000_000, 20);
+  const append = log.slice((options.cachedFrom ?? 1) - 1);
+  cache.onWrite({ seq: 1, hardState: null, truncateFrom: null, append });
+  const raft = { termAt: (index: number) => log[index - 1]?.term ?? "beyond" } as unknown as Raft;
+  const results: [number, number][] = [];
+  const passed: number[] = [];
+  const stretches: number[] = [];
+  const failures: unknown[] = [];
+  const applier = new Applier<string, number>(
+    {
+      clock: world.clock,
+      reader: new LogReader(cache, storage, raft),
+      stateMachine: { apply },
+      codec: options.codec ?? textCodec,
+      applyBudgetMs: 8,
+      onResult: (index, _term, result) => results.push([index, result]),
+      onPassed: (index) => passed.push(index),
+      onApplied: (index) => stretches.push(index),
+      onFailed: (error) => failures.push(error),
+    },
+    0,
+  );
+  return { world, storage, applier, results, passed, stretches, failures };
+}
+
+const answer = ({ command }: CommittedCommand<string>): number => 10 * Number(command);
+
+describe("applies", () => {
+  it("K15, C6: what is committed, in order, once, and nothing beyond", () => {
+    const { applier, results, passed } = open(answer);
+    applier.applyTo(5);
+    applier.applyTo(5);
+    applier.applyTo(3);
+    expect(applier.appliedIndex).toBe(5);
+    applier.applyTo(6);
+    expect(results).toEqual([
+      [3, 30],
+      [4, 40],
+      [5, 50],
+      [6, 60],
+    ]);
+    expect(passed).toEqual([1, 2]);
+  });
+
+  it("C10: with the command and its place, and nothing else", () => {
+    const seen: unknown[] = [];
+    const { applier } = open((committed) => seen.push(committed));
+    applier.applyTo(3);
+    expect(seen).toEqual([{ index: 3, term: 1, command: "3" }]);
+  });
+
+  it("F7: from the storage what is not in the cache", async () => {
+    const { world, storage, applier, results, failures } = open(answer, { cachedFrom: 15 });
+    applier.applyTo(18);
+    expect(results).toEqual([]);
+    await world.run(10);
+    expect(failures).toEqual([]);
+    expect(results.map(([index]) => index)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+    expect(storage.reads).toEqual([{ firstIndex: 1, lastIndex: 18 }]);
+  });
+});
+
+describe("F1: the event loop gets its turn", () => {
+  it("when the budget is used up", async () => {
+    let world: World | null = null;
+    const opened = open((committed) => {
+      world?.stall(3);
+      return answer(committed);
+    });
+    world = opened.world;
+    opened.applier.applyTo(20);
+    // Commands 3, 4 and 5 take nine milliseconds, and the budget is eight.
+    expect(opened.applier.appliedIndex).toBe(5);
+    await opened.world.run(100);
+    expect(opened.stretches).toEqual([5, 8, 11, 14, 17, 20]);
+  });
+
+  it("also when promises are kept at once", async () => {
+    let world: World | null = null;
+    const opened = open(async (committed) => {
+      world?.stall(3);
+      return answer(committed);
+    });
+    world = opened.world;
+    opened.applier.applyTo(20);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(opened.applier.appliedIndex).toBe(5);
+    await opened.world.run(100);
+    expect(opened.applier.appliedIndex).toBe(20);
+  });
+});
+
+it("waits for each promise before the next command", async () => {
+  const releases: (() => void)[] = [];
+  const { applier, results, world } = open(
+    (committed) => new Promise((resolve) => releases.push(() => resolve(answer(committed)))),
+  );
+  applier.applyTo(4);
+  await world.run(1);
+  expect([releases.length, applier.appliedIndex]).toEqual([1, 2]);
+  releases[0]?.();
+  await world.run(1);
+  expect([releases.length, applier.appliedIndex]).toEqual([2, 3]);
+  releases[1]?.();
+  await world.run(1);
+  expect(results).toEqual([
+    [3, 30],
+    [4, 40],
+  ]);
+});
+
+describe("stops for good", () => {
+  const failing = ({ command }: CommittedCommand<string>): number => {
+    if (command === "5") throw new Error("no such key");
+    return 0;
+  };
+
+  it.each<[string, StateMachine<string, number>["apply"]]>([
+    ["throws", failing],
+    ["rejects", async (committed) => failing(committed)],
+  ])("C13: when the state machine %s", async (_, apply) => {
+    const { world, applier, failures } = open(apply);
+    applier.applyTo(20);
+    await world.run(10);
+    applier.applyTo(20);
+    await world.run(10);
+    expect(applier.appliedIndex).toBe(4);
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).toMatchObject({ code: "STATE_MACHINE_FAILED", cause: new Error("no such key") });
+    expect(String(failures[0])).toContain("entry 5");
+  });
+
+  it("C11: at a command that cannot be decoded", () => {
+    const codec: CommandCodec<string, number> = {
+      ...textCodec,
+      decodeCommand: (data) => {
+        const command = textCodec.decodeCommand(data);
+        if (command === "5") throw new Error("unknown kind");
+        return command;
+      },
+    };
+    const { applier, failures } = open(answer, { codec });
+    applier.applyTo(20);
+    expect(applier.appliedIndex).toBe(4);
+    expect(failures).toEqual([expect.objectContaining({ code: "STATE_MACHINE_FAILED" })]);
+  });
+
+  it("when the log cannot be read", async () => {
+    const { world, storage, applier, failures } = open(answer, { cachedFrom: 15 });
+    storage.failNextRead = new Error("EIO");
+    applier.applyTo(20);
+    await world.run(10);
+    expect(applier.appliedIndex).toBe(0);
+    expect(failures).toEqual([expect.objectContaining({ code: "STORAGE_FAILED" })]);
+  });
+
+  it("F18: when it is told to, also while a promise is pending", async () => {
+    let release = (): void => undefined;
+    const { world, applier, results } = open(
+      (committed) =>
+        new Promise((resolve) => {
+          release = () => resolve(answer(committed));
+        }),
+    );
+    applier.applyTo(20);
+    await world.run(1);
+    applier.stop();
+    release();
+    await world.run(10);
+    expect(results).toEqual([]);
+    expect(world.pending).toBe(0);
+  });
+});

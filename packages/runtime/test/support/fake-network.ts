@@ -1,0 +1,125 @@
+/** A network that a test can cut, and whose messages it can see, drop and double. */
+
+import type { GroupId, MessageReceiver, PeerMessage, Transport, TransportIdentity } from "@quorate/contracts";
+import type { World } from "./world.js";
+
+export type Fate = "deliver" | "drop" | "double";
+
+export class FakeNetwork {
+  readonly #world: World;
+  readonly #transports = new Map<string, FakeTransport>();
+  readonly sent: PeerMessage[] = [];
+  delayMs = 1;
+  /** What becomes of a message. */
+  fate: (message: PeerMessage) => Fate = () => "deliver";
+  readonly #cut = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Cuts the links between `id` and all others, both ways. */
+  isolate(id: number): void {
+    for (let other = 1; other <= 9; other += 1) {
+      this.#cut.add(`${id}>${other}`);
+      this.#cut.add(`${other}>${id}`);
+    }
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  isCut(from: number, to: number): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
+  attach(address: string, transport: FakeTransport): void {
+    this.#transports.set(address, transport);
+  }
+
+  detach(address: string): void {
+    this.#transports.delete(address);
+  }
+
+  isListening(address: string): boolean {
+    return this.#transports.has(address);
+  }
+
+  carry(address: string, groupId: GroupId, message: PeerMessage): void {
+    this.sent.push(message);
+    if (this.isCut(message.from, message.to)) return;
+    const fate = this.fate(message);
+    if (fate === "drop") return;
+    for (let copy = 1; copy <= (fate === "double" ? 2 : 1); copy += 1) {
+      this.#world.schedule(this.#world.now + copy * this.delayMs, () => {
+        this.#transports.get(address)?.receive(groupId, message);
+      });
+    }
+  }
+}
+
+export class FakeTransport implements Transport {
+  readonly #network: FakeNetwork;
+  readonly #address: string;
+  #identity: TransportIdentity | null = null;
+  peers: ReadonlyMap<number, string> = new Map();
+  #receivers = new Map<GroupId, MessageReceiver>();
+  #dropped = 0;
+  isClosed = false;
+  throwOnSend = false;
+
+  constructor(network: FakeNetwork, address: string) {
+    this.#network = network;
+    this.#address = address;
+  }
+
+  get identity(): TransportIdentity | null {
+    return this.#identity;
+  }
+
+  async open(identity: TransportIdentity): Promise<void> {
+    this.#identity = identity;
+    this.#network.attach(this.#address, this);
+  }
+
+  setPeers(peers: ReadonlyMap<number, string>): void {
+    this.peers = new Map(peers);
+  }
+
+  register(groupId: GroupId, receive: MessageReceiver): void {
+    this.#receivers.set(groupId, receive);
+  }
+
+  unregister(groupId: GroupId): void {
+    this.#receivers.delete(groupId);
+  }
+
+  get isRegistered(): boolean {
+    return this.#receivers.size > 0;
+  }
+
+  receive(groupId: GroupId, message: PeerMessage): void {
+    this.#receivers.get(groupId)?.(message);
+  }
+
+  send(groupId: GroupId, message: PeerMessage): void {
+    if (this.throwOnSend) throw new Error("a transport that throws");
+    const address = this.peers.get(message.to);
+    if (address === undefined || this.isClosed) this.#dropped += 1;
+    else this.#network.carry(address, groupId, message);
+  }
+
+  status() {
+    const self = this.#identity?.nodeId ?? 0;
+    const connected = [...this.peers]
+      .filter(([id, address]) => id !== self && this.#network.isListening(address) && !this.#network.isCut(self, id))
+      .map(([id]) => id);
+    return { connected, droppedMessages: this.#dropped };
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.#network.detach(this.#address);
+  }
+}
