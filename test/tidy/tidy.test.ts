@@ -90,9 +90,9 @@ describe("arrows inside the core", () => {
     messagesFound(checkArrows, { [`packages/core/src/${name}.ts`]: text });
 
   it("point downwards", () => {
-    expect(core("election", 'import { becomeLeader } from "./roles.js";')).toEqual([]);
-    expect(core("roles", 'import { becomeLeader } from "./election.js";')).toEqual([
-      "roles must not import election, which stands above it",
+    expect(core("election", 'import { becomeLeader } from "./transitions.js";')).toEqual([]);
+    expect(core("transitions", 'import { campaign } from "./election.js";')).toEqual([
+      "transitions must not import election, which stands above it",
     ]);
   });
 

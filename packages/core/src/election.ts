@@ -8,16 +8,9 @@
 
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
-import {
-  becomeCandidate,
-  becomeFollower,
-  becomeLeader,
-  becomePreCandidate,
-  type Candidate,
-  type Leader,
-  type PreCandidate,
-} from "./roles.js";
+import type { Candidate, Leader, PreCandidate } from "./roles.js";
 import type { RaftState } from "./state.js";
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from "./transitions.js";
 import { NOBODY, type NodeId } from "./types.js";
 
 /** Campaigns when the wait for a leader is over; steps down when a quorum has been silent for too long. */

@@ -39,9 +39,10 @@ import {
   replicate,
   sendHeartbeats,
 } from "./replication.js";
-import { becomeFollower, Follower, knownLeader, type Role, refuseRead } from "./roles.js";
+import { Follower, type Role } from "./roles.js";
 import { type RaftOptions, RaftState, type RestoredState } from "./state.js";
 import type { TermLookup } from "./term-log.js";
+import { becomeFollower, knownLeader, refuseRead } from "./transitions.js";
 import type { Configuration, Index, NodeId, Term } from "./types.js";
 
 export type RoleName = Role["kind"];

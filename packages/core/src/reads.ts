@@ -6,8 +6,9 @@
 
 import type { ReadIndex, ReadIndexResult } from "./messages.js";
 import { quorumValue } from "./quorum.js";
-import { type Follower, knownLeader, type Leader, type PendingRead, refuseRead } from "./roles.js";
+import type { Follower, Leader, PendingRead } from "./roles.js";
 import type { RaftState } from "./state.js";
+import { knownLeader, refuseRead } from "./transitions.js";
 import { NOBODY } from "./types.js";
 
 /** A read begins on this server. */

@@ -9,8 +9,9 @@
 import { invariant } from "./invariant-error.js";
 import type { AppendEntries, AppendEntriesResult, Commit, Heartbeat, HeartbeatResult } from "./messages.js";
 import type { Progress } from "./progress.js";
-import { followLeader, type Leader } from "./roles.js";
+import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
+import { followLeader } from "./transitions.js";
 import type { Entry, EntryId, Index } from "./types.js";
 
 // --- the follower's side ---

@@ -1,14 +1,10 @@
-/**
- * The roles of §5.1, each with the fields that mean something in it and no others, and the ways from one to the next.
- */
+/** The roles of §5.1, each with the fields that mean something in it and no others. */
 
-import { invariant } from "./invariant-error.js";
-import { Progress } from "./progress.js";
-import type { RaftState } from "./state.js";
-import { type Index, NOBODY, type NodeId, type Term } from "./types.js";
+import type { Progress } from "./progress.js";
+import { type Index, NOBODY, type NodeId } from "./types.js";
 
-const NO_DATA = new Uint8Array(0);
-const FIRST_STREAM = 1;
+/** The stream with which every leadership begins to feed its followers; see `progress.ts`. */
+export const FIRST_STREAM = 1;
 
 /** A read that waits for its index: a local one (`from` is this server), or one that a follower asks for. */
 export interface PendingRead {
@@ -90,102 +86,3 @@ export class Leader {
 }
 
 export type Role = Follower | PreCandidate | Candidate | Leader;
-
-/**
- * To follower: on a higher term, when a leader of this term shows up, after a lost campaign, and when a leader finds
- * itself without a quorum. The vote stays unless the term rises (PITFALLS E1).
- */
-export function becomeFollower(state: RaftState, term: Term): Follower {
-  const before = state.role;
-  if (term > state.currentTerm) state.setTermAndVote(term, NOBODY);
-  refuseReads(state);
-  // To learn of a higher term is no reason to be patient again (PITFALLS E18).
-  const deadline = before.kind === "follower" ? before.electionDeadline : state.drawElectionDeadline();
-  const follower = new Follower(deadline);
-  state.role = follower;
-  return follower;
-}
-
-/**
- * Follows the leader of the current term, which has just spoken (§5.2). A second one in the same term is proof that
- * safety is lost (PITFALLS E24).
- */
-export function followLeader(state: RaftState, leaderId: NodeId): Follower {
-  invariant(
-    state.role.kind !== "leader",
-    () => `servers ${state.id} and ${leaderId} both lead term ${state.currentTerm}`,
-  );
-  const follower = state.role.kind === "follower" ? state.role : becomeFollower(state, state.currentTerm);
-  const known = follower.leaderId;
-  invariant(
-    known === NOBODY || known === leaderId,
-    () => `servers ${known} and ${leaderId} both lead term ${state.currentTerm}`,
-  );
-  follower.leaderId = leaderId;
-  follower.lastHeardAt = state.now;
-  follower.electionDeadline = state.drawElectionDeadline();
-  return follower;
-}
-
-/** Forgets the leader, if there was one: whoever campaigns no longer believes in it (PITFALLS E10). */
-export function becomePreCandidate(state: RaftState): PreCandidate {
-  refuseReads(state);
-  state.campaignRound += 1;
-  const preCandidate = new PreCandidate(state.campaignRound, state.drawElectionDeadline());
-  state.role = preCandidate;
-  return preCandidate;
-}
-
-/** Opens the next term with a vote for itself (§5.2). */
-export function becomeCandidate(state: RaftState): Candidate {
-  state.setTermAndVote(state.currentTerm + 1, state.id);
-  state.campaignRound += 1;
-  const candidate = new Candidate(state.campaignRound, state.drawElectionDeadline(), state.outbox.coveringSeq());
-  state.role = candidate;
-  return candidate;
-}
-
-/** Opens the term with an empty entry, so that what is left of earlier terms can be committed (§8, §5.4.2). */
-export function becomeLeader(state: RaftState): Leader {
-  invariant(state.role.kind === "candidate", () => `a ${state.role.kind} cannot become leader`);
-  const noopIndex = state.log.lastIndex + 1;
-  const followers = state.configurations.configuration.voters
-    .filter(({ id }) => id !== state.id)
-    .map(({ id }) => new Progress(id, noopIndex, FIRST_STREAM, state.now));
-  const leader = new Leader(followers, noopIndex, state.now);
-  state.role = leader;
-  state.appendOwn({ kind: "noop", data: NO_DATA });
-  return leader;
-}
-
-/** The leader of the current term, as far as this server knows. */
-export function knownLeader(state: RaftState): NodeId {
-  if (state.role.kind === "leader") return state.id;
-  return state.role.kind === "follower" ? state.role.leaderId : NOBODY;
-}
-
-/** Every read gets exactly one answer, also when the role that would have answered ends (PITFALLS Q3). */
-function refuseReads(state: RaftState): void {
-  const { role } = state;
-  if (role.kind === "follower") {
-    for (const readId of [...(role.askedReads?.reads ?? []), ...role.waitingReads])
-      state.outbox.answerRead({ readId, ready: false });
-  } else if (role.kind === "leader") {
-    for (const read of [...(role.confirmingReads?.reads ?? []), ...role.waitingReads]) refuseRead(state, read);
-  }
-}
-
-/** Tells whoever asked that this server cannot vouch for an index. */
-export function refuseRead(state: RaftState, { from, readId }: PendingRead): void {
-  if (from === state.id) state.outbox.answerRead({ readId, ready: false });
-  else
-    state.outbox.send({
-      kind: "readIndexResult",
-      from: state.id,
-      to: from,
-      term: state.currentTerm,
-      readId,
-      success: false,
-      index: 0,
-    });
-}
