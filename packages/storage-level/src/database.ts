@@ -3,8 +3,8 @@
 import { StorageError } from "@quorate/contracts";
 import { Level } from "level";
 import { unavailable } from "./directory.js";
+import { findDamage } from "./leveldb/check.js";
 import { RecordError } from "./record.js";
-import { findDamage } from "./write-ahead-log.js";
 
 export type Database = Level<Uint8Array, Uint8Array>;
 
@@ -15,11 +15,10 @@ export type Database = Level<Uint8Array, Uint8Array>;
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
-/** Rejects with a `StorageError`, and has changed nothing then. */
+/** Rejects with a `StorageError`, and has changed nothing that is stored then. */
 export async function openDatabase(directory: string, isNew: boolean): Promise<Database> {
-  const damage = isNew ? null : await findDamageIn(directory);
-  if (damage !== null) throw new StorageError("STORAGE_CORRUPT", `${directory}: ${damage}.`);
-  const database: Database = new Level(directory, { keyEncoding: "view", valueEncoding: "view" });
+  if (!isNew) await checkFiles(directory);
+  const database = databaseIn(directory);
   try {
     await database.open({ createIfMissing: isNew, writeBufferSize: WRITE_BUFFER_BYTES });
   } catch (cause) {
@@ -28,11 +27,33 @@ export async function openDatabase(directory: string, isNew: boolean): Promise<D
   return database;
 }
 
-async function findDamageIn(directory: string): Promise<string | null> {
+function databaseIn(directory: string): Database {
+  return new Level(directory, { keyEncoding: "view", valueEncoding: "view" });
+}
+
+async function checkFiles(directory: string): Promise<void> {
+  let complaint: StorageError;
   try {
-    return await findDamage(directory);
+    const damage = await findDamage(directory);
+    if (damage === null) return;
+    complaint = new StorageError("STORAGE_CORRUPT", `${directory}: ${damage}.`);
   } catch (cause) {
-    throw unavailable(`${directory}: the write-ahead log cannot be read.`, cause);
+    complaint = unavailable(`${directory}: its files cannot be read.`, cause);
+  }
+  // Files that another process is at work on may look like anything.
+  await assertNotLocked(directory);
+  throw complaint;
+}
+
+/** LevelDB takes the lock before it sees that there is a database, which it is told here not to expect. */
+async function assertNotLocked(directory: string): Promise<void> {
+  const database = databaseIn(directory);
+  try {
+    await database.open({ createIfMissing: false, errorIfExists: true });
+    await database.close();
+  } catch (cause) {
+    const explained = explainOpening(directory, cause);
+    if (explained.code === "STORAGE_LOCKED") throw explained;
   }
 }
 
