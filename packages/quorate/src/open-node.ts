@@ -1,0 +1,74 @@
+/** A server in one call: TCP, LevelDB, this machine's clock, MessagePack. */
+
+import { createHash, randomInt } from "node:crypto";
+import { type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
+import { RaftNode, type Tuning } from "@quorate/runtime";
+import { LevelLogStorage } from "@quorate/storage-level";
+import { TcpTransport } from "@quorate/transport-tcp";
+import { msgpackrCodec } from "./msgpackr-codec.js";
+import { systemClock } from "./system-clock.js";
+
+export interface OpenNodeOptions<Command, Result> extends Tuning {
+  /** This server's name among `members`. */
+  readonly id: string;
+  /**
+   * All servers of the cluster, this one included: name to `host:port`. The same names on every server, for they found
+   * the cluster and are part of its identity. Addresses may change from one start to the next.
+   */
+  readonly members: Readonly<Record<string, string>>;
+  /** Where this server keeps its log, for itself alone; made if it is missing. */
+  readonly directory: string;
+  readonly stateMachine: StateMachine<Command, Result>;
+  /** Tells clusters apart whose servers have the same names. Default `"quorate"`. */
+  readonly clusterName?: string;
+  /** Where to listen, if that is not the own address among `members`: `0.0.0.0:7001` in a container, say. */
+  readonly listen?: string;
+  /** Default: {@link msgpackrCodec}. */
+  readonly codec?: CommandCodec<Command, Result>;
+  /** Told of what hurts no one but should be seen: a peer of another cluster that knocks, say. */
+  readonly onWarning?: (warning: unknown) => void;
+}
+
+/**
+ * Opens a server of a cluster: founds it where nothing is stored yet, else goes on where it stopped. Resolves when the
+ * server takes part; a leader may not be elected yet.
+ *
+ * Rejects with a `RaftError`, and has left nothing open then: `INVALID_OPTIONS`, `FOREIGN_STORAGE` (another server's
+ * directory, or another cluster's), `STORAGE_LOCKED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or
+ * `TRANSPORT_FAILED` (the address is taken, say).
+ */
+export async function openNode<Command, Result>(
+  options: OpenNodeOptions<Command, Result>,
+): Promise<RaftNode<Command, Result>> {
+  const { id, members, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
+  const listen = options.listen ?? members[id];
+  if (listen === undefined) throw new RaftError("INVALID_OPTIONS", `${JSON.stringify(id)} is not among the members.`);
+  const names = Object.keys(members).sort();
+  return RaftNode.open<Command, Result>({
+    ...rest,
+    id,
+    bootstrap: {
+      clusterId: clusterIdOf(clusterName, names),
+      members: names.map((name) => ({ name, address: members[name] as string })),
+    },
+    addresses: members,
+    storage: new LevelLogStorage({ directory }),
+    transport: new TcpTransport(onWarning === undefined ? { listen } : { listen, onWarning }),
+    codec: codec ?? msgpackrCodec<Command, Result>(),
+    clock: systemClock,
+    seed: randomInt(2 ** 32),
+    onWarning,
+  });
+}
+
+/**
+ * The identity of the cluster: who founded it under which name. Servers that start with different lists of members get
+ * different ones, and refuse each other instead of forming two clusters (PITFALLS O1, O4). Addresses are no part of it,
+ * so that they can change (O6).
+ */
+function clusterIdOf(clusterName: string, names: readonly string[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([clusterName, names]))
+    .digest("hex")
+    .slice(0, 32);
+}
