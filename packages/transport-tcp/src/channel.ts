@@ -29,7 +29,7 @@ export interface ChannelHandler {
   onHandshake(handshake: Handshake): void;
   /** A frame came in. `body` is good only during the call. Throw a {@link FrameError} if it is not. */
   onFrame(body: Uint8Array): void;
-  /** All that was written has left; called after `isBlocked` was true. */
+  /** The socket wants more; called after `isBlocked` was true. */
   onDrain(): void;
   /** It is over. `failure` is null if this end wanted it so, or the other end hung up. */
   onEnd(failure: Failure | null): void;
@@ -55,14 +55,16 @@ export class Channel {
     this.#reader = new FrameReader(limits.maxFrameBytes, (body) => this.#onFrame(body));
     this.#maxQuietBeats = Math.ceil(limits.silenceTimeoutMs / BEAT_MS);
     this.#handshakeTimer = setTimeout(() => {
-      void this.end({ code: "SILENT", reason: `no handshake within ${limits.handshakeTimeoutMs} ms.` });
+      const failure: Failure = { code: "SILENT", reason: `no handshake within ${limits.handshakeTimeoutMs} ms.` };
+      void this.end(this.#state === "refused" ? null : failure);
     }, limits.handshakeTimeoutMs);
     socket.on("data", (chunk: Buffer) => this.#onData(chunk));
     socket.on("drain", () => {
       if (this.#state === "frames") handler.onDrain();
     });
     socket.on("error", (cause) => {
-      if (this.#state !== "ended") this.#failure = { code: "CONNECTION_LOST", reason: `${cause.message}.`, cause };
+      if (this.#state === "ended" || this.#state === "refused") return;
+      this.#failure = { code: "CONNECTION_LOST", reason: `${cause.message}.`, cause };
     });
     this.#ended = new Promise((resolve) => {
       socket.once("close", () => {
@@ -89,9 +91,9 @@ export class Channel {
     this.#state = "frames";
   }
 
-  /** Whether the socket has not yet taken what it was given. */
+  /** Whether the socket has enough for now: `onDrain` will come. */
   get isBlocked(): boolean {
-    return this.#socket.writableLength > 0;
+    return this.#socket.writableNeedDrain;
   }
 
   /** Writes `pieces` with one call of the kernel, if it takes them. */

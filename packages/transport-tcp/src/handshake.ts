@@ -92,6 +92,7 @@ export function decodeHandshake(bytes: Buffer): DecodedHandshake | null {
   const clusterId = bytes.toString("utf8", FIXED_BYTES, nameEnd);
   const from = Number(bytes.readBigUInt64BE(8));
   const to = Number(bytes.readBigUInt64BE(16));
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) throw new HandshakeError("an id is no safe integer.");
   return { handshake: { version, verdict, clusterId, from, to, maxFrameBytes: bytes.readUInt32BE(24) }, sizeBytes };
 }
 

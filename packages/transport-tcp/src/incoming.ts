@@ -12,7 +12,7 @@ import { NOBODY, type NodeId } from "@quorate/core";
 import { formatAddress } from "./address.js";
 import { Channel } from "./channel.js";
 import { FrameError } from "./frame.js";
-import type { Handshake, Refusal } from "./handshake.js";
+import { type Handshake, HandshakeError, type Refusal } from "./handshake.js";
 import type { Settings } from "./options.js";
 import { type Failure, warningOf } from "./warning.js";
 
@@ -71,6 +71,7 @@ export class Incoming {
   /** Why a server that says this is not wanted; null if it is. */
   check({ version, clusterId, from, to }: Handshake): Refusal | null {
     if (version !== PROTOCOL_VERSION) return "versionMismatch";
+    if (from === NOBODY) throw new HandshakeError("it does not say who it is.");
     if (clusterId !== this.#identity.clusterId) return "clusterMismatch";
     if (to !== this.#identity.nodeId) return "wrongNode";
     if (from === this.#identity.nodeId) return "ownId";
@@ -147,6 +148,7 @@ class IncomingConnection {
   }
 
   #onHello(hello: Handshake): void {
+    if (hello.verdict !== "hello") throw new HandshakeError("it answers a question that nobody asked.");
     const refusal = this.#incoming.check(hello);
     if (refusal !== null) {
       this.#incoming.warn(refusalOf(refusal, hello), hello.from, this.address);

@@ -14,6 +14,7 @@ import { CodecError, type EncodedMessage, encodeMessage, PROTOCOL_VERSION } from
 import type { GroupId, PeerMessage, TransportIdentity } from "@quorate/contracts";
 import type { NodeId } from "@quorate/core";
 import { parseAddress } from "./address.js";
+import { redialDelayMs } from "./backoff.js";
 import { Channel } from "./channel.js";
 import { FrameError } from "./frame.js";
 import { FrameWriter } from "./frame-writer.js";
@@ -44,7 +45,7 @@ export class PeerLink {
   #state: "waiting" | "connecting" | "connected" | "closed" = "waiting";
   #channel: Channel | null = null;
   #redialTimer: NodeJS.Timeout | undefined;
-  /** Dials that failed, or whose connection did not last, since one that did. */
+  /** Dials that led to nothing, or to a connection that did not last, since the last one that did. */
   #failures = 0;
   #connectedAtMs = 0;
   /** The largest frame that both ends take. */
@@ -146,7 +147,6 @@ export class PeerLink {
   }
 
   #onEnd(failure: Failure | null): void {
-    const { reconnectMinMs, reconnectMaxMs, random } = this.#settings;
     const before = this.#state;
     this.#channel = null;
     if (before === "closed") return;
@@ -154,10 +154,10 @@ export class PeerLink {
     this.#onDropped(this.#queue.clear());
     this.#warn(explain(failure, before === "connected"));
 
-    const lasted = before === "connected" && performance.now() - this.#connectedAtMs >= reconnectMaxMs;
-    this.#failures = lasted ? 0 : this.#failures + 1;
-    const longestMs = Math.min(reconnectMinMs * 2 ** Math.max(this.#failures - 1, 0), reconnectMaxMs);
-    this.#redialTimer = setTimeout(() => this.#dial(), longestMs * (0.5 + random() / 2));
+    // A connection that ends as soon as it is there counts as a failure, or two servers with one id would race.
+    const lasted = before === "connected" && performance.now() - this.#connectedAtMs >= this.#settings.reconnectMaxMs;
+    this.#failures = lasted ? 1 : this.#failures + 1;
+    this.#redialTimer = setTimeout(() => this.#dial(), redialDelayMs(this.#failures, this.#settings));
   }
 
   #planFlush(): void {

@@ -7,8 +7,8 @@ import type { NodeId } from "@quorate/core";
 
 export const WARNING_ADVICE = {
   UNREACHABLE: "See whether that server runs, and whether its address is right.",
-  CONNECTION_LOST: "It is dialled again.",
-  SILENT: "The peer, or the way to it, stopped without a word. It is dialled again.",
+  CONNECTION_LOST: "Whoever dialled it dials again.",
+  SILENT: "The other end, or the way to it, is gone or stuck. Whoever dialled dials again.",
   BAD_HANDSHAKE: "Something that is not a Quorate server is at the other end, or the line is bad.",
   VERSION_MISMATCH: "Run versions that speak the same protocol.",
   CLUSTER_MISMATCH: "Two clusters share an address or a list of peers. Nothing was exchanged.",
