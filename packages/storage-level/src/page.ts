@@ -5,14 +5,12 @@ import type { Database } from "./database.js";
 import { type GroupKeys, indexOfKey } from "./keys.js";
 import { checkedEntry } from "./load.js";
 import type { Outline } from "./outline.js";
-import { ensure } from "./record.js";
+import { dataBytesOf, ensure } from "./record.js";
 
 /** What comes from LevelDB at a time: larger pieces were no faster. */
 const PIECE_BYTES = 64 * 1024;
 const PIECE_ENTRIES = 256;
-/** What a key and a record hold besides the payload. */
-const OVERHEAD_BYTES = 28;
-/** Pieces smaller than this may wait for the garbage collector. */
+/** So much is read even if less was asked for, and may wait for the garbage collector. */
 const SMALL_PIECE_BYTES = 4 * 1024;
 
 /**
@@ -27,7 +25,7 @@ export async function readPage(
   lastIndex: Index,
   maxBytes: number,
 ): Promise<readonly Entry[]> {
-  const highWaterMarkBytes = Math.max(0, Math.min(PIECE_BYTES, maxBytes + OVERHEAD_BYTES));
+  const highWaterMarkBytes = Math.max(SMALL_PIECE_BYTES, Math.min(PIECE_BYTES, maxBytes));
   const range = { gte: keys.at("entry", firstIndex), lte: keys.at("entry", lastIndex) };
   const iterator = database.iterator({ ...range, highWaterMarkBytes, fillCache: false });
   const page: Entry[] = [];
@@ -38,10 +36,9 @@ export async function readPage(
       ensure(piece.length > 0, `entry ${index} is missing`);
       for (const [key, value] of piece) {
         ensure(indexOfKey(key) === index, `entry ${index} is missing`);
-        const entry = checkedEntry(outline, key, index, value);
-        sizeBytes += entry.data.length;
+        sizeBytes += dataBytesOf(value);
         if (page.length > 0 && sizeBytes > maxBytes) return page;
-        page.push(entry);
+        page.push(checkedEntry(outline, key, index, value));
         index += 1;
       }
     }

@@ -191,6 +191,11 @@ export function encodeEntry(keys: GroupKeys, { index, term, kind, data }: Entry)
   return seal(bytes, payloadAt);
 }
 
+/** How much data is in the record of an entry, be it damaged or not. */
+export function dataBytesOf(value: Uint8Array): number {
+  return Math.max(0, value.length - VERSION_BYTES - ENTRY_HEAD_BYTES - CHECKSUM_BYTES);
+}
+
 /** The entry at `index`, which is what `key` says. Its data is a view into `value`. */
 export function decodeEntry(key: Uint8Array, index: Index, value: Uint8Array | undefined): Entry {
   const what = `entry ${index}`;

@@ -29,8 +29,10 @@ export function testReading(harness: () => StorageHarness): void {
     await storage.open();
     await expectRejection(storage.read(3, 3, 100), "STORAGE_CORRUPT");
     await expectRejection(storage.read(1, 5, ALL), "STORAGE_CORRUPT");
-    const intact = await storage.read(4, 5, ALL);
-    expect(intact.map(plainEntry)).toEqual(pageOf(subject.model, 4, 5, ALL).map(plainEntry));
+    for (const [first, last, maxBytes] of [[4, 5, ALL] as const, [1, 5, 40 + 16] as const]) {
+      const intact = await storage.read(first, last, maxBytes);
+      expect(intact.map(plainEntry)).toEqual(pageOf(subject.model, first, last, maxBytes).map(plainEntry));
+    }
   });
 }
 

@@ -1,0 +1,157 @@
+import { Level } from "level";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { LevelLogStorage } from "../src/index.js";
+import { Places } from "./places.js";
+import { Worker } from "./processes.js";
+import { firstWrite, IDENTITY, lastIndexAfter, storedAfter, storedIn, writeNumber } from "./sequence.js";
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+let places: Places;
+
+beforeEach(async () => {
+  places = await Places.create();
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await places.dispose();
+});
+
+async function founded(writes: number): Promise<LevelLogStorage> {
+  const storage = places.create();
+  await storage.open();
+  await storage.initialize(IDENTITY, firstWrite());
+  for (let number = 1; number <= writes; number += 1) await storage.write([writeNumber(number)]);
+  return storage;
+}
+
+/** The next batch is not written, and LevelDB says that it could not; those after it would be. */
+function failNextBatch(): { readonly cause: Error; readonly batches: () => number } {
+  const cause = Object.assign(new Error("IO error: no space left on device"), { code: "LEVEL_IO_ERROR" });
+  const original = Level.prototype.batch as () => object;
+  const batch = vi.spyOn(Level.prototype, "batch");
+  batch.mockImplementation(original as never).mockImplementationOnce(function failing(this: unknown) {
+    return Object.assign(original.call(this), { write: () => Promise.reject(cause) });
+  } as never);
+  return { cause, batches: () => batch.mock.calls.length };
+}
+
+describe("a failed write", () => {
+  it("P5: is the last: nothing is written any more, not even tried", async () => {
+    const storage = await founded(3);
+    const { cause, batches } = failNextBatch();
+    const failed = { name: "StorageError", code: "STORAGE_FAILED" };
+    const writes = [storage.write([writeNumber(4)]), storage.write([writeNumber(5)]), storage.compact(1)];
+    const settled = await Promise.allSettled(writes);
+    expect(settled).toMatchObject([
+      { status: "rejected", reason: { ...failed, cause, message: expect.stringContaining(storage.directory) } },
+      { status: "rejected", reason: { ...failed, cause } },
+      { status: "rejected", reason: { ...failed, cause } },
+    ]);
+    const before = batches();
+    await expect(storage.write([writeNumber(4)])).rejects.toMatchObject(failed);
+    await expect(storage.compact(1)).rejects.toMatchObject(failed);
+    await expect(storage.initialize(IDENTITY, firstWrite())).rejects.toMatchObject(failed);
+    expect(batches()).toBe(before);
+    await storage.close();
+    const again = places.reopen(storage);
+    expect((await again.open())?.hardState.currentTerm).toBe(3);
+  });
+
+  it("P12: is not seen by readers, who still see what was there before it", async () => {
+    const storage = await founded(5);
+    failNextBatch();
+    await expect(storage.write([writeNumber(6)])).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    const entries = await storage.read(1, lastIndexAfter(5), ALL);
+    expect(entries.map(({ term }) => term)).toEqual(storedAfter(5, 0).entries.map(({ term }) => term));
+    const beyond = storage.read(lastIndexAfter(6), lastIndexAfter(6), ALL);
+    await expect(beyond).rejects.toMatchObject({ code: "STORAGE_CORRUPT" });
+  });
+
+  it("P5: may be the one that founds the server, which is not founded then", async () => {
+    const storage = places.create();
+    await storage.open();
+    failNextBatch();
+    await expect(storage.initialize(IDENTITY, firstWrite())).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    await expect(storage.initialize(IDENTITY, firstWrite())).rejects.toMatchObject({ code: "STORAGE_FAILED" });
+    await storage.close();
+    expect(await places.reopen(storage).open()).toBeNull();
+  });
+
+  // Windows has no limit for the size of files.
+  it.skipIf(process.platform === "win32")("P5, P17: of a disk that takes no more loses nothing before it", async () => {
+    const directory = places.newPath();
+    const worker = new Worker("writeUntilFailure", directory, 200);
+    await worker.said("closed");
+    await worker.end();
+    const written = worker.lines.filter((line) => line.startsWith("written")).length;
+    expect(written).toBeGreaterThan(10);
+    expect(worker.lines.slice(written)).toEqual([
+      "failed STORAGE_FAILED",
+      "refused STORAGE_FAILED",
+      "refused STORAGE_FAILED",
+      "closed",
+    ]);
+    const storage = places.in(directory);
+    const state = await storage.open();
+    if (state === null) throw new Error("Nothing is stored");
+    expect([written, written + 1]).toContain(state.hardState.currentTerm);
+    const entries = await storage.read(1, state.lastIndex, ALL);
+    expect(storedIn(state, entries)).toEqual(storedAfter(state.hardState.currentTerm, 0));
+  });
+});
+
+describe("a compaction", () => {
+  it("S4: lets writes through while it deletes, and leaves nothing behind", async () => {
+    const storage = await founded(0);
+    const data = new Uint8Array(10);
+    const append = Array.from({ length: 20_000 }, (_, place) => ({
+      index: 2 + place,
+      term: 0,
+      kind: "command" as const,
+      data,
+    }));
+    await storage.write([{ seq: 1, hardState: null, truncateFrom: null, append }]);
+    let isCompacted = false;
+    const compacted = storage.compact(20_000).then(() => {
+      isCompacted = true;
+    });
+    let written = 0;
+    for (let index = 20_002; !isCompacted; index += 1) {
+      const entry = { index, term: 0, kind: "command" as const, data };
+      await storage.write([{ seq: index, hardState: null, truncateFrom: null, append: [entry] }]);
+      written += 1;
+    }
+    await compacted;
+    expect(written).toBeGreaterThan(5);
+    await storage.close();
+    await places.tamper(storage.directory, async (database) => {
+      // The format, the identity, the head, the start of the only term, and the entries that are left.
+      expect((await database.keys().all()).length).toBe(4 + 1 + written);
+    });
+  });
+
+  it("S4: that was broken off goes on with the next one, and is complete for readers meanwhile", async () => {
+    const storage = await founded(0);
+    const append = Array.from({ length: 5000 }, (_, place) => ({
+      index: 2 + place,
+      term: 0,
+      kind: "noop" as const,
+      data: new Uint8Array(0),
+    }));
+    await storage.write([{ seq: 1, hardState: null, truncateFrom: null, append }]);
+    const broken = storage.compact(4000);
+    await storage.close();
+    await broken;
+    const again = places.reopen(storage);
+    expect((await again.open())?.compacted).toEqual({ index: 4000, term: 0 });
+    await expect(again.read(4000, 4001, 100)).rejects.toMatchObject({ code: "STORAGE_COMPACTED" });
+    expect(await again.read(4001, 5001, 100)).toHaveLength(1001);
+    await again.compact(10);
+    await again.close();
+    await places.tamper(storage.directory, async (database) => {
+      expect((await database.keys().all()).length).toBe(4 + 1001);
+    });
+  });
+});
