@@ -40,7 +40,7 @@ export class FollowerStream {
   #lastIndex: Index = 0;
   #inflight: Frame[] = [];
   #inflightBytes = 0;
-  /** Read from the storage, and waiting for room. */
+  /** What goes next, if it is at hand already: read from the storage, or waiting for room. */
   #page: readonly Entry[] | null = null;
   #isReading = false;
   /** Changes with every stream, so that a read which was begun for an earlier one is told apart. */
@@ -88,15 +88,17 @@ export class FollowerStream {
     const { maxAppendBytes, maxInflightBytes, reader } = this.#options;
     while (this.#nextIndex <= this.#lastIndex && !this.#isReading) {
       if (!this.#isCurrent()) return this.#open(0, 0);
-      // Room for a full frame, so that a window which is almost used up is not sent in crumbs.
-      if (this.#inflightBytes > 0 && this.#inflightBytes + maxAppendBytes > maxInflightBytes) return;
+      if (this.#inflightBytes >= maxInflightBytes) return;
       const entries = this.#page ?? reader.cached(this.#nextIndex, this.#lastIndex, maxAppendBytes);
       if (entries === null) {
         this.#read().catch(this.#options.onFailed);
         return;
       }
       const sizeBytes = entries.reduce((sum, { data }) => sum + data.length, 0);
-      if (this.#inflightBytes > 0 && this.#inflightBytes + sizeBytes > maxInflightBytes) return;
+      if (this.#inflightBytes > 0 && this.#inflightBytes + sizeBytes > maxInflightBytes) {
+        this.#page = entries;
+        return;
+      }
       this.#sendEntries(entries, sizeBytes);
     }
   }

@@ -85,7 +85,7 @@ export class Proposals<Command, Result> {
       asker.onError(new RaftError("NOT_LEADER", `This server does not lead term ${request.term}.`));
       return;
     }
-    if (!this.#seen.add(request.term, request.from, request.requestId)) return;
+    if (!this.#seen.add(request.from, request.requestId)) return;
     try {
       checkCommandSize(request.data, maxCommandBytes);
       this.#admit(request.data, asker, true, proposeTimeoutMs);

@@ -5,7 +5,7 @@
  * two lives differ: an answer to a former one is not mistaken for one of today (PITFALLS R12, Q2).
  */
 
-import { type NodeId, Random, type Term } from "@quorate/core";
+import { type NodeId, Random } from "@quorate/core";
 
 const COUNTS = 2 ** 32;
 
@@ -55,19 +55,14 @@ class Window {
 }
 
 /**
- * What a leader has been asked in its term. A network may deliver a request twice; each is executed once at most. What
- * was asked in other terms need not be remembered, since a leader refuses it by its term.
+ * What this server has been asked as a leader. A network may deliver a request twice; each is executed once at most.
+ * What a former life of this server was asked need not be remembered: it was asked for another term.
  */
 export class SeenRequests {
-  #term: Term = 0;
   readonly #windows = new Map<NodeId, Window[]>();
 
   /** Whether the request is new. */
-  add(term: Term, from: NodeId, requestId: number): boolean {
-    if (term !== this.#term) {
-      this.#term = term;
-      this.#windows.clear();
-    }
+  add(from: NodeId, requestId: number): boolean {
     const epoch = Math.floor(requestId / COUNTS);
     let windows = this.#windows.get(from);
     if (windows === undefined) {

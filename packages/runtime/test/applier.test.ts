@@ -99,6 +99,19 @@ describe("F1: the event loop gets its turn", () => {
     expect(opened.stretches).toEqual([5, 8, 11, 14, 17, 20]);
   });
 
+  it("F18: and no more than that after the end", () => {
+    let world: World | null = null;
+    const opened = open((committed) => {
+      world?.stall(3);
+      return answer(committed);
+    });
+    world = opened.world;
+    opened.applier.applyTo(20);
+    expect(world.pending).toBe(1);
+    opened.applier.stop();
+    expect(world.pending).toBe(0);
+  });
+
   it("also when promises are kept at once", async () => {
     let world: World | null = null;
     const opened = open(async (committed) => {

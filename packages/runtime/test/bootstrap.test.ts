@@ -91,7 +91,9 @@ it("O1: a storage of another cluster or another server is refused", async () => 
   expect(await refusal(disk, { bootstrap: { ...THREE, clusterId: "other" } })).toMatchObject({
     code: "FOREIGN_STORAGE",
   });
-  expect(await refusal(disk, { id: "b" })).toMatchObject({ code: "FOREIGN_STORAGE" });
+  const otherServer = await refusal(disk, { id: "b" });
+  expect(otherServer.code).toBe("FOREIGN_STORAGE");
+  expect(otherServer.message).toContain('The storage is that of server "a"');
   const withoutBootstrap = await open(disk, { bootstrap: undefined });
   expect((await withoutBootstrap.opened).status().clusterId).toBe("test");
 });

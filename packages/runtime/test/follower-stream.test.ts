@@ -23,7 +23,7 @@ function open(cachedFrom = 1, limits = { maxAppendBytes: 300, maxInflightBytes: 
     role: "leader",
     currentTerm: 10,
     commitIndex: 7,
-    termAt: (index: number) => log[index - 1]?.term ?? "beyond",
+    termAt: (index: number): number | "beyond" => log[index - 1]?.term ?? "beyond",
   };
   const raft = leader as unknown as Raft;
   const sent: AppendEntries[] = [];
@@ -121,6 +121,20 @@ describe("F6: what is under way", () => {
     expect(stream.inflightBytes).toBe(0);
   });
 
+  it("is bounded also by a single entry that is larger than a frame", () => {
+    const { log, sent, stream } = open(1, { maxAppendBytes: 100, maxInflightBytes: 250 });
+    Object.assign(log[2] as Entry, { data: new Uint8Array(200) });
+    stream.onOrder(order(1, 0, 4));
+    expect(rangesOf(sent).at(-1)).toEqual([1, 2]);
+    stream.onResult(ack(1, 1));
+    stream.pump();
+    expect(stream.inflightBytes).toBe(100);
+    stream.onResult(ack(1, 2));
+    stream.pump();
+    expect(rangesOf(sent).at(-1)).toEqual([2, 3]);
+    expect(stream.inflightBytes).toBe(200);
+  });
+
   it("is not lessened by an answer to another stream, or by a refusal", () => {
     const { stream } = open();
     stream.onOrder(order(2, 0, 20));
@@ -193,12 +207,25 @@ describe("entries that are not in the cache", () => {
     expect(rangesOf(sent)).toEqual([[90, 92]]);
   });
 
+  it("are read once for each stream", async () => {
+    const { world, storage, sent, stream } = open(91);
+    storage.readMs = 3;
+    stream.onOrder(order(1, 0, 3));
+    await world.run(1);
+    stream.onOrder(order(2, 0, 3));
+    await world.run(10);
+    expect(storage.reads).toHaveLength(2);
+    expect(sent.map(({ stream, entries }) => [stream, entries.length])).toEqual([[2, 3]]);
+  });
+
   it("R19: are dropped, with whatever the storage says, if the leadership ended meanwhile", async () => {
     for (const failure of [null, new Error("gone")]) {
       const { world, storage, leader, sent, failures, stream } = open(91);
       storage.failNextRead = failure;
       stream.onOrder(order(1, 0, 5));
+      // The next leader has other entries there.
       leader.currentTerm = 11;
+      leader.termAt = () => 11;
       await world.run(10);
       expect(sent).toEqual([]);
       expect(failures).toEqual([]);

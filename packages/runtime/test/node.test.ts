@@ -137,6 +137,10 @@ describe("F16: what is fatal is told, and ends it", () => {
     const fatals: unknown[] = [];
     node.subscribe("fatal", (fatal) => fatals.push(fatal));
     storage.failNextWrite = new Error("EIO");
+    const [follower] = cluster.others(leader) as [number];
+    storage.writeMs = 10;
+    void cluster.propose(follower, "forwarded");
+    await cluster.world.run(2);
     const written = cluster.propose(leader, "not written");
     await cluster.world.run(0);
     const waiting = cluster.propose(leader, "waits");
@@ -275,7 +279,7 @@ describe("F18: close", () => {
   it("leaves no timer, no port open, and may be called twice", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
-    for (const id of [1, 2, 3]) cluster.propose(id, `${id}`);
+    for (const id of [1, 2, 3]) void cluster.propose(id, `${id}`);
     await cluster.world.run(0);
     const closings = cluster.servers.flatMap(({ node }) => [node.close(), node.close()]);
     await cluster.world.finish(Promise.all(closings));
@@ -292,13 +296,37 @@ describe("F18: close", () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
     const { node, storage } = cluster.server(leader);
-    cluster.propose(leader, "under way");
-    await cluster.world.run(0);
-    cluster.propose(leader, "not begun");
+    storage.writeMs = 20;
+    for (const line of ["under way", "next"]) {
+      void cluster.propose(leader, line);
+      await cluster.world.run(0);
+    }
     const batches = storage.batches.length;
     await cluster.world.finish(node.close());
     await cluster.world.run(1000);
     expect(storage.batches).toHaveLength(batches);
+  });
+
+  it("applies nothing more, and takes back the turn that was asked for", async () => {
+    const applied: string[] = [];
+    let release = (): void => undefined;
+    const apply = ({ command }: { readonly command: string }): Promise<number> => {
+      applied.push(command);
+      return new Promise((resolve) => {
+        release = () => resolve(1);
+      });
+    };
+    const cluster = await Cluster.open(1, { stateMachine: { apply } });
+    await cluster.leader();
+    const asked = [cluster.propose(1, "x"), cluster.propose(1, "y")];
+    await cluster.world.until(() => applied.length === 1);
+    void cluster.propose(1, "z");
+    await cluster.world.finish(cluster.server(1).node.close());
+    expect(cluster.world.pending).toBe(0);
+    release();
+    await cluster.world.run(10);
+    expect(applied).toEqual(["x"]);
+    for (const each of asked) expect(await cluster.world.failure(each)).toMatchObject({ code: "CLOSED_UNDER_WAY" });
   });
 
   it("does not wait for ever, and says what did not end", async () => {
