@@ -28,8 +28,10 @@ import type {
 import { type WatchBatch, type WatchOptions, watchServers } from "./client/watch.js";
 import type { DeleteResult, KvEntry } from "./commands.js";
 import { findKeyProblem } from "./limits.js";
-import type { Health } from "./readiness.js";
 import { type EntryJson, KEY_PATH } from "./wire.js";
+
+/** A server that does not answer soon is not well, whatever it would say. */
+const MAX_HEALTH_MS = 2000;
 
 /** Every call rejects with a {@link KvError}, or with the reason of its `signal`. */
 export class KvClient {
@@ -131,14 +133,19 @@ export class KvClient {
     return readJson(await this.#send({ method: "GET", path: "/v1/cluster" }, options));
   }
 
-  /** Asks every server how it is. One that does not answer is `DOWN`, for the reason `UNREACHABLE`. */
+  /** Asks every server, once, how it is. One that does not answer is `DOWN`, for the reason `UNREACHABLE`. */
   async health({ signal, timeoutMs }: CallOptions = {}): Promise<readonly ServerHealth[]> {
-    const limitMs = timeoutMs ?? this.#timeoutMs ?? 2000;
+    const limitMs = Math.min(timeoutMs ?? this.#timeoutMs ?? MAX_HEALTH_MS, MAX_HEALTH_MS);
     return Promise.all(
       this.servers.map(async (server): Promise<ServerHealth> => {
-        const result = await attempt(server, { method: "GET", path: "/health" }, limitMs, signal);
-        if (isFailure(result)) return { server, status: "DOWN", reason: "UNREACHABLE", message: result.message };
-        return { server, ...readJson<Health>(result) };
+        const answer = await attempt(server, { method: "GET", path: "/v1/cluster" }, limitMs, signal);
+        if (isFailure(answer)) return { server, status: "DOWN", reason: "UNREACHABLE", message: answer.message };
+        if (answer.status === 200) {
+          const cluster = readJson<ClusterStatus>(answer);
+          return { server, ...cluster.server.health, cluster };
+        }
+        const { code, message } = problemOf(answer);
+        return { server, status: "DOWN", reason: code, message };
       }),
     );
   }

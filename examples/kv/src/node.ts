@@ -43,7 +43,7 @@ export interface KvNode {
   status(): KvNodeStatus;
   /** Calls `listener` at once with the leader of now, and on every change. */
   subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;
-  /** Calls `listener` with the error that stopped this server. */
-  subscribe(event: "fatal", listener: (error: Error) => void): () => void;
+  /** Calls `listener` at once with `null`, and with the error when one has stopped this server for good. */
+  subscribe(event: "fatal", listener: (fatal: { readonly error: Error } | null) => void): () => void;
   close(): Promise<void>;
 }

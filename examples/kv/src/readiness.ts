@@ -39,6 +39,9 @@ export class Readiness {
   #isTrying = false;
   #hasFailed = false;
   #isClosed = false;
+  #settleCaughtUp: (hasCaughtUp: boolean) => void = () => undefined;
+  /** Resolves with true when the server has caught up, with false when it is closed before. */
+  readonly caughtUp: Promise<boolean>;
   #retry: NodeJS.Timeout | undefined;
   #leaderless: NodeJS.Timeout | undefined;
 
@@ -46,10 +49,13 @@ export class Readiness {
     this.#node = node;
     this.#options = options;
     this.#leaderless = this.#startLeaderless();
+    this.caughtUp = new Promise((resolve) => {
+      this.#settleCaughtUp = resolve;
+    });
     this.#unsubscribers = [
       node.subscribe("leader", ({ leaderId }) => this.#onLeader(leaderId !== 0)),
-      node.subscribe("fatal", () => {
-        this.#hasFailed = true;
+      node.subscribe("fatal", (fatal) => {
+        this.#hasFailed = fatal !== null;
       }),
     ];
   }
@@ -66,6 +72,7 @@ export class Readiness {
   /** From now on the server says that it is shutting down. */
   close(): void {
     this.#isClosed = true;
+    this.#settleCaughtUp(false);
     clearTimeout(this.#retry);
     clearInterval(this.#leaderless);
     for (const unsubscribe of this.#unsubscribers) unsubscribe();
@@ -95,6 +102,7 @@ export class Readiness {
     try {
       await this.#node.read(() => undefined, { consistency: "linearizable", timeoutMs: this.#options.timeoutMs });
       this.#hasCaughtUp = true;
+      this.#settleCaughtUp(true);
     } catch {
       // Not an error of this server: without a quorum there is nothing to catch up with. Until then it is not ready.
       if (!this.#isClosed) this.#retry = setTimeout(() => void this.#catchUp(), RETRY_MS);

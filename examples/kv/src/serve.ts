@@ -9,8 +9,10 @@ import { KvStore } from "./store.js";
 export interface ServerOptions {
   /** This server's name among `members`. */
   readonly id: string;
-  /** All servers of the cluster: name to the `host:port` at which it listens for the others. */
+  /** All servers of the cluster: name to the `host:port` at which the others reach it. */
   readonly members: Readonly<Record<string, string>>;
+  /** Where to listen for the other servers; default: the own address among `members`. */
+  readonly listen?: string;
   /** Where this server keeps its log; made if it is missing. */
   readonly directory: string;
   readonly http: { readonly host: string; readonly port: number };
@@ -26,6 +28,8 @@ export interface KvServer {
   /** Where it serves HTTP, with the port that it really got. */
   readonly httpUrl: string;
   readonly node: KvNode;
+  /** Resolves with true when this server has caught up with the cluster, with false when it is closed before. */
+  readonly caughtUp: Promise<boolean>;
   /** Finishes what is under way, within bounds, and leaves nothing behind. */
   close(): Promise<void>;
 }
@@ -45,17 +49,21 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
   const node: KvNode = await openNode<KvCommand, KvResult>({
     id,
     members: options.members,
+    ...(options.listen === undefined ? {} : { listen: options.listen }),
     directory,
     clusterName: "quorate-kv",
     stateMachine: store,
   });
   if (options.onLeader !== undefined) node.subscribe("leader", options.onLeader);
-  node.subscribe("fatal", (error) => error !== null && onError(error));
+  node.subscribe("fatal", (fatal) => {
+    if (fatal !== null) onError(fatal.error);
+  });
   const http = await startHttp(options, { node, store, requestTimeoutMs, logError: onError });
   return {
     id,
     httpUrl: http.url,
     node,
+    caughtUp: http.caughtUp,
     close: async () => {
       await http.close();
       await node.close();

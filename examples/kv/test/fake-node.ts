@@ -7,6 +7,8 @@ import { type HttpServer, type HttpServerOptions, startHttpServer } from "../src
 import type { KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
 import { KvStore } from "../src/store.js";
 
+type Fatal = { readonly error: Error } | null;
+
 export class FakeNode implements KvNode {
   readonly store: KvStore;
   /** What the next calls reject with. */
@@ -21,7 +23,7 @@ export class FakeNode implements KvNode {
   #index = 0;
   #leader: LeaderChange = { leaderId: 11, leaderName: "n1", term: 3 };
   readonly #leaderListeners = new Set<(change: LeaderChange) => void>();
-  readonly #fatalListeners = new Set<(error: Error) => void>();
+  readonly #fatalListeners = new Set<(fatal: Fatal) => void>();
 
   constructor(store: KvStore) {
     this.store = store;
@@ -60,13 +62,14 @@ export class FakeNode implements KvNode {
   }
 
   subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;
-  subscribe(event: "fatal", listener: (error: Error) => void): () => void;
+  subscribe(event: "fatal", listener: (fatal: Fatal) => void): () => void;
   subscribe(
     event: "leader" | "fatal",
-    listener: ((change: LeaderChange) => void) & ((error: Error) => void),
+    listener: ((change: LeaderChange) => void) & ((fatal: Fatal) => void),
   ): () => void {
     if (event === "fatal") {
       this.#fatalListeners.add(listener);
+      listener(null);
       return () => this.#fatalListeners.delete(listener);
     }
     this.#leaderListeners.add(listener);
@@ -80,7 +83,7 @@ export class FakeNode implements KvNode {
   }
 
   fail(error: Error): void {
-    for (const listener of this.#fatalListeners) listener(error);
+    for (const listener of this.#fatalListeners) listener({ error });
   }
 
   async close(): Promise<void> {

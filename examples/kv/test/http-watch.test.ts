@@ -10,6 +10,7 @@ import { WatchHub } from "../src/http/watch-hub.js";
 import { KvStore } from "../src/store.js";
 import { EventStream } from "./event-stream.js";
 import { type FakeServer, startFakeServer } from "./fake-node.js";
+import { readJson } from "./json.js";
 
 let server: FakeServer;
 const streams: EventStream[] = [];
@@ -142,7 +143,7 @@ describe("GET /v1/watch", () => {
 
   it("forgets a watch whose client is gone", async () => {
     const stream = await watch("");
-    const watches = async () => (await (await fetch(`${server.url}/v1/cluster`)).json()).server.watches;
+    const watches = async () => (await readJson(await fetch(`${server.url}/v1/cluster`))).server?.watches;
     expect(await watches()).toBe(1);
     stream.close();
     await vi.waitFor(async () => expect(await watches()).toBe(0));
@@ -177,7 +178,7 @@ describe("GET /v1/watch", () => {
     const gone = new Promise((resolve) => response.once("close", resolve));
     const value = new Uint8Array(512 << 10);
     let cutOffAt = 0;
-    const watches = async () => (await (await fetch(`${busy.url}/v1/cluster`)).json()).server.watches;
+    const watches = async () => (await readJson(await fetch(`${busy.url}/v1/cluster`))).server?.watches;
     while (cutOffAt === 0) {
       busy.node.apply({ type: "put", key: "k", value });
       if ((await watches()) === 0) cutOffAt = store.revision;

@@ -63,7 +63,7 @@ async function onServe(options: ServeOptions): Promise<void> {
   const { id, data: directory, http, requestTimeoutMs } = options;
   try {
     const server = await startServer({
-      ...{ id, members, directory, http, onLeader: log.leader, onError: log.error },
+      ...{ id, members, listen: options.listen.text, directory, http, onLeader: log.leader, onError: log.error },
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     });
     const stopSignal = nextSignal();
@@ -135,8 +135,9 @@ function membersOf({ id, listen, peers }: ServeOptions): Readonly<Record<string,
   if (own === undefined) {
     throw new UsageError(`--id ${id} is not among --peers (${Object.keys(peers).join(", ")}).`);
   }
-  if (own === listen.text) return peers;
-  throw new UsageError(`--listen is ${listen.text}, but --peers says ${id}=${own}; they must be the same.`);
+  // Hosts may differ (0.0.0.0 here, a name there); another port is a slip that would show as a server nobody reaches.
+  if (own.endsWith(`:${listen.port}`)) return peers;
+  throw new UsageError(`--listen is ${listen.text}, but the others would reach ${id} at ${own}, as --peers says.`);
 }
 
 function readName(text: string): string {

@@ -87,8 +87,8 @@ export interface ClusterStatus {
   readonly members: readonly { readonly id: number; readonly name: string; readonly address: string }[];
 }
 
-/** How one server is, as it says itself. */
-export type ServerHealth = { readonly server: string } & (
+/** How one server is, as it says itself; what it knows of the cluster is missing when it does not say. */
+export type ServerHealth = { readonly server: string; readonly cluster?: ClusterStatus } & (
   | { readonly status: "UP" }
   | { readonly status: "DOWN"; readonly reason: string; readonly message: string }
 );

@@ -22,6 +22,8 @@ export interface HttpServerOptions extends WatchHubOptions {
 
 export interface HttpServer {
   readonly url: string;
+  /** Resolves with true when the server has caught up with the cluster, with false when it is closed before. */
+  readonly caughtUp: Promise<boolean>;
   /** Takes no more requests, ends the watches, finishes what is under way within bounds. Leaves `node` open. */
   close(): Promise<void>;
 }
@@ -60,7 +62,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     await close();
     throw error;
   }
-  return { url: urlOf(app.server.address() as AddressInfo), close };
+  return { url: urlOf(app.server.address() as AddressInfo), caughtUp: readiness.caughtUp, close };
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {
