@@ -153,6 +153,7 @@ describe("F16: what is fatal is told, and ends it", () => {
     const [sent, batches] = [cluster.network.sent.length, storage.batches.length];
     await cluster.world.run(200);
     expect(cluster.network.sent.slice(sent).filter(({ from }) => from === leader)).toEqual([]);
+    expect(cluster.network.sent.map(({ kind }) => kind)).not.toContain("proposeResult");
     expect(storage.batches).toHaveLength(batches);
     expect(journal.lines).toEqual(["first"]);
     expect(transport.isRegistered).toBe(false);
