@@ -8,7 +8,7 @@
 
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
-import type { Candidate, Leader, PreCandidate } from "./roles.js";
+import type { Candidate, Leader, PreCandidate, Role } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from "./transitions.js";
 import { NOBODY, type NodeId } from "./types.js";
@@ -19,9 +19,14 @@ export function onElectionTick(state: RaftState): void {
   if (role.kind === "leader") {
     if (state.now >= quorumDeadline(state, role)) becomeFollower(state, state.currentTerm);
   } else if (state.now >= role.electionDeadline) {
-    if (state.isVoter) startPreVote(state);
+    if (state.isVoter && !isStarting(state, role)) startPreVote(state);
     else role.electionDeadline = state.drawElectionDeadline();
   }
+}
+
+/** Whether a campaign is still held back by this server's own disk: another one would not get further (PITFALLS E23). */
+function isStarting(state: RaftState, role: Role): boolean {
+  return role.kind === "candidate" && !state.outbox.isDurable(role.ownVoteSeq);
 }
 
 /**

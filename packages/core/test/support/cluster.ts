@@ -4,7 +4,16 @@
  * once or when told to. The same calls give the same run. The invariants of Raft are checked after every turn.
  */
 
-import type { AppendEntries, Effects, Entry, Input, NodeId, ProposalOutcome, ReadOutcome } from "../../src/index.js";
+import type {
+  AppendEntries,
+  Effects,
+  Entry,
+  Input,
+  Message,
+  NodeId,
+  ProposalOutcome,
+  ReadOutcome,
+} from "../../src/index.js";
 import type { DiskContent } from "./disk.js";
 import { bytes, membership } from "./entries.js";
 import { ensure, Invariants } from "./invariants.js";
@@ -39,6 +48,8 @@ export class Cluster {
   readonly holdingWrites = new Set<NodeId>();
   /** The most entries that one append carries. A runtime splits by bytes. */
   maxEntriesPerAppend = Number.POSITIVE_INFINITY;
+  /** Sees every message that is sent; one for which it returns false is lost. */
+  onSend: (message: Message) => boolean = () => true;
 
   constructor({ size, seed = 0, disks }: ClusterOptions) {
     const founding = { entries: [membership(1, 1, size)] };
@@ -87,7 +98,7 @@ export class Cluster {
       const parts = message.kind === "appendEntries" ? split(message, this.maxEntriesPerAppend) : [message];
       for (const part of parts) {
         this.invariants.beforeSend(server, part);
-        this.network.send(part, this.now);
+        if (this.onSend(part)) this.network.send(part, this.now);
       }
     }
     for (const outcome of effects.proposals) answer(this.proposals, server, outcome.proposalId, outcome);
@@ -112,10 +123,10 @@ export class Cluster {
     }
   }
 
-  propose(id: NodeId, text: string, label = text): Asked<ProposalOutcome> {
-    const proposal = this.#ask(this.proposals, id, label);
-    this.step(id, { kind: "propose", proposalId: proposal.id, entries: [{ kind: "command", data: bytes(text) }] });
-    this.turn(id);
+  propose(id: NodeId, ...texts: readonly string[]): Asked<ProposalOutcome> {
+    const proposal = this.#ask(this.proposals, id, label(texts));
+    const entries = texts.map((text) => ({ kind: "command", data: bytes(text) }) as const);
+    this.input(id, { kind: "propose", proposalId: proposal.id, entries });
     return proposal;
   }
 
@@ -152,7 +163,7 @@ export class Cluster {
   crash(id: NodeId, completing = 0): void {
     const server = this.server(id);
     server.disk.crash(completing);
-    this.invariants.afterPersist(server);
+    this.invariants.afterCrash(server);
     this.down.add(id);
   }
 
@@ -175,11 +186,15 @@ export class Cluster {
     }
   }
 
-  /** The server's patience ends now, and nobody else's does: it campaigns. */
+  /** The server's patience ends now, and nobody else's does: it campaigns, unless it leads. */
   campaign(id: NodeId): void {
-    const { deadline } = this.server(id).effects;
-    this.now = Math.max(this.now, deadline);
-    this.input(id, { kind: "tick" });
+    const server = this.server(id);
+    const { role } = server.raft;
+    // The deadline of a follower may also be that of a question to its leader.
+    for (let ticks = 0; ticks < 2 && server.raft.role === role && role !== "leader"; ticks += 1) {
+      this.now = Math.max(this.now, server.effects.deadline);
+      this.input(id, { kind: "tick" });
+    }
   }
 
   /** Delivers what is on its way, and what follows from it, while no timer rings. */
@@ -219,6 +234,11 @@ export class Cluster {
     }
     return first;
   }
+}
+
+function label(texts: readonly string[]): string {
+  const quoted = texts.map((text) => `"${text}"`);
+  return quoted.length <= 3 ? quoted.join(" ") : `${quoted[0]} … ${quoted[quoted.length - 1]}`;
 }
 
 /** Every question is answered at most once (PITFALLS Q3, K9). */

@@ -195,7 +195,7 @@ export class Invariants {
     if (server.raft.currentTerm !== term || matchIndex <= server.disk.compacted.index) return;
     const durable = server.disk.durableEntryAt(matchIndex);
     ensure(durable !== undefined, () => `n${server.id} acknowledges entry ${matchIndex}, which is not durable`);
-    if (leader.raft.role !== "leader" || leader.raft.currentTerm !== term) return;
+    if (!this.#seenOf(to).isLeader || leader.raft.currentTerm !== term) return;
     ensure(
       isSameEntry(durable, leader.disk.entryAt(matchIndex)),
       () => `n${server.id} acknowledges ${matchIndex}@${durable.term}, which n${to} does not have`,
@@ -215,6 +215,11 @@ export class Invariants {
       !outcome.ready || outcome.index >= floor,
       () => `read ${outcome.readId} on n${id} is stale: it may miss entry ${floor}`,
     );
+  }
+
+  afterCrash(server: Server): void {
+    this.afterPersist(server);
+    this.#seenOf(server.id).isLeader = false;
   }
 
   afterRestart({ id, raft, disk }: Server): void {

@@ -1,0 +1,231 @@
+/**
+ * Random runs of a cluster: what fast-check draws, and how each draw is carried out. Most messages arrive in good order,
+ * or nothing would ever be elected; but copies of many fall into limbo, from which the newest and, now and then, very
+ * old ones come back. That is where Raft goes wrong when it goes wrong.
+ */
+
+import fc from "fast-check";
+import type { Message, NodeId } from "../../src/index.js";
+import { Cluster } from "./cluster.js";
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./server.js";
+
+/** What is done to one server. `server` is drawn from a wide range; each run takes it modulo its size. */
+type ServerAction =
+  | { readonly kind: "campaign" | "read" | "restart" | "holdWrites" | "finishWrites"; readonly server: number }
+  | { readonly kind: "crash" | "persist"; readonly server: number; readonly writes: number }
+  | { readonly kind: "oneTurn"; readonly server: number; readonly most: number };
+
+export type Action =
+  | ServerAction
+  | { readonly kind: "run"; readonly ms: number }
+  | { readonly kind: "proposeToLeader" | "readEverywhere" | "heal" }
+  | { readonly kind: "coup"; readonly companion: number; readonly entries: number }
+  | { readonly kind: "deliver" | "lose"; readonly at: number }
+  | { readonly kind: "fromLimbo"; readonly age: number }
+  | { readonly kind: "cut"; readonly one: number; readonly other: number; readonly bothWays: boolean };
+
+export interface RunOptions {
+  readonly size: number;
+  readonly seed: number;
+  /** One message in so many leaves a copy in limbo. */
+  readonly limboEvery: number;
+  /** One message in so many is lost on its way. */
+  readonly loseEvery: number;
+  readonly maxEntriesPerAppend: number;
+}
+
+const server = fc.nat({ max: 59 });
+const writes = fc.nat({ max: 3 });
+
+function kinds<K extends string>(...names: readonly K[]): fc.Arbitrary<K> {
+  return fc.constantFrom(...names);
+}
+
+const longRunMs = fc.integer({ min: HEARTBEAT_INTERVAL_MS, max: 4 * ELECTION_TIMEOUT_MS });
+const shortRunMs = fc.integer({ min: 1, max: 6 });
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ kind: kinds("run"), ms: longRunMs }) },
+  { weight: 8, arbitrary: fc.record({ kind: kinds("run"), ms: shortRunMs }) },
+  { weight: 8, arbitrary: fc.record({ kind: kinds("proposeToLeader") }) },
+  { weight: 6, arbitrary: fc.record({ kind: kinds("heal") }) },
+  { weight: 3, arbitrary: fc.record({ kind: kinds("readEverywhere") }) },
+  { weight: 5, arbitrary: fc.record({ kind: kinds("coup"), companion: server, entries: fc.nat({ max: 3 }) }) },
+  { weight: 5, arbitrary: fc.record({ kind: kinds("campaign", "restart", "finishWrites"), server }) },
+  { weight: 2, arbitrary: fc.record({ kind: kinds("holdWrites", "read"), server }) },
+  { weight: 4, arbitrary: fc.record({ kind: kinds("crash", "persist"), server, writes }) },
+  { weight: 3, arbitrary: fc.record({ kind: kinds("deliver", "lose"), at: fc.nat({ max: 199 }) }) },
+  { weight: 8, arbitrary: fc.record({ kind: kinds("fromLimbo"), age: fc.nat({ max: 999 }) }) },
+  { weight: 4, arbitrary: fc.record({ kind: kinds("oneTurn"), server, most: fc.integer({ min: 2, max: 6 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: kinds("cut"), one: server, other: server, bothWays: fc.boolean() }) },
+);
+
+// Without fast-check's bias to small values, which would make short waits and server 1 do nearly everything.
+export const actions: fc.Arbitrary<Action[]> = fc.noBias(
+  fc.array(action, { minLength: 40, maxLength: 120, size: "max" }),
+);
+
+export const runOptions: fc.Arbitrary<RunOptions> = fc.noBias(
+  fc.record({
+    size: fc.constantFrom(3, 3, 5, 3, 4, 2, 1),
+    seed: fc.nat({ max: 999 }),
+    limboEvery: fc.integer({ min: 1, max: 5 }),
+    loseEvery: fc.constantFrom(1000, 50, 20, 10, 5),
+    maxEntriesPerAppend: fc.constantFrom(1, 2, 1000),
+  }),
+);
+
+export class RandomRun {
+  readonly cluster: Cluster;
+  readonly #options: RunOptions;
+  #limbo: Message[] = [];
+  #proposals = 0;
+  #sent = 0;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    this.cluster = new Cluster({ size: options.size, seed: options.seed });
+    this.cluster.maxEntriesPerAppend = options.maxEntriesPerAppend;
+    this.cluster.onSend = (message) => this.#onSend(message);
+  }
+
+  /** Whether the message goes on its way. */
+  #onSend(message: Message): boolean {
+    this.#sent += 1;
+    if (this.#sent % this.#options.limboEvery === 0) this.#limbo.push(message);
+    return this.#sent % this.#options.loseEvery !== 0;
+  }
+
+  perform(action: Action): void {
+    const { cluster } = this;
+    switch (action.kind) {
+      case "run":
+        return cluster.run(action.ms);
+      case "proposeToLeader":
+        for (const { id, raft } of cluster.running) if (raft.role === "leader") this.#propose(id);
+        return;
+      case "readEverywhere":
+        for (const { id } of cluster.running) cluster.read(id);
+        return;
+      case "heal":
+        return cluster.network.heal();
+      case "deliver":
+      case "lose":
+        return this.#disturb(action.kind, action.at);
+      case "fromLimbo":
+        return this.#deliverFromLimbo(action.age / 1000);
+      case "coup":
+        return this.#coup(this.#id(action.companion), action.entries);
+      case "cut":
+        return this.#cut(this.#id(action.one), this.#id(action.other), action.bothWays);
+      default:
+        return this.#performOn(this.#id(action.server), action);
+    }
+  }
+
+  #performOn(id: NodeId, action: ServerAction): void {
+    const { cluster } = this;
+    if (cluster.down.has(id)) {
+      if (action.kind === "restart" || action.kind === "campaign") cluster.restart(id);
+      return;
+    }
+    switch (action.kind) {
+      case "campaign":
+        return cluster.campaign(id);
+      case "read":
+        cluster.read(id);
+        return;
+      case "restart":
+        cluster.crash(id);
+        return cluster.restart(id);
+      case "crash":
+        return cluster.crash(id, action.writes);
+      case "holdWrites":
+        cluster.holdingWrites.add(id);
+        return;
+      case "finishWrites":
+        cluster.holdingWrites.delete(id);
+        return cluster.persist(id);
+      case "persist":
+        return cluster.persist(id, action.writes + 1);
+      case "oneTurn":
+        return this.#oneTurn(id, action.most);
+    }
+  }
+
+  #id(drawn: number): NodeId {
+    return (drawn % this.#options.size) + 1;
+  }
+
+  #propose(id: NodeId): void {
+    this.#proposals += 1;
+    this.cluster.propose(id, `p${this.#proposals}`);
+  }
+
+  /** The leader, and `companion` with it, is cut off with some new entries; the others elect and go on without them. */
+  #coup(companion: NodeId, entries: number): void {
+    const { cluster } = this;
+    const leader = cluster.running.find(({ raft }) => raft.role === "leader");
+    if (leader === undefined) return;
+    cluster.network.heal();
+    cluster.partition([leader.id, companion]);
+    for (let count = 0; count < entries; count += 1) this.#propose(leader.id);
+    cluster.run(4 * ELECTION_TIMEOUT_MS);
+    this.perform({ kind: "proposeToLeader" });
+  }
+
+  #cut(one: NodeId, other: NodeId, bothWays: boolean): void {
+    if (one === other) return;
+    this.cluster.network.cut(one, other);
+    if (bothWays) this.cluster.network.cut(other, one);
+  }
+
+  /** One message overtakes all others, or is lost. */
+  #disturb(kind: "deliver" | "lose", at: number): void {
+    const { inFlight } = this.cluster.network;
+    const envelope = inFlight[at % Math.max(1, inFlight.length)];
+    if (envelope === undefined) return;
+    if (kind === "lose") this.cluster.network.remove(envelope);
+    else this.cluster.deliver(envelope);
+  }
+
+  /** Mostly one of the newest; with `age` near 1 one of the oldest. It stays in limbo, to come back again. */
+  #deliverFromLimbo(age: number): void {
+    const back = Math.floor(age ** 3 * this.#limbo.length);
+    const message = this.#limbo[this.#limbo.length - 1 - back];
+    if (message === undefined || this.cluster.down.has(message.to)) return;
+    this.cluster.input(message.to, { kind: "receive", message });
+  }
+
+  /** Takes in several messages before their consequences are drawn. */
+  #oneTurn(id: NodeId, most: number): void {
+    const { network } = this.cluster;
+    for (const envelope of network.select({ to: id }).slice(0, most)) {
+      network.remove(envelope);
+      this.cluster.step(id, { kind: "receive", message: envelope.message });
+    }
+    this.cluster.turn(id);
+  }
+
+  /** Ends all faults. */
+  healEverything(): void {
+    const { cluster } = this;
+    cluster.onSend = () => true;
+    cluster.network.heal();
+    this.#limbo = [];
+    for (const id of [...cluster.down]) cluster.restart(id);
+    for (const id of [...cluster.holdingWrites]) {
+      cluster.holdingWrites.delete(id);
+      cluster.persist(id);
+    }
+  }
+
+  /** Runs until `isDone`, in steps of a heartbeat; returns how long it took, or null after `limitMs`. */
+  runUntil(isDone: () => boolean, limitMs: number): number | null {
+    for (let ms = 0; ms <= limitMs; ms += HEARTBEAT_INTERVAL_MS) {
+      if (isDone()) return ms;
+      this.cluster.run(HEARTBEAT_INTERVAL_MS);
+    }
+    return null;
+  }
+}

@@ -1,0 +1,107 @@
+/** The state of a cluster as lines of text: what a scenario expects. */
+
+import type { Entry, Message, ProposalOutcome, ReadOutcome } from "@quorate/core";
+import type { Asked, Cluster } from "../../packages/core/test/support/cluster.js";
+import { termRunsOf, text } from "../../packages/core/test/support/entries.js";
+import type { Server } from "../../packages/core/test/support/server.js";
+
+/** `told` remembers which answers an earlier state told of. */
+export function renderState(cluster: Cluster, shows: readonly string[], told: Set<object>): string[] {
+  const servers = [...cluster.servers.values()];
+  return [
+    ...servers.map((server) => (cluster.down.has(server.id) ? renderDown(server) : renderServer(server))),
+    ...renderAsked("propose", cluster, cluster.proposals, told, proposalOutcome),
+    ...renderAsked("read", cluster, cluster.reads, told, readOutcome),
+    ...(shows.includes("entries") ? servers.map(renderEntries) : []),
+    ...(shows.includes("messages") ? cluster.network.inFlight.map(({ message }) => renderMessage(message)) : []),
+  ];
+}
+
+function renderServer({ id, status, disk, effects }: Server): string {
+  const { role, currentTerm, lastIndex, commitIndex, durableIndex } = status;
+  const durable = durableIndex === lastIndex ? "" : ` durable=${durableIndex}`;
+  const applied = effects.applyTo === commitIndex ? "" : ` applied=${effects.applyTo}`;
+  const facts = `term=${currentTerm} last=${lastIndex} commit=${commitIndex}${durable}${applied}`;
+  return `n${id} ${role.padEnd(12)} ${facts.padEnd(25)} log ${renderLog(disk.entries)}`;
+}
+
+/** A server that is down is what its disk holds. */
+function renderDown({ id, disk }: Server): string {
+  const { currentTerm } = disk.durableHardState;
+  const facts = `term=${currentTerm} last=${disk.durableEntries.length}`;
+  return `n${id} ${"down".padEnd(12)} ${facts.padEnd(25)} log ${renderLog(disk.durableEntries)}`;
+}
+
+/** The terms of the entries; `4x3` stands for 4 4 4. */
+function renderLog(entries: readonly Entry[]): string {
+  const runs = termRunsOf(entries);
+  const end = (entries[entries.length - 1]?.index ?? 0) + 1;
+  return runs
+    .map(({ firstIndex, term }, place) => {
+      const length = (runs[place + 1]?.firstIndex ?? end) - firstIndex;
+      return length === 1 ? `${term}` : `${term}x${length}`;
+    })
+    .join(" ");
+}
+
+function renderEntries({ id, disk }: Server): string {
+  const contents = disk.entries.map(({ kind, data }) => (kind === "command" ? `"${text(data)}"` : kind));
+  return `n${id} holds ${contents.join(" ")}`;
+}
+
+function renderAsked<Outcome>(
+  verb: string,
+  { servers }: Cluster,
+  list: readonly Asked<Outcome>[],
+  told: Set<object>,
+  describe: (outcome: Outcome) => string,
+): string[] {
+  const lines: string[] = [];
+  for (const asked of list) {
+    if (told.has(asked)) continue;
+    const { server, life, label, outcome } = asked;
+    const isGone = servers.get(server)?.lives !== life;
+    if (outcome !== null || isGone) told.add(asked);
+    const answer =
+      outcome !== null ? describe(outcome) : isGone ? "never answered, the server stopped" : "not answered yet";
+    lines.push(`${verb} ${server} ${label}: ${answer}`);
+  }
+  return lines;
+}
+
+function proposalOutcome(outcome: ProposalOutcome): string {
+  if (outcome.accepted) return `accepted from ${outcome.firstIndex} on, in term ${outcome.term}`;
+  return outcome.leaderId === 0 ? "refused, no leader known" : `refused, n${outcome.leaderId} leads`;
+}
+
+function readOutcome(outcome: ReadOutcome): string {
+  return outcome.ready ? `ready at ${outcome.index}` : "refused";
+}
+
+function renderMessage(message: Message): string {
+  return `${message.from}>${message.to} ${message.kind} term=${message.term}${renderDetails(message)}`;
+}
+
+function renderDetails(message: Message): string {
+  switch (message.kind) {
+    case "requestPreVote":
+    case "requestVote":
+      return ` last=${message.lastLogIndex}@${message.lastLogTerm}`;
+    case "requestPreVoteResult":
+    case "requestVoteResult":
+      return message.voteGranted ? " granted" : " refused";
+    case "appendEntries":
+      return ` prev=${message.prevLogIndex}@${message.prevLogTerm} entries=${renderLog(message.entries) || "none"} commit=${message.leaderCommit}`;
+    case "appendEntriesResult":
+      return message.success
+        ? ` match=${message.matchIndex}`
+        : ` refused=${message.rejectedIndex} hint=${message.hintIndex}@${message.hintTerm}`;
+    case "heartbeat":
+    case "commit":
+      return ` commit=${message.leaderCommit}`;
+    case "readIndexResult":
+      return message.success ? ` index=${message.index}` : " refused";
+    default:
+      return "";
+  }
+}
