@@ -3,70 +3,119 @@
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { type CoreFigures, measureCore } from "./core.js";
+import { type MemoryFigures, measureMemory } from "./memory.js";
 
-const USAGE = `Usage: pnpm bench core [--seconds S] [--repeats N] [--json]
+const USAGE = `Usage: pnpm bench PART [options]
 
 Parts:
   core     three cores in one thread, 256-byte proposals at 1, 64 and 1024 in flight
+  memory   three processes on LevelDB, one long row of 256-byte entries: does memory grow with the log?
 
 Options:
-  --seconds S   how long each repeat runs (default 1)
-  --repeats N   how often each case is measured; cases take turns (default 5)
+  --seconds S   core: how long each repeat runs (default 1)
+  --repeats N   core: how often each case is measured; cases take turns (default 5)
+  --entries N   memory: how many entries (default 1000000)
   --json        one JSON object on standard output, progress on standard error
   --help        this text
 `;
 
 const IN_FLIGHT = [1, 64, 1024];
+const PAYLOAD_BYTES = 256;
 
-interface Spread {
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
+interface Settings {
+  readonly seconds: number;
+  readonly repeats: number;
+  readonly entries: number;
+  readonly isJson: boolean;
 }
 
-interface Case {
-  readonly inFlight: number;
-  readonly proposalsPerSecond: Spread;
-  readonly messagesPerProposal: Spread;
-}
-
-function main(): void {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       seconds: { type: "string", default: "1" },
       repeats: { type: "string", default: "5" },
+      entries: { type: "string", default: "1000000" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const seconds = Number(values.seconds);
-  const repeats = Number(values.repeats);
+  const [seconds, repeats, entries] = [values.seconds, values.repeats, values.entries].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  const isSound =
+    seconds > 0 && Number.isInteger(repeats) && repeats > 0 && Number.isInteger(entries) && entries >= 1e5;
+  const part = PARTS[positionals.join(" ")];
   if (values.help) {
     process.stdout.write(USAGE);
-  } else if (positionals.join(" ") !== "core" || !(seconds > 0) || !Number.isInteger(repeats) || repeats < 1) {
+  } else if (part === undefined || !isSound) {
     process.stderr.write(USAGE);
     process.exitCode = 2;
   } else {
-    report(benchCore(seconds, repeats), values.json);
+    await part({ seconds, repeats, entries, isJson: values.json });
   }
 }
 
-function benchCore(seconds: number, repeats: number): Case[] {
+const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = { core, memory };
+
+// --- core ---
+
+interface CoreCase {
+  readonly inFlight: number;
+  readonly proposalsPerSecond: Spread;
+  readonly messagesPerProposal: Spread;
+}
+
+function core({ seconds, repeats, isJson }: Settings): void {
   const runs = new Map<number, CoreFigures[]>(IN_FLIGHT.map((inFlight) => [inFlight, []]));
   for (const inFlight of IN_FLIGHT) measureCore(inFlight, Math.min(seconds, 0.5));
   for (let repeat = 1; repeat <= repeats; repeat += 1) {
     for (const [inFlight, figures] of runs) {
-      process.stderr.write(`\rcore: repeat ${repeat} of ${repeats}, ${inFlight} in flight   `);
+      progress(`core: repeat ${repeat} of ${repeats}, ${inFlight} in flight`);
       figures.push(measureCore(inFlight, seconds));
     }
   }
-  process.stderr.write(`\r${" ".repeat(60)}\r`);
-  return [...runs].map(([inFlight, figures]) => ({
+  progress("");
+  const cases: CoreCase[] = [...runs].map(([inFlight, figures]) => ({
     inFlight,
     proposalsPerSecond: spread(figures.map((run) => run.proposals / run.seconds)),
     messagesPerProposal: spread(figures.map((run) => run.messages / run.proposals)),
   }));
+  if (isJson) return printJson({ part: "core", machine: machine(), cases });
+  say(`core: three cores, one thread, 256-byte proposals (${describeMachine()})`);
+  say("in flight   proposals/s: median (lowest … highest)   messages/proposal");
+  for (const { inFlight, proposalsPerSecond: rate, messagesPerProposal } of cases) {
+    const range = `${whole(rate.median)} (${whole(rate.lowest)} … ${whole(rate.highest)})`;
+    say(`${String(inFlight).padStart(9)}   ${range.padEnd(42)}   ${messagesPerProposal.median.toFixed(3)}`);
+  }
+}
+
+// --- memory ---
+
+async function memory({ entries, isJson }: Settings): Promise<void> {
+  const order = { entries, sizeBytes: PAYLOAD_BYTES, inFlight: 256 };
+  const servers = await measureMemory(order, (applied) => progress(`memory: ${whole(applied)} of ${whole(entries)}`));
+  progress("");
+  if (isJson) return printJson({ part: "memory", machine: machine(), entries, servers });
+  say(`memory: ${whole(entries)} entries of 256 bytes through three servers (${describeMachine()})`);
+  say("server      resident MiB at each fifth of the way   farthest from the median");
+  for (const server of servers) say(describeServer(server));
+}
+
+function describeServer({ name, isLeader, samples, spreadPercent }: MemoryFigures): string {
+  const fifths = [1, 2, 3, 4, 5].map((fifth) => samples[Math.ceil((samples.length * fifth) / 5) - 1]?.rssMiB ?? 0);
+  const row = fifths.map((rss) => rss.toFixed(0).padStart(6)).join(" ");
+  return `${(isLeader ? `${name} (leads)` : name).padEnd(11)} ${row.padEnd(40)} ${spreadPercent.toFixed(0)} %`;
+}
+
+// --- output ---
+
+interface Spread {
+  readonly median: number;
+  readonly lowest: number;
+  readonly highest: number;
 }
 
 function spread(values: readonly number[]): Spread {
@@ -80,27 +129,30 @@ function spread(values: readonly number[]): Spread {
   };
 }
 
-function report(cases: readonly Case[], asJson: boolean): void {
-  const machine = {
-    node: process.version,
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    load1: loadavg()[0],
-  };
-  if (asJson) {
-    process.stdout.write(`${JSON.stringify({ part: "core", machine, cases })}\n`);
-    return;
-  }
-  process.stdout.write(`core: three cores, one thread, 256-byte proposals (${machine.cpu}, Node ${machine.node})\n`);
-  process.stdout.write("in flight   proposals/s: median (lowest … highest)   messages/proposal\n");
-  for (const { inFlight, proposalsPerSecond: rate, messagesPerProposal } of cases) {
-    const [median, lowest, highest] = [rate.median, rate.lowest, rate.highest].map((value) =>
-      Math.round(value).toLocaleString("en"),
-    );
-    process.stdout.write(
-      `${String(inFlight).padStart(9)}   ${`${median} (${lowest} … ${highest})`.padEnd(42)}   ${messagesPerProposal.median.toFixed(3)}\n`,
-    );
-  }
+function machine() {
+  return { node: process.version, cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, load1: loadavg()[0] };
 }
 
-main();
+function describeMachine(): string {
+  const { cpu, cores, node, load1 } = machine();
+  return `${cores} × ${cpu}, Node ${node}, load ${load1?.toFixed(1)}`;
+}
+
+/** One line that the next one replaces. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function printJson(result: object): void {
+  say(JSON.stringify(result));
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+await main();

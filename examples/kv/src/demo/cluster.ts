@@ -1,11 +1,10 @@
 /** Three servers of the store as processes on this machine, in a temporary directory. */
 
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import getPort from "get-port";
 import type { ClusterStatus } from "../client/types.js";
 import { KvClient } from "../client.js";
 import { type SpawnedServer, spawnServer } from "../spawn.js";
@@ -33,12 +32,11 @@ export class DemoCluster {
 
   static async start(): Promise<DemoCluster> {
     const directory = await mkdtemp(join(tmpdir(), "quorate-demo-"));
-    const addresses = await freeAddresses(2 * NAMES.length);
     const members: Record<string, string> = {};
     const http: Record<string, string> = {};
-    for (const [place, name] of NAMES.entries()) {
-      members[name] = addresses[2 * place] as string;
-      http[name] = addresses[2 * place + 1] as string;
+    for (const name of NAMES) {
+      members[name] = `127.0.0.1:${await getPort({ host: "127.0.0.1" })}`;
+      http[name] = `127.0.0.1:${await getPort({ host: "127.0.0.1" })}`;
     }
     const cluster = new DemoCluster(directory, members, http);
     try {
@@ -132,13 +130,4 @@ export class DemoCluster {
     );
     await rm(this.directory, { recursive: true, force: true });
   }
-}
-
-/** Addresses that nobody listens on right now. */
-async function freeAddresses(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const addresses = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return addresses;
 }
