@@ -6,7 +6,7 @@ import { unavailable } from "./directory.js";
 import { findDamage } from "./leveldb/check.js";
 import { RecordError } from "./record.js";
 
-export type Database = Level<Uint8Array, Uint8Array>;
+export type Database = Level<Buffer, Buffer>;
 
 /**
  * What LevelDB gathers in memory before it sorts it into a table. Measured with a million entries of 256 bytes, 256 in
@@ -28,7 +28,7 @@ export async function openDatabase(directory: string, isNew: boolean): Promise<D
 }
 
 function databaseIn(directory: string): Database {
-  return new Level(directory, { keyEncoding: "view", valueEncoding: "view" });
+  return new Level(directory, { keyEncoding: "buffer", valueEncoding: "buffer" });
 }
 
 async function checkFiles(directory: string): Promise<void> {

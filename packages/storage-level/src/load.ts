@@ -99,12 +99,12 @@ async function readEntries(
   indexes: readonly Index[],
 ): Promise<Entry[]> {
   const entryKeys = indexes.map((index) => keys.at("entry", index));
-  const values = await database.getMany<Uint8Array, Uint8Array>(entryKeys, {});
+  const values = await database.getMany(entryKeys);
   return indexes.map((index, place) => checkedEntry(outline, keys.at("entry", index), index, values[place]));
 }
 
 /** The entry behind `key`, if it is the one that the outline says. */
-export function checkedEntry(outline: Outline, key: Uint8Array, index: Index, value: Uint8Array | undefined): Entry {
+export function checkedEntry(outline: Outline, key: Buffer, index: Index, value: Buffer | undefined): Entry {
   const entry = decodeEntry(key, index, value);
   const term = termAt(outline, index);
   ensure(entry.term === term, `entry ${index} is of term ${entry.term}, and should be of term ${term}`);
@@ -115,7 +115,7 @@ async function* recordsOf(
   database: Database,
   keys: GroupKeys,
   kind: IndexedKind,
-): AsyncGenerator<readonly [Index, Uint8Array]> {
+): AsyncGenerator<readonly [Index, Buffer]> {
   for await (const [key, value] of database.iterator({ ...keys.from(kind, 0) })) {
     const index = indexOfKey(key);
     ensure(index !== null, "there is a key of unknown form");

@@ -13,8 +13,8 @@ import { encodeEntry, encodeHead, encodeMembership, encodeTermRun, type Head, ty
 
 /** What a batch of LevelDB can do. */
 export interface Batch {
-  put(key: Uint8Array, value: Uint8Array): unknown;
-  del(key: Uint8Array): unknown;
+  put(key: Buffer, value: Buffer): unknown;
+  del(key: Buffer): unknown;
 }
 
 export interface Outline {

@@ -10,7 +10,7 @@ import { dataBytesOf, ensure } from "./record.js";
 /** What comes from LevelDB at a time: larger pieces were no faster. */
 const PIECE_BYTES = 64 * 1024;
 const PIECE_ENTRIES = 256;
-/** So much is read even if less was asked for, and may wait for the garbage collector. */
+/** So much comes even if less was asked for. */
 const SMALL_PIECE_BYTES = 4 * 1024;
 
 /**
@@ -44,12 +44,6 @@ export async function readPage(
     }
     return page;
   } finally {
-    // classic-level keeps the last piece in native memory until the iterator is garbage collected, of which V8 sees
-    // no need, as it looks small: reading four million entries left 200 MB behind. Reading nothing gives it back.
-    if (sizeBytes > SMALL_PIECE_BYTES) {
-      iterator.seek(keys.at("entry", lastIndex + 1));
-      await iterator.nextv(1);
-    }
     await iterator.close();
   }
 }

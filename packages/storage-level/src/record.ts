@@ -27,6 +27,7 @@ const VERSION_BYTES = 1;
 const CHECKSUM_BYTES = 4;
 const TERM_BYTES = 8;
 const ENTRY_HEAD_BYTES = TERM_BYTES + 1;
+const ENTRY_OVERHEAD_BYTES = VERSION_BYTES + ENTRY_HEAD_BYTES + CHECKSUM_BYTES;
 const HEAD_BYTES = 7 * 8 + 3 * 4;
 const ENTRY_KINDS: readonly EntryKind[] = ["noop", "command", "membership"];
 
@@ -45,8 +46,8 @@ export interface Head {
 }
 
 export interface StoredRecord {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
+  readonly key: Buffer;
+  readonly value: Buffer;
   readonly checksum: number;
 }
 
@@ -64,7 +65,7 @@ export class RecordError extends Error {
 }
 
 /** A record that is being made: key and value lie in one piece of memory, to be checksummed in one go. */
-function frame(key: Uint8Array, payloadBytes: number): { bytes: Buffer; payloadAt: number } {
+function frame(key: Buffer, payloadBytes: number): { bytes: Buffer; payloadAt: number } {
   const bytes = Buffer.allocUnsafe(key.length + VERSION_BYTES + payloadBytes + CHECKSUM_BYTES);
   bytes.set(key, 0);
   bytes[key.length] = FORMAT_VERSION;
@@ -79,19 +80,25 @@ function seal(bytes: Buffer, payloadAt: number): StoredRecord {
   return { key: bytes.subarray(0, keyEnd), value: bytes.subarray(keyEnd), checksum };
 }
 
-/** The payload of a record. Throws a {@link RecordError}, which calls the record `what`. */
-function payloadOf(what: string, key: Uint8Array, value: Uint8Array | undefined): Buffer {
+/** Returns `value` if it is a whole record. Throws a {@link RecordError}, which calls it `what`, if it is not. */
+function verified(what: string, key: Buffer, value: Buffer | undefined): Buffer {
   if (value === undefined) throw new RecordError("STORAGE_CORRUPT", `${what} is missing`);
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  const end = bytes.length - CHECKSUM_BYTES;
-  if (end < VERSION_BYTES || crc32(bytes.subarray(0, end), crc32(key)) !== bytes.readUInt32BE(end)) {
+  const end = value.length - CHECKSUM_BYTES;
+  if (end < VERSION_BYTES || crc32(value.subarray(0, end), crc32(key)) !== value.readUInt32BE(end)) {
     throw new RecordError("STORAGE_CORRUPT", `${what} is damaged: its checksum is wrong`);
   }
-  const version = bytes[0];
+  const version = value[0];
   if (version !== FORMAT_VERSION) {
     throw new RecordError("STORAGE_FORMAT", `${what} has format ${version}, and this version reads ${FORMAT_VERSION}`);
   }
-  return bytes.subarray(VERSION_BYTES, end);
+  return value;
+}
+
+/** The payload of a record, which has to be `lengthBytes` long if that is given. */
+function payloadOf(what: string, key: Buffer, value: Buffer | undefined, lengthBytes?: number): Buffer {
+  const payload = verified(what, key, value).subarray(VERSION_BYTES, -CHECKSUM_BYTES);
+  ensure(lengthBytes === undefined || payload.length === lengthBytes, `${what} is too long or too short`);
+  return payload;
 }
 
 /** Throws a {@link RecordError} unless `holds`; for what a record with a right checksum may still not say. */
@@ -105,7 +112,7 @@ export function encodeFormat(): StoredRecord {
   return seal(bytes, payloadAt);
 }
 
-export function checkFormat(value: Uint8Array | undefined): void {
+export function checkFormat(value: Buffer | undefined): void {
   const word = payloadOf("the format record", FORMAT_KEY, value).toString("latin1");
   ensure(word === FORMAT_WORD, "the format record is of something else");
 }
@@ -117,7 +124,7 @@ export function encodeIdentity(keys: GroupKeys, { clusterId, nodeId, name }: Sto
   return seal(bytes, payloadAt);
 }
 
-export function decodeIdentity(keys: GroupKeys, value: Uint8Array | undefined): StorageIdentity {
+export function decodeIdentity(keys: GroupKeys, value: Buffer | undefined): StorageIdentity {
   const identity: unknown = JSON.parse(payloadOf("the identity", keys.identity, value).toString("utf8"));
   ensure(isIdentity(identity), "the identity is incomplete");
   return identity;
@@ -144,9 +151,8 @@ export function encodeHead(keys: GroupKeys, head: Head): StoredRecord {
   return seal(bytes, payloadAt);
 }
 
-export function decodeHead(keys: GroupKeys, value: Uint8Array | undefined): Head {
-  const payload = payloadOf("the head", keys.head, value);
-  ensure(payload.length === HEAD_BYTES, "the head is too long or too short");
+export function decodeHead(keys: GroupKeys, value: Buffer | undefined): Head {
+  const payload = payloadOf("the head", keys.head, value, HEAD_BYTES);
   const number = (place: number): number => safe("the head", readUint64(payload, place * 8));
   return {
     hardState: { currentTerm: number(0), votedFor: number(1) },
@@ -167,11 +173,9 @@ export function encodeTermRun(keys: GroupKeys, { firstIndex, term }: TermRun): S
 }
 
 /** The term of the run that starts at `firstIndex`. */
-export function decodeTermRun(keys: GroupKeys, firstIndex: Index, value: Uint8Array | undefined): Term {
+export function decodeTermRun(keys: GroupKeys, firstIndex: Index, value: Buffer | undefined): Term {
   const what = `the start of a term at entry ${firstIndex}`;
-  const payload = payloadOf(what, keys.at("termRun", firstIndex), value);
-  ensure(payload.length === TERM_BYTES, `${what} is too long or too short`);
-  return safe(what, readUint64(payload, 0));
+  return safe(what, readUint64(payloadOf(what, keys.at("termRun", firstIndex), value, TERM_BYTES), 0));
 }
 
 export function encodeMembership(keys: GroupKeys, index: Index): StoredRecord {
@@ -179,8 +183,8 @@ export function encodeMembership(keys: GroupKeys, index: Index): StoredRecord {
   return seal(bytes, payloadAt);
 }
 
-export function checkMembership(keys: GroupKeys, index: Index, value: Uint8Array | undefined): void {
-  payloadOf(`the mark of membership ${index}`, keys.at("membership", index), value);
+export function checkMembership(keys: GroupKeys, index: Index, value: Buffer | undefined): void {
+  payloadOf(`the mark of membership ${index}`, keys.at("membership", index), value, 0);
 }
 
 export function encodeEntry(keys: GroupKeys, { index, term, kind, data }: Entry): StoredRecord {
@@ -192,17 +196,19 @@ export function encodeEntry(keys: GroupKeys, { index, term, kind, data }: Entry)
 }
 
 /** How much data is in the record of an entry, be it damaged or not. */
-export function dataBytesOf(value: Uint8Array): number {
-  return Math.max(0, value.length - VERSION_BYTES - ENTRY_HEAD_BYTES - CHECKSUM_BYTES);
+export function dataBytesOf(value: Buffer): number {
+  return Math.max(0, value.length - ENTRY_OVERHEAD_BYTES);
 }
 
 /** The entry at `index`, which is what `key` says. Its data is a view into `value`. */
-export function decodeEntry(key: Uint8Array, index: Index, value: Uint8Array | undefined): Entry {
+export function decodeEntry(key: Buffer, index: Index, value: Buffer | undefined): Entry {
   const what = `entry ${index}`;
-  const payload = payloadOf(what, key, value);
-  const kind = ENTRY_KINDS[payload[TERM_BYTES] ?? ENTRY_KINDS.length];
+  const record = verified(what, key, value);
+  ensure(record.length >= ENTRY_OVERHEAD_BYTES, `${what} is too short`);
+  const kind = ENTRY_KINDS[record.readUInt8(VERSION_BYTES + TERM_BYTES)];
   ensure(kind !== undefined, `${what} is of an unknown kind`);
-  return { index, term: safe(what, readUint64(payload, 0)), kind, data: payload.subarray(ENTRY_HEAD_BYTES) };
+  const data = record.subarray(VERSION_BYTES + ENTRY_HEAD_BYTES, -CHECKSUM_BYTES);
+  return { index, term: safe(what, readUint64(record, VERSION_BYTES)), kind, data };
 }
 
 function safe(what: string, value: number): number {

@@ -165,7 +165,7 @@ describe("a damaged record", () => {
     ["entry 30", keys.at("entry", 30)],
     ["entry 40", keys.at("entry", LAST)],
   ])("P7: of the %s keeps the storage shut", async (what, key) => {
-    const value = await new Promise<Uint8Array>((resolve) => {
+    const value = await new Promise<Buffer>((resolve) => {
       void places.tamper(directory, async (database) => resolve(await valueAt(database, key)));
     });
     for (const at of [0, Math.floor(value.length / 2), value.length - 1]) {

@@ -10,7 +10,7 @@ import { Level } from "level";
 import { LevelLogStorage } from "../src/index.js";
 import { GroupKeys } from "../src/keys.js";
 
-export type RawDatabase = Level<Uint8Array, Uint8Array>;
+export type RawDatabase = Level<Buffer, Buffer>;
 
 export class Places implements StorageHarness {
   readonly #root: string;
@@ -62,7 +62,7 @@ export class Places implements StorageHarness {
 
   /** Lets `change` do what it wants with the database in `directory`, which nobody has open. */
   async tamper(directory: string, change: (database: RawDatabase) => Promise<void>): Promise<void> {
-    const database: RawDatabase = new Level(directory, { keyEncoding: "view", valueEncoding: "view" });
+    const database: RawDatabase = new Level(directory, { keyEncoding: "buffer", valueEncoding: "buffer" });
     await database.open();
     try {
       await change(database);
@@ -77,15 +77,15 @@ export class Places implements StorageHarness {
   }
 }
 
-export async function valueAt(database: RawDatabase, key: Uint8Array): Promise<Uint8Array> {
-  const value: Uint8Array | undefined = await database.get(key);
+export async function valueAt(database: RawDatabase, key: Buffer): Promise<Buffer> {
+  const value: Buffer | undefined = await database.get(key);
   if (value === undefined) throw new Error("There is nothing to damage");
   return value;
 }
 
 /** A copy of `bytes` with one bit of byte `at` flipped. */
-export function flipped(bytes: Uint8Array, at: number, bit = 3): Uint8Array {
-  const copy = Uint8Array.from(bytes);
+export function flipped(bytes: Buffer, at: number, bit = 3): Buffer {
+  const copy = Buffer.from(bytes);
   copy[at] = (copy[at] ?? 0) ^ (1 << bit);
   return copy;
 }
