@@ -6,8 +6,9 @@
  */
 
 import { type LogStorage, RaftError, type StorageIdentity, type StoredState } from "@quorate/contracts";
-import { type Configuration, decodeConfiguration, encodeConfiguration, NOBODY } from "@quorate/core";
-import { type Bootstrap, invalid } from "./options.js";
+import { type Configuration, decodeConfiguration, encodeConfiguration, NOBODY, Raft } from "@quorate/core";
+import { messageOf } from "./fatal.js";
+import { type Bootstrap, invalid, type Settings } from "./options.js";
 
 /**
  * The first configuration: members get the numbers 1, 2, … in the order of their names. Throws `INVALID_OPTIONS` if
@@ -91,6 +92,12 @@ function foreign(message: string): RaftError {
   return new RaftError("FOREIGN_STORAGE", message);
 }
 
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+/** The core as it was left. Throws `STORAGE_CORRUPT` if what is stored contradicts itself (PITFALLS P16). */
+export function restoreRaft(settings: Settings, seed: number, stored: StoredState, now: number): Raft {
+  const { heartbeatIntervalMs, electionTimeoutMs } = settings;
+  try {
+    return new Raft({ id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, seed }, stored, now);
+  } catch (cause) {
+    throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
+  }
 }

@@ -7,10 +7,12 @@
  */
 
 import { type Cancel, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
-import { type Configuration, type Input, type NodeId, Raft } from "@quorate/core";
+import type { Configuration, Input, NodeId, Raft } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
+import { restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
+import { fatalOf } from "./fatal.js";
 import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
 import { NodeEvents } from "./node-events.js";
@@ -62,7 +64,7 @@ export class EventLoop<Command, Result> {
     const { clock, storage, transport, seed, codec, stateMachine } = options;
     const { nodeId } = stored.identity;
     const now = clock.now();
-    const raft = restore(nodeId, settings, seed, stored, now);
+    const raft = restoreRaft(settings, seed, stored, now);
     const appliedIndex = stored.compacted.index;
     const budget = new Budget(settings.maxPendingBytes);
     const cache = new LogCache(settings.logCacheBytes, stored.lastIndex);
@@ -269,8 +271,7 @@ export class EventLoop<Command, Result> {
   /** Stops for good: this node must not say or write anything more (PITFALLS P5, C13, E24, F16). */
   readonly #fail = (cause: unknown): void => {
     if (this.#state !== "running") return;
-    const fatal =
-      cause instanceof RaftError ? cause : new RaftError("INVARIANT_BROKEN", `${messageOf(cause)}.`, { cause });
+    const fatal = fatalOf(cause);
     this.#fatal = fatal;
     this.#halt("failed", () => new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal }));
   };
@@ -307,17 +308,4 @@ export class EventLoop<Command, Result> {
       warnings: this.#warnings,
     });
   }
-}
-
-function restore(id: NodeId, timing: Settings, seed: number, stored: StoredState, now: number): Raft {
-  const { heartbeatIntervalMs, electionTimeoutMs } = timing;
-  try {
-    return new Raft({ id, heartbeatIntervalMs, electionTimeoutMs, seed }, stored, now);
-  } catch (cause) {
-    throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
-  }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

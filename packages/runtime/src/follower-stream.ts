@@ -7,6 +7,7 @@
  */
 
 import type { AppendEntries, AppendEntriesResult, AppendRange, Entry, Index, NodeId, Raft, Term } from "@quorate/core";
+import { messageBytesOf } from "./log-cache.js";
 import type { LogReader } from "./log-reader.js";
 
 const NO_ENTRIES: readonly Entry[] = [];
@@ -89,26 +90,35 @@ export class FollowerStream {
     while (this.#nextIndex <= this.#lastIndex && !this.#isReading) {
       if (!this.#isCurrent()) return this.#open(0, 0);
       if (this.#inflightBytes >= maxInflightBytes) return;
-      const entries = this.#page ?? reader.cached(this.#nextIndex, this.#lastIndex, maxAppendBytes);
-      if (entries === null) {
+      this.#page ??= reader.cached(this.#nextIndex, this.#lastIndex, maxAppendBytes);
+      if (this.#page === null) {
         this.#read().catch(this.#options.onFailed);
         return;
       }
-      const sizeBytes = entries.reduce((sum, { data }) => sum + data.length, 0);
-      if (this.#inflightBytes > 0 && this.#inflightBytes + sizeBytes > maxInflightBytes) {
-        this.#page = entries;
-        return;
-      }
-      this.#sendEntries(entries, sizeBytes);
+      if (!this.#sendFrame(this.#page)) return;
     }
   }
 
-  #sendEntries(entries: readonly Entry[], sizeBytes: number): void {
-    const last = entries[entries.length - 1] as Entry;
+  /** Sends the first of `page`, as many as fit into one frame. False if there is no room for them. */
+  #sendFrame(page: readonly Entry[]): boolean {
+    const { maxAppendBytes, maxInflightBytes } = this.#options;
+    let count = 0;
+    let sizeBytes = 0;
+    for (const entry of page) {
+      const more = messageBytesOf(entry);
+      if (count > 0 && sizeBytes + more > maxAppendBytes) break;
+      sizeBytes += more;
+      count += 1;
+    }
+    if (this.#inflightBytes > 0 && this.#inflightBytes + sizeBytes > maxInflightBytes) return false;
+    const entries = count === page.length ? page : page.slice(0, count);
+    const last = entries[count - 1] as Entry;
     this.#send(this.#nextIndex - 1, this.#prevTerm, entries);
     this.#inflight.push({ lastIndex: last.index, sizeBytes });
     this.#inflightBytes += sizeBytes;
     this.#restart(last.index + 1, last.term);
+    if (count < page.length) this.#page = page.slice(count);
+    return true;
   }
 
   async #read(): Promise<void> {

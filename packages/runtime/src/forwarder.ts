@@ -11,7 +11,8 @@ import {
   type ProposeResult,
   RaftError,
 } from "@quorate/contracts";
-import type { NodeId, Raft } from "@quorate/core";
+import { NOBODY, type NodeId, type Raft } from "@quorate/core";
+import type { DeadlineQueue } from "./deadlines.js";
 import type { Asker, Proposal } from "./proposal.js";
 import type { RequestIds } from "./request-ids.js";
 
@@ -19,45 +20,110 @@ const NO_DATA = new Uint8Array(0);
 
 export type Send = (message: PeerMessage) => void;
 
-/** The asker's side: which requests are under way. */
+export interface ForwarderOptions {
+  readonly nodeId: NodeId;
+  readonly raft: Raft;
+  readonly ids: RequestIds;
+  readonly electionTimeoutMs: number;
+  readonly maxInflightBytes: number;
+  readonly send: Send;
+  /** Whether a message to this peer can leave now. */
+  readonly canReach: (peer: NodeId) => boolean;
+}
+
+/** The asker's side: which requests are under way, and which wait for another leader than the one that refused them. */
 export class Forwarder<Result> {
-  readonly #nodeId: NodeId;
-  readonly #ids: RequestIds;
-  readonly #send: Send;
+  readonly #options: ForwarderOptions;
+  readonly #deadlines: DeadlineQueue<Proposal<Result>>;
   readonly #underWay = new Map<number, Proposal<Result>>();
+  #inflightBytes = 0;
+  /** May hold settled ones. */
+  #waiting: Proposal<Result>[] = [];
 
-  constructor(nodeId: NodeId, ids: RequestIds, send: Send) {
-    this.#nodeId = nodeId;
-    this.#ids = ids;
-    this.#send = send;
+  constructor(options: ForwarderOptions, deadlines: DeadlineQueue<Proposal<Result>>) {
+    this.#options = options;
+    this.#deadlines = deadlines;
   }
 
-  values(): Iterable<Proposal<Result>> {
-    return this.#underWay.values();
+  /** All that are here; settled ones may be among them. */
+  all(): Proposal<Result>[] {
+    return [...this.#underWay.values(), ...this.#waiting];
   }
 
-  /** Asks the leader that `raft` knows. */
-  forward(proposal: Proposal<Result>, { leaderId, currentTerm }: Raft): void {
-    proposal.stage = "forwarded";
-    proposal.leaderId = leaderId;
-    proposal.term = currentTerm;
-    proposal.requestId = this.#ids.next();
-    proposal.isOrphaned = false;
-    this.#underWay.set(proposal.requestId, proposal);
-    const { requestId, data } = proposal;
-    this.#send({ kind: "propose", from: this.#nodeId, to: leaderId, term: currentTerm, requestId, data });
+  /** Asks the leader for the first of `gathered`, if it is within reach, and says how many of them are off the list. */
+  forward(gathered: readonly Proposal<Result>[]): number {
+    const { raft, canReach } = this.#options;
+    if (raft.leaderId === NOBODY || !canReach(raft.leaderId)) return 0;
+    let taken = 0;
+    for (const proposal of gathered) {
+      if (proposal.stage !== "settled") {
+        if (!this.#hasRoomFor(proposal)) break;
+        this.#ask(proposal);
+      }
+      taken += 1;
+    }
+    return taken;
   }
 
   /** The proposal that `message` answers, if it is still under way. */
   take({ from, requestId }: ProposeResult): Proposal<Result> | undefined {
     const proposal = this.#underWay.get(requestId);
     if (proposal === undefined || proposal.leaderId !== from) return undefined;
-    this.#underWay.delete(requestId);
+    this.forget(proposal);
     return proposal;
   }
 
-  forget({ requestId }: Proposal<Result>): void {
-    this.#underWay.delete(requestId);
+  /** Does nothing if it is no longer under way. */
+  forget({ requestId, sizeBytes }: Proposal<Result>): void {
+    if (this.#underWay.delete(requestId)) this.#inflightBytes -= sizeBytes;
+  }
+
+  /** Keeps a refused one until there is another leadership. False if there is one already. */
+  keep(proposal: Proposal<Result>): boolean {
+    const { raft } = this.#options;
+    if (proposal.leaderId !== raft.leaderId || proposal.term !== raft.currentTerm) return false;
+    proposal.stage = "waiting";
+    this.#waiting.push(proposal);
+    return true;
+  }
+
+  /** There is another leadership: what waited for one, to be sent on. Old answers are not waited for at length now. */
+  onLeadership(now: number): Proposal<Result>[] {
+    const { raft, electionTimeoutMs } = this.#options;
+    if (raft.leaderId !== NOBODY) {
+      for (const proposal of this.#underWay.values()) {
+        if (proposal.isOrphaned || proposal.term === raft.currentTerm) continue;
+        proposal.isOrphaned = true;
+        this.#deadlines.reschedule(proposal, Math.min(proposal.deadline, now + electionTimeoutMs));
+      }
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting.filter(({ stage }) => stage === "waiting");
+  }
+
+  dropSettled(): void {
+    this.#waiting = this.#waiting.filter(({ stage }) => stage !== "settled");
+  }
+
+  /** A transport that is flooded drops, and of what it drops nothing is known (PITFALLS F8). */
+  #hasRoomFor({ sizeBytes }: Proposal<Result>): boolean {
+    return this.#inflightBytes === 0 || this.#inflightBytes + sizeBytes <= this.#options.maxInflightBytes;
+  }
+
+  #ask(proposal: Proposal<Result>): void {
+    const { nodeId, raft, ids, send } = this.#options;
+    const { leaderId, currentTerm } = raft;
+    const { data } = proposal;
+    const requestId = ids.next();
+    proposal.stage = "forwarded";
+    proposal.leaderId = leaderId;
+    proposal.term = currentTerm;
+    proposal.requestId = requestId;
+    proposal.isOrphaned = false;
+    this.#underWay.set(requestId, proposal);
+    this.#inflightBytes += proposal.sizeBytes;
+    send({ kind: "propose", from: nodeId, to: leaderId, term: currentTerm, requestId, data });
   }
 }
 

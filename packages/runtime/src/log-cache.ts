@@ -8,8 +8,16 @@
 
 import type { Entry, Index, Write } from "@quorate/core";
 
-/** What an entry takes besides its payload: the object and its slots, about. */
+/** What an entry takes in memory besides its payload: the object and its slots, about. */
 export const ENTRY_OVERHEAD_BYTES = 96;
+
+/** What an entry takes in a message besides its payload, at most, so that empty ones are bounded as well. */
+const ENTRY_HEADER_BYTES = 32;
+
+/** What an entry takes in a message, at most. */
+export function messageBytesOf({ data }: Entry): number {
+  return data.length + ENTRY_HEADER_BYTES;
+}
 
 /** Stands where an entry was, until the array is cut. */
 const VACANT: Entry = { index: 0, term: 0, kind: "noop", data: new Uint8Array(0) };
@@ -69,19 +77,20 @@ export class LogCache {
   }
 
   /**
-   * The entries from `firstIndex` to at most `lastIndex`: as many as fit into `maxBytes` of payload, but at least one.
+   * The entries from `firstIndex` to at most `lastIndex`: as many as fit into a message of `maxBytes`, but at least one.
    * Null if the first is not here.
    */
   slice(firstIndex: Index, lastIndex: Index, maxBytes: number): Entry[] | null {
     const first = this.at(firstIndex);
     if (first === undefined) return null;
     const slice = [first];
-    let sizeBytes = first.data.length;
+    let sizeBytes = messageBytesOf(first);
     for (let index = firstIndex + 1; index <= lastIndex; index += 1) {
       const entry = this.at(index);
-      if (entry === undefined || sizeBytes + entry.data.length > maxBytes) break;
+      if (entry === undefined) break;
+      sizeBytes += messageBytesOf(entry);
+      if (sizeBytes > maxBytes) break;
       slice.push(entry);
-      sizeBytes += entry.data.length;
     }
     return slice;
   }

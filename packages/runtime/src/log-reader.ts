@@ -23,7 +23,7 @@ export class LogReader {
     return this.#cache.at(index);
   }
 
-  /** As many entries as fit into `maxBytes`, but at least one; null if they have to be read from the storage. */
+  /** As many entries as fit into a message of `maxBytes`, but at least one; null if the storage has to be read. */
   cached(firstIndex: Index, lastIndex: Index, maxBytes: number): readonly Entry[] | null {
     return this.#cache.slice(firstIndex, lastIndex, maxBytes);
   }

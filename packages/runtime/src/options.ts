@@ -43,9 +43,9 @@ export interface Tuning {
   readonly maxPendingBytes?: number | undefined;
   /** What the cache of recent entries may take; what is not yet stored comes on top. Default 32 MiB. */
   readonly logCacheBytes?: number | undefined;
-  /** The largest AppendEntries, unless a single entry is larger. Default 1 MiB. */
+  /** The largest message with entries, unless a single one is larger. Default 1 MiB. */
   readonly maxAppendBytes?: number | undefined;
-  /** What may be under way to one follower without an answer (PITFALLS F6). Default 4 MiB. */
+  /** What may be under way to one server without an answer, as entries or as proposals (F6). Default 4 MiB. */
   readonly maxInflightBytes?: number | undefined;
   /**
    * How long the state machine may run before the event loop gets its turn, in milliseconds (PITFALLS F1). Default 8,

@@ -6,32 +6,23 @@
  * entry is gone is certain only when another one is committed in its place (K5).
  */
 
-import { type Clock, type CommandCodec, type ProposeRequest, type ProposeResult, RaftError } from "@quorate/contracts";
-import { type Index, type Input, NOBODY, type NodeId, type ProposalOutcome, type Raft, type Term } from "@quorate/core";
+import { type Clock, type ProposeRequest, type ProposeResult, RaftError } from "@quorate/contracts";
+import { type Index, type Input, NOBODY, type NodeId, type ProposalOutcome, type Term } from "@quorate/core";
 import type { Budget } from "./budget.js";
 import { checkCommandSize, encodeCommand } from "./commands.js";
 import { DeadlineQueue } from "./deadlines.js";
-import { errorOf, Forwarder, PeerAsker, type Send } from "./forwarder.js";
+import { errorOf, Forwarder, type ForwarderOptions, PeerAsker, type PeerAskerOptions } from "./forwarder.js";
 import { type Asker, Proposal } from "./proposal.js";
 import { ProposalsByIndex } from "./proposals-by-index.js";
-import { type RequestIds, SeenRequests } from "./request-ids.js";
+import { SeenRequests } from "./request-ids.js";
 
 /** What goes into the log in one turn, in payload bytes: the rest waits a turn, so that a flood is not one stall. */
 const MAX_TURN_BYTES = 4 * 1024 * 1024;
 
-export interface ProposalsOptions<Command, Result> {
-  readonly nodeId: NodeId;
-  readonly raft: Raft;
-  readonly codec: CommandCodec<Command, Result>;
+export interface ProposalsOptions<Command, Result> extends ForwarderOptions, PeerAskerOptions<Command, Result> {
   readonly clock: Clock;
   readonly budget: Budget;
-  readonly ids: RequestIds;
   readonly proposeTimeoutMs: number;
-  readonly electionTimeoutMs: number;
-  readonly maxCommandBytes: number;
-  readonly send: Send;
-  /** Whether a message to this peer can leave now. */
-  readonly canReach: (peer: NodeId) => boolean;
   /** Asks for a turn. */
   readonly schedule: () => void;
 }
@@ -43,8 +34,6 @@ export class Proposals<Command, Result> {
   readonly #seen = new SeenRequests();
   /** To go on their way in the next turn; may hold settled ones. */
   #gathered: Proposal<Result>[] = [];
-  /** For another leadership than that of {@link #leaderId} in {@link #term}; may hold settled ones. */
-  #waiting: Proposal<Result>[] = [];
   /** With the core, which answers in the same turn. */
   #handed: { readonly proposalId: number; readonly batch: readonly Proposal<Result>[] } | null = null;
   #lastProposalId = 0;
@@ -56,7 +45,7 @@ export class Proposals<Command, Result> {
 
   constructor(options: ProposalsOptions<Command, Result>) {
     this.#options = options;
-    this.#forwarder = new Forwarder(options.nodeId, options.ids, options.send);
+    this.#forwarder = new Forwarder(options, this.#deadlines);
   }
 
   /** How many have not settled. */
@@ -99,6 +88,7 @@ export class Proposals<Command, Result> {
   onAnswer(message: ProposeResult): void {
     const proposal = this.#forwarder.take(message);
     if (proposal === undefined) return;
+    if (this.#gathered.length > 0) this.#options.schedule();
     if (message.outcome === "executed") {
       this.#onRemoteResult(proposal, message.data);
       return;
@@ -107,7 +97,7 @@ export class Proposals<Command, Result> {
     if (error.code === "NOT_COMMITTED") this.#gather(proposal);
     else if (error.code === "OVERLOADED" || error.code === "COMMAND_TOO_LARGE" || error.outcome !== "not-executed") {
       this.#fail(proposal, error);
-    } else this.#waitForLeadership(proposal);
+    } else if (!this.#forwarder.keep(proposal)) this.#gather(proposal);
   }
 
   /**
@@ -115,20 +105,11 @@ export class Proposals<Command, Result> {
    * one within reach; otherwise it stays. To be called in every turn.
    */
   route(now: number): Extract<Input, { kind: "propose" }> | null {
-    const { raft, canReach } = this.#options;
+    const { raft } = this.#options;
     if (raft.leaderId !== this.#leaderId || raft.currentTerm !== this.#term) this.#onLeadership(now);
     if (this.#gathered.length === 0) return null;
     if (raft.role === "leader") return this.#handToCore();
-    const { leaderId } = raft;
-    const isReachable = leaderId !== NOBODY && canReach(leaderId);
-    const gathered = this.#gathered;
-    this.#gathered = [];
-    for (const proposal of gathered) {
-      if (proposal.stage === "settled") continue;
-      if (proposal.isForPeer) this.#fail(proposal, new RaftError("NOT_LEADER", "This server no longer leads."));
-      else if (isReachable) this.#forwarder.forward(proposal, raft);
-      else this.#gathered.push(proposal);
-    }
+    this.#gathered.splice(0, this.#forwarder.forward(this.#gathered));
     return null;
   }
 
@@ -172,7 +153,7 @@ export class Proposals<Command, Result> {
       this.#onDeadline(due);
     }
     this.#gathered = this.#gathered.filter(({ stage }) => stage !== "settled");
-    this.#waiting = this.#waiting.filter(({ stage }) => stage !== "settled");
+    this.#forwarder.dropSettled();
   }
 
   /** Settles all with what `errorFor` says of those that may have been executed, and of those that were not. */
@@ -181,13 +162,12 @@ export class Proposals<Command, Result> {
       this.#fail(proposal, errorFor(proposal.stage === "forwarded" || proposal.stage === "appended"));
     }
     this.#gathered = [];
-    this.#waiting = [];
+    this.#forwarder.dropSettled();
   }
 
   /** What the tables hold, counted anew: always what the budget was charged with (PITFALLS F5). */
   recountBytes(): number {
-    const handed = this.#handed?.batch ?? [];
-    const all = [this.#gathered, this.#waiting, handed, [...this.#forwarder.values()], this.#byIndex.all()];
+    const all = [this.#gathered, this.#handed?.batch ?? [], this.#forwarder.all(), this.#byIndex.all()];
     let sum = 0;
     for (const { stage, sizeBytes } of all.flat()) if (stage !== "settled") sum += sizeBytes;
     return sum;
@@ -224,21 +204,22 @@ export class Proposals<Command, Result> {
     return { kind: "propose", proposalId, entries: batch.map(({ data }) => ({ kind: "command", data })) };
   }
 
-  /** There is another leader, or another term: what waited goes on, and old answers are no longer waited for at length. */
   #onLeadership(now: number): void {
-    const { raft, electionTimeoutMs } = this.#options;
+    const { raft } = this.#options;
     this.#leaderId = raft.leaderId;
     this.#term = raft.currentTerm;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const proposal of waiting) if (proposal.stage === "waiting") this.#gather(proposal);
+    for (const proposal of this.#forwarder.onLeadership(now)) this.#gather(proposal);
+    if (raft.role !== "leader") this.#refusePeers();
     if (this.#abandonedCount > 0) this.#dropAbandoned();
-    if (this.#leaderId === NOBODY) return;
-    for (const proposal of this.#forwarder.values()) {
-      if (proposal.isOrphaned || proposal.term === this.#term) continue;
-      proposal.isOrphaned = true;
-      this.#deadlines.reschedule(proposal, Math.min(proposal.deadline, now + electionTimeoutMs));
+  }
+
+  /** What peers passed on to a leader is not passed on by one that is no longer (PITFALLS K7). */
+  #refusePeers(): void {
+    for (const proposal of this.#gathered) {
+      if (!proposal.isForPeer || proposal.stage === "settled") continue;
+      this.#fail(proposal, new RaftError("NOT_LEADER", "This server no longer leads."));
     }
+    this.#gathered = this.#gathered.filter(({ stage }) => stage !== "settled");
   }
 
   /** Only a leader's own uncommitted log is bounded by what it counts (PITFALLS F4). */
@@ -275,7 +256,8 @@ export class Proposals<Command, Result> {
     const { raft } = this.#options;
     const { stage, asker, term, isOrphaned } = proposal;
     if (stage === "gathered" || stage === "waiting") {
-      const why = raft.leaderId === NOBODY ? "No leader is known." : `The leader, ${raft.leaderId}, cannot be reached.`;
+      const why =
+        raft.leaderId === NOBODY ? "No leader is known." : `The leader, ${raft.leaderId}, was not within reach.`;
       this.#fail(proposal, new RaftError("NO_LEADER", why));
     } else if (stage === "forwarded") {
       const error = isOrphaned
@@ -299,15 +281,6 @@ export class Proposals<Command, Result> {
     proposal.stage = "gathered";
     this.#gathered.push(proposal);
     this.#options.schedule();
-  }
-
-  /** Refused by a leadership that this server may still believe in. */
-  #waitForLeadership(proposal: Proposal<Result>): void {
-    const { raft } = this.#options;
-    const isStillBelieved = proposal.leaderId === raft.leaderId && proposal.term === raft.currentTerm;
-    if (!isStillBelieved) return this.#gather(proposal);
-    proposal.stage = "waiting";
-    this.#waiting.push(proposal);
   }
 
   #fail(proposal: Proposal<Result>, error: RaftError): void {

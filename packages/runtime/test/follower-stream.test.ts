@@ -6,7 +6,7 @@ import { LogReader } from "../src/log-reader.js";
 import { FakeStorage } from "./support/fake-storage.js";
 import { World } from "./support/world.js";
 
-/** Entries 1 to 100 of 100 bytes; one term for each ten. The storage holds all, the cache those after `cachedFrom`. */
+/** Entries 1 to 100, of 100 bytes in a message; one term for each ten. The storage holds all, the cache those after `cachedFrom`. */
 function open(cachedFrom = 1, limits = { maxAppendBytes: 300, maxInflightBytes: 900 }) {
   const world = new World();
   const storage = new FakeStorage(world);
@@ -14,7 +14,7 @@ function open(cachedFrom = 1, limits = { maxAppendBytes: 300, maxInflightBytes: 
     index: place + 1,
     term: Math.floor(place / 10) + 1,
     kind: "command",
-    data: new Uint8Array(100),
+    data: new Uint8Array(68),
   }));
   storage.disk.entries = [...log];
   const cache = new LogCache(1_000_000, cachedFrom - 1);
@@ -90,6 +90,21 @@ describe("frames", () => {
     ]);
   });
 
+  it("F6: are bounded also when entries are empty, or come by the page", async () => {
+    for (const cachedFrom of [1, 91]) {
+      const { world, log, sent, stream } = open(cachedFrom, { maxAppendBytes: 96, maxInflightBytes: 10_000 });
+      for (const entry of log) Object.assign(entry, { data: new Uint8Array() });
+      stream.onOrder(order(1, 0, 10));
+      await world.run(10);
+      expect(rangesOf(sent)).toEqual([
+        [0, 3],
+        [3, 6],
+        [6, 9],
+        [9, 10],
+      ]);
+    }
+  });
+
   it("tell the newest commit index", () => {
     const { leader, sent, stream } = open();
     leader.commitIndex = 42;
@@ -123,7 +138,7 @@ describe("F6: what is under way", () => {
 
   it("is bounded also by a single entry that is larger than a frame", () => {
     const { log, sent, stream } = open(1, { maxAppendBytes: 100, maxInflightBytes: 250 });
-    Object.assign(log[2] as Entry, { data: new Uint8Array(200) });
+    Object.assign(log[2] as Entry, { data: new Uint8Array(168) });
     stream.onOrder(order(1, 0, 4));
     expect(rangesOf(sent).at(-1)).toEqual([1, 2]);
     stream.onResult(ack(1, 1));
@@ -188,14 +203,15 @@ describe("entries that are not in the cache", () => {
     await world.run(10);
     expect(rangesOf(sent)).toEqual([
       [84, 87],
-      [87, 90],
+      [87, 88],
+      [88, 90],
       [90, 93],
       [93, 95],
     ]);
     // What is still to be written is in the cache, and not asked of the storage.
     expect(storage.reads).toEqual([
       { firstIndex: 85, lastIndex: 90 },
-      { firstIndex: 88, lastIndex: 90 },
+      { firstIndex: 89, lastIndex: 90 },
     ]);
   });
 

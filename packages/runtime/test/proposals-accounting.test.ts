@@ -36,6 +36,7 @@ class Table {
       proposeTimeoutMs: 100,
       electionTimeoutMs: 30,
       maxCommandBytes: 3000,
+      maxInflightBytes: 5000,
       send: (message) => this.#onSent(message),
       canReach: () => this.pick(5) > 0,
       schedule: () => undefined,
