@@ -77,14 +77,15 @@ function explainOpening(directory: string, error: unknown): StorageError {
   return unavailable(`${directory} cannot be opened. LevelDB says: ${said}.`, cause);
 }
 
-/** What went wrong while reading what is stored. */
-export function explainReading(directory: string, cause: unknown): Error {
+/** What went wrong while reading what is stored; whatever is nobody's report of that comes back as it is. */
+export function explainReading(directory: string, cause: unknown): unknown {
   if (cause instanceof RecordError) return new StorageError(cause.code, `${directory}: ${cause.message}.`, { cause });
+  const code = codeOf(cause);
   const said = cause instanceof Error ? cause.message : String(cause);
-  if (codeOf(cause) === "LEVEL_CORRUPTION") {
+  if (code === "LEVEL_CORRUPTION") {
     return new StorageError("STORAGE_CORRUPT", `${directory}: LevelDB says: ${said}.`, { cause });
   }
-  return unavailable(`${directory} cannot be read: ${said}.`, cause);
+  return code === undefined ? cause : unavailable(`${directory} cannot be read: ${said}.`, cause);
 }
 
 function codeOf(error: unknown): unknown {

@@ -90,5 +90,7 @@ export class GroupKeys {
 
 /** The index that a key ends with; null if it is no key of that kind of thing. */
 export function indexOfKey(key: Buffer): Index | null {
-  return key.length === INDEXED_KEY_BYTES ? readUint64(key, INDEX_AT) : null;
+  if (key.length !== INDEXED_KEY_BYTES) return null;
+  const index = readUint64(key, INDEX_AT);
+  return Number.isSafeInteger(index) ? index : null;
 }
