@@ -14,7 +14,7 @@ import { type Bootstrap, invalid, type Settings } from "./options.js";
  * The first configuration: members get the numbers 1, 2, … in the order of their names. Throws `INVALID_OPTIONS` if
  * one is named twice, by name or by address (PITFALLS O12).
  */
-export function initialConfiguration({ clusterId, members }: Bootstrap): Configuration {
+function initialConfiguration({ clusterId, members }: Bootstrap): Configuration {
   if (typeof clusterId !== "string" || clusterId === "") throw invalid("bootstrap.clusterId must not be empty.");
   if (members.length === 0) throw invalid("bootstrap.members must name every server of the new cluster.");
   for (const { name, address } of members) {

@@ -7,7 +7,7 @@
  */
 
 import { type Cancel, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
-import type { Configuration, Input, NodeId, Raft } from "@quorate/core";
+import type { Input, NodeId, Raft } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
 import { restoreRaft } from "./bootstrap.js";
@@ -17,6 +17,7 @@ import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
 import { NodeEvents } from "./node-events.js";
 import type { RaftNodeOptions, Settings } from "./options.js";
+import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { Reads } from "./reads.js";
 import { RequestIds } from "./request-ids.js";
@@ -47,6 +48,7 @@ export class EventLoop<Command, Result> {
   readonly #sender: Sender;
   readonly #applier: Applier<Command, Result>;
   readonly #alarm: Alarm;
+  readonly #peers: Peers;
 
   #state: "running" | "failed" | "closed" = "running";
   #fatal: RaftError | null = null;
@@ -54,9 +56,6 @@ export class EventLoop<Command, Result> {
   /** When the core wants its next tick. */
   #deadline: number;
   #hasGivenGrace = false;
-  /** The configuration that the transport was last told of. */
-  #configuration: Configuration | null = null;
-  #members: ReadonlySet<NodeId> = new Set();
   #refusedMessages = 0;
   #warnings = 0;
 
@@ -80,11 +79,12 @@ export class EventLoop<Command, Result> {
     this.#budget = budget;
     this.#cache = cache;
     this.#deadline = now;
+    this.#peers = new Peers(transport, options.addresses);
     this.#alarm = new Alarm(clock, this.#schedule);
     this.events = new NodeEvents(raft.currentTerm, this.#warn);
     this.#writes = new WriteQueue({ storage, clock, onStored: this.#onStored, onFailed: this.#fail });
     this.#sender = new Sender({ ...shared, ...ways });
-    const canReach = (peer: NodeId): boolean => transport.status().connected.includes(peer);
+    const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer);
     this.proposals = new Proposals({ ...shared, ...ways, canReach });
     this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, appliedIndex);
     const { proposals, reads } = this;
@@ -106,7 +106,7 @@ export class EventLoop<Command, Result> {
   }
 
   start(): void {
-    this.#tellPeers();
+    this.#peers.update(this.#raft.configuration);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
   }
@@ -142,7 +142,7 @@ export class EventLoop<Command, Result> {
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
     this.#applier.applyTo(effects.applyTo);
     this.#sender.flush();
-    this.#tellPeers();
+    this.#peers.update(this.#raft.configuration);
     this.events.tell();
     this.#deadline = effects.deadline;
     this.#setAlarm();
@@ -178,7 +178,7 @@ export class EventLoop<Command, Result> {
   readonly #receive = (message: PeerMessage): void => {
     if (this.#state !== "running") return;
     // The transport vouches for the sender; whether it is one of ours is for us to say (PITFALLS O1, O12).
-    if (message.to !== this.#stored.identity.nodeId || !this.#members.has(message.from)) {
+    if (message.to !== this.#stored.identity.nodeId || !this.#peers.isMember(message.from)) {
       this.#refusedMessages += 1;
       return;
     }
@@ -240,18 +240,6 @@ export class EventLoop<Command, Result> {
     const wakeAt = Math.min(this.#deadline, this.proposals.earliestDeadline, this.reads.wakeAt);
     // A tick that was put off comes with the turn that is already asked for.
     if (!this.#hasGivenGrace) this.#alarm.set(wakeAt);
-  }
-
-  /** Names the peers to the transport, whenever the configuration in force is another one. */
-  #tellPeers(): void {
-    const { configuration } = this.#raft;
-    if (configuration === this.#configuration) return;
-    this.#configuration = configuration;
-    this.#members = new Set(configuration.voters.map(({ id }) => id));
-    const { addresses, transport } = this.#options;
-    transport.setPeers(
-      new Map(configuration.voters.map(({ id, name, address }) => [id, addresses?.[name] ?? address])),
-    );
   }
 
   #isStalled(): boolean {

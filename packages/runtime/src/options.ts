@@ -82,7 +82,7 @@ export type Settings = { readonly [Key in keyof Tuning]-?: number };
 const MIB = 1024 * 1024;
 
 /** Timers of Node fire at once when they are set for longer (PITFALLS F3). */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Throws a `RaftError` of code `INVALID_OPTIONS` that names the option and says why. */
 export function settingsOf(options: Tuning): Settings {
