@@ -1,6 +1,6 @@
 /**
- * The numbers that stand for words on the wire and on the disk. A number, once given, is never given again: what was
- * written by an older version must not come to mean something else (PITFALLS O7).
+ * The numbers that stand for words on the wire. A number, once given, is never given again: what an older version says
+ * must not come to mean something else (PITFALLS O7).
  */
 
 import type { PeerMessage, ProposeResult } from "@quorate/contracts";
@@ -9,9 +9,6 @@ import { CodecError } from "./codec-error.js";
 
 /** The version of the message format: the first byte of every message, and part of every transport's handshake. */
 export const PROTOCOL_VERSION = 1;
-
-/** The version of the entry format on the disk. */
-export const ENTRY_FORMAT_VERSION = 1;
 
 export const MESSAGE_KINDS = {
   requestPreVote: 1,

@@ -62,6 +62,7 @@ export class TcpTransport implements Transport {
     } catch (error) {
       throw cannotListen(this.address, error);
     }
+    if (this.#isClosed()) throw cannotListen(this.address, "It was closed meanwhile.");
     this.#identity = identity;
     this.#state = "open";
     this.#beatTimer = setInterval(() => this.#beat(), BEAT_MS);
@@ -112,6 +113,10 @@ export class TcpTransport implements Transport {
     return this.#closing;
   }
 
+  #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
   async #close(): Promise<void> {
     clearInterval(this.#beatTimer);
     for (const [peer, link] of this.#links) this.#drop(peer, link);
@@ -132,8 +137,8 @@ export class TcpTransport implements Transport {
     this.#incoming?.beat();
   }
 
+  /** Called from the moment when `open` has resolved until `close` ends the channels, which it does at once. */
   #onMessage(groupId: GroupId, message: PeerMessage): void {
-    if (this.#state !== "open") return;
     const receive = this.#receivers.get(groupId);
     if (receive === undefined) this.#droppedMessages += 1;
     else receive(message);

@@ -2,7 +2,7 @@
 
 import { decodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage } from "@quorate/contracts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { KEEP_ALIVE } from "../src/frame.js";
 import type { TcpTransport, TcpTransportOptions } from "../src/index.js";
 import { accepting, Bench, handshake, heartbeat, type RawPeer, turn } from "./raw-peer.js";
@@ -157,6 +157,46 @@ describe("a connection", () => {
   });
 });
 
+describe("the wait between dials", () => {
+  /** What the timers were set to that are not of a handshake. */
+  function waits(timers: MockInstance<typeof setTimeout>): (number | undefined)[] {
+    return timers.mock.calls.map(([, delayMs]) => delayMs).filter((delayMs) => delayMs !== HANDSHAKE_TIMEOUT_MS);
+  }
+  const HANDSHAKE_TIMEOUT_MS = 7777;
+  const settings = { reconnectMinMs: 1, random: () => 1, handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS };
+
+  it.each([
+    ["led to nothing", false],
+    ["led to a connection that did not last", true],
+  ])("doubles after each dial that %s", async (_what, accepts) => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const a = await bench.open({ ...settings, reconnectMaxMs: 60_000 });
+    let count = 0;
+    const address = await bench.listen((peer) => {
+      count += 1;
+      peer.socket.end(accepts ? accepting(2, 1) : "");
+    });
+    a.setPeers(new Map([[2, address]]));
+    await bench.until(() => count === 6);
+    expect(waits(timers)).toStrictEqual([1, 2, 4, 8, 16]);
+    timers.mockRestore();
+  });
+
+  it("R21: starts anew after a connection that lasted", async () => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const { a, peers } = await dialled({ ...settings, reconnectMaxMs: 4 });
+    for (let i = 0; i < 4; i += 1) (await bench.until(() => peers[i])).socket.destroy();
+    (await bench.until(() => peers[4])).socket.write(accepting(2, 1));
+    await bench.until(() => a.status().connected.length === 1);
+    const sinceMs = performance.now();
+    await bench.until(() => performance.now() > sinceMs + 4);
+    peers[4]?.socket.destroy();
+    await bench.until(() => peers.length === 6);
+    expect(waits(timers)).toStrictEqual([1, 2, 4, 4, 1]);
+    timers.mockRestore();
+  });
+});
+
 describe("a message", () => {
   it.each([
     ["R20: above the own limit", { maxFrameBytes: 4096 }, MiB, append(1, 5000)],
@@ -170,6 +210,15 @@ describe("a message", () => {
     expect(decodeMessage(await peer.takeFrame()).message).toStrictEqual(heartbeat(1, 2, 5));
     expect(bench.warnings).toMatchObject([{ code: "MESSAGE_REFUSED", direction: "outgoing", peer: 2 }]);
     expect(a.status()).toStrictEqual({ connected: [2], droppedMessages: 2 });
+    expect(peers.length).toBe(1);
+  });
+
+  it("O14: in the name of another server is dropped and counted; the connection stays", async () => {
+    const { a, peer, peers } = await connected();
+    a.send(1, heartbeat(42, 2, 1));
+    a.send(1, heartbeat(1, 2, 5));
+    expect(decodeMessage(await peer.takeFrame()).message).toStrictEqual(heartbeat(1, 2, 5));
+    expect(a.status()).toStrictEqual({ connected: [2], droppedMessages: 1 });
     expect(peers.length).toBe(1);
   });
 

@@ -8,7 +8,7 @@ import type { NodeId } from "@quorate/core";
 import { decodeHandshake, encodeHandshake, type Handshake } from "../src/handshake.js";
 import { TcpTransport, type TcpTransportOptions, type TcpWarning } from "../src/index.js";
 
-export const CLUSTER = "one";
+const CLUSTER = "one";
 
 export function handshake(from: NodeId, to: NodeId, changes: Partial<Handshake> = {}): Buffer {
   const plain = { version: PROTOCOL_VERSION, verdict: "hello", clusterId: CLUSTER, maxFrameBytes: 1 << 20 } as const;

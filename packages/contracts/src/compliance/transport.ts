@@ -11,25 +11,13 @@
 
 import { afterEach, beforeEach, describe } from "vitest";
 import type { Transport } from "../transport.js";
+import type { TransportHarness } from "./transport/harness.js";
 import { testClose, testOpen } from "./transport/lifetime.js";
 import { testMessages, testSend } from "./transport/messages.js";
 import { Network } from "./transport/network.js";
 import { testGroups, testIdentity, testPeers } from "./transport/peers.js";
 
-/** What the suite needs to know of a transport. One harness serves one test. */
-export interface TransportHarness<T extends Transport = Transport> {
-  /** A transport, not yet opened. It will listen at `address` if one is given, otherwise at a free one. */
-  create(address?: string): T;
-
-  /** Where a transport listens, or did before it was closed, in the form that `setPeers` takes. */
-  addressOf(transport: T): string;
-
-  /**
-   * The names of what is open in this process on behalf of transports: sockets, say. Compared before and after; leave
-   * it out where there is nothing of the kind.
-   */
-  openHandles?(): readonly string[];
-}
+export type { TransportHarness };
 
 /** Defines the tests; call it in a test file. `createHarness` is called before each of them. */
 export function transportCompliance<T extends Transport>(name: string, createHarness: () => TransportHarness<T>): void {

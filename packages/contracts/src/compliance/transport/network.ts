@@ -2,7 +2,7 @@
 
 import type { AppendEntries, Heartbeat, NodeId } from "@quorate/core";
 import type { GroupId, PeerMessage, Transport } from "../../transport.js";
-import type { TransportHarness } from "../transport.js";
+import type { TransportHarness } from "./harness.js";
 
 declare function setImmediate(callback: () => void): void;
 
