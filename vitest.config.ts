@@ -3,6 +3,7 @@ import { TotalReporter } from "./test/total-reporter.js";
 
 /** Tests that meet the world: sockets, disks, processes. They run one file at a time, so that their timing is steady. */
 const WORLD = [
+  "packages/quorate/test/**/*.test.ts",
   "packages/storage-level/test/**/*.test.ts",
   "packages/transport-tcp/test/**/*.test.ts",
   "examples/*/test/**/*.test.ts",

@@ -9,7 +9,8 @@ import { Packr } from "msgpackr";
  * Every command is encoded by itself, so that each server decodes it alike whatever it saw before (PITFALLS C10).
  */
 export function msgpackrCodec<Command, Result>(): CommandCodec<Command, Result> {
-  const packr = new Packr({ useRecords: false });
+  // Byte arrays come out as copies: a view would let the state machine write into the log (PITFALLS F11).
+  const packr = new Packr({ useRecords: false, copyBuffers: true });
   // `pack` may return a view of a buffer that it goes on to use; a command lives as long as the log (PITFALLS F11).
   const encode = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value));
   return {

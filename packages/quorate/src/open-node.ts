@@ -2,11 +2,13 @@
 
 import { createHash, randomInt } from "node:crypto";
 import { type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
-import { RaftNode, type Tuning } from "@quorate/runtime";
+import { RaftNode, type Settings, settingsOf, type Tuning } from "@quorate/runtime";
 import { LevelLogStorage } from "@quorate/storage-level";
-import { TcpTransport } from "@quorate/transport-tcp";
+import { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 import { msgpackrCodec } from "./msgpackr-codec.js";
 import { systemClock } from "./system-clock.js";
+
+const MIB = 1024 * 1024;
 
 export interface OpenNodeOptions<Command, Result> extends Tuning {
   /** This server's name among `members`. */
@@ -41,8 +43,9 @@ export async function openNode<Command, Result>(
   options: OpenNodeOptions<Command, Result>,
 ): Promise<RaftNode<Command, Result>> {
   const { id, members, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
-  const listen = options.listen ?? members[id];
+  const listen = options.listen ?? (Object.hasOwn(members, id) ? members[id] : undefined);
   if (listen === undefined) throw new RaftError("INVALID_OPTIONS", `${JSON.stringify(id)} is not among the members.`);
+  const limits = transportLimits(settingsOf(options));
   const names = Object.keys(members).sort();
   return RaftNode.open<Command, Result>({
     ...rest,
@@ -53,12 +56,21 @@ export async function openNode<Command, Result>(
     },
     addresses: members,
     storage: new LevelLogStorage({ directory }),
-    transport: new TcpTransport(onWarning === undefined ? { listen } : { listen, onWarning }),
+    transport: new TcpTransport({ ...limits, listen, ...(onWarning === undefined ? {} : { onWarning }) }),
     codec: codec ?? msgpackrCodec<Command, Result>(),
     clock: systemClock,
     seed: randomInt(2 ** 32),
     onWarning,
   });
+}
+
+/** The transport carries the largest message that the node makes, and holds as much as it has under way (R20). */
+function transportLimits(settings: Settings): Pick<TcpTransportOptions, "maxFrameBytes" | "maxQueueBytes"> {
+  const largestBytes = Math.max(settings.maxCommandBytes, settings.maxAppendBytes);
+  return {
+    maxFrameBytes: Math.max(8 * MIB, largestBytes + MIB),
+    maxQueueBytes: Math.max(16 * MIB, 2 * (settings.maxInflightBytes + largestBytes)),
+  };
 }
 
 /**

@@ -2,7 +2,14 @@
 
 export { bytesCodec } from "./commands.js";
 export type { FatalEvent, LeaderEvent, NodeEventMap, NodeRole, RoleEvent } from "./node-events.js";
-export type { Bootstrap, BootstrapMember, RaftNodeOptions, Tuning } from "./options.js";
+export {
+  type Bootstrap,
+  type BootstrapMember,
+  type RaftNodeOptions,
+  type Settings,
+  settingsOf,
+  type Tuning,
+} from "./options.js";
 export { type ProposeOptions, RaftNode, type ReadOptions } from "./raft-node.js";
 export type { NodeStatus } from "./status.js";
 export type { Listener } from "./topic.js";

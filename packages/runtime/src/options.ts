@@ -76,7 +76,7 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly onWarning?: ((error: unknown) => void) | undefined;
 }
 
-/** The same, with nothing left open. */
+/** {@link Tuning} with nothing left open. */
 export type Settings = { readonly [Key in keyof Tuning]-?: number };
 
 const MIB = 1024 * 1024;
@@ -84,7 +84,10 @@ const MIB = 1024 * 1024;
 /** Timers of Node fire at once when they are set for longer (PITFALLS F3). */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Throws a `RaftError` of code `INVALID_OPTIONS` that names the option and says why. */
+/**
+ * Fills in the defaults. Throws a `RaftError` of code `INVALID_OPTIONS`, which names the option and says why, if one
+ * cannot work or two contradict each other.
+ */
 export function settingsOf(options: Tuning): Settings {
   const heartbeatIntervalMs = positive("heartbeatIntervalMs", options.heartbeatIntervalMs ?? 50, MAX_TIMEOUT_MS);
   const electionTimeoutMs = positive("electionTimeoutMs", options.electionTimeoutMs ?? 250, MAX_TIMEOUT_MS / 2);
