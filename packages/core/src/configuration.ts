@@ -59,7 +59,8 @@ function isMember(value: unknown): value is Member {
 
 function validate({ voters }: Configuration): void {
   for (const [place, { id, name, address }] of voters.entries()) {
-    if (id <= 0) throw new RangeError(`server ${JSON.stringify(name)} has the id ${id}; ids are positive`);
+    const isId = Number.isSafeInteger(id) && id > 0;
+    if (!isId) throw new RangeError(`server ${JSON.stringify(name)} has the id ${id}; ids are positive safe integers`);
     for (const other of voters.slice(0, place)) {
       if (other.id >= id) throw new RangeError(`servers are listed by rising id, but ${other.id} stands before ${id}`);
       if (other.name === name) throw new RangeError(`two servers are named ${JSON.stringify(name)}`);

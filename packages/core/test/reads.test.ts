@@ -1,37 +1,220 @@
-import { expect, it } from "vitest";
-import { Cluster } from "./support/cluster.js";
+/** Reads without a log entry (§8, dissertation 6.4; PITFALLS chapter 6). More of it is told in `test/scenarios`. */
 
-it("R15", () => {
-  const c = new Cluster({ size: 3 });
-  c.campaign(1);
-  c.settle();
-  expect(c.server(1).raft.role).toBe("leader");
-  c.propose(1, "a");
-  c.settle();
-  expect([...c.servers.values()].map((s) => s.raft.commitIndex)).toEqual([3, 3, 3]);
-  c.crash(3);
-  c.restart(3);
-  c.run(1000);
-  expect([...c.servers.values()].map((s) => [s.raft.currentTerm, s.raft.commitIndex])).toEqual([
-    [2, 3],
-    [2, 3],
-    [2, 3],
-  ]);
+import { describe, expect, it } from "vitest";
+import { becomeCandidate, becomeLeader, sent } from "./support/elect.js";
+import { accepted, heartbeat, heartbeatResult, readIndex, readIndexResult } from "./support/messages.js";
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, type Server, serverWith } from "./support/server.js";
+
+/** A leader of term 2 that has committed its first entry, 2. */
+function leaderWithCommit(voters = 3): Server {
+  const server = serverWith([1], { voters });
+  becomeLeader(server, voters > 3 ? [2, 3] : [2]);
+  server.persist();
+  server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 2 })));
+  return server;
+}
+
+/** The round of the heartbeats that just went out. */
+function roundOf(server: Server): number {
+  return sent(server.effects, "heartbeat")[0]?.round ?? 0;
+}
+
+describe("a read on the leader", () => {
+  it("Q4: is ready, at the commit index of its begin, when a majority has answered a later round", () => {
+    const server = leaderWithCommit();
+    expect(server.read(7).reads).toEqual([]);
+    const round = roundOf(server);
+    server.propose("a");
+    server.persist();
+    server.receive(accepted({ from: 3, term: 2, matchIndex: 3 }));
+    expect(server.status.commitIndex).toBe(3);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round })).reads).toEqual([
+      { readId: 7, ready: true, index: 2 },
+    ]);
+  });
+
+  it("Q2: an answer to an earlier round confirms nothing that began later", () => {
+    const server = leaderWithCommit();
+    server.after(HEARTBEAT_INTERVAL_MS);
+    const earlier = roundOf(server);
+    server.read(1);
+    const round = roundOf(server);
+    expect(round).toBeGreaterThan(earlier);
+    server.receive(heartbeatResult({ from: 2, term: 2, round: earlier }));
+    server.receive(heartbeatResult({ from: 2, term: 1, round }), heartbeatResult({ from: 9, term: 2, round }));
+    expect(server.effects.reads).toEqual([]);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round })).reads).toHaveLength(1);
+  });
+
+  it("Q2: an answer to a round that was never sent confirms nothing", () => {
+    const server = leaderWithCommit();
+    server.read(1);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round: roundOf(server) + 1 })).reads).toEqual([]);
+  });
+
+  it("one round serves all reads that waited when it began, and the next those that came meanwhile", () => {
+    const server = leaderWithCommit();
+    server.turn({ kind: "read", readId: 1 }, { kind: "read", readId: 2 });
+    const first = roundOf(server);
+    expect(sent(server.effects, "heartbeat")).toHaveLength(2);
+    expect(sent(server.read(3), "heartbeat")).toEqual([]);
+    const { reads } = server.receive(heartbeatResult({ from: 2, term: 2, round: first }));
+    expect(reads.map(({ readId }) => readId)).toEqual([1, 2]);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round: roundOf(server) })).reads).toMatchObject([
+      { readId: 3 },
+    ]);
+  });
+
+  it("Q1: waits for the first commit of the term", () => {
+    const server = serverWith([1]);
+    becomeLeader(server);
+    server.persist();
+    server.read(1);
+    server.after(HEARTBEAT_INTERVAL_MS);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round: roundOf(server) })).reads).toEqual([]);
+    server.receive(accepted({ from: 2, term: 2, matchIndex: 2 }));
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round: roundOf(server) })).reads).toEqual([
+      { readId: 1, ready: true, index: 2 },
+    ]);
+  });
+
+  it("M16: needs a majority of the voters", () => {
+    const server = leaderWithCommit(5);
+    server.read(1);
+    const round = roundOf(server);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round })).reads).toEqual([]);
+    expect(server.receive(heartbeatResult({ from: 2, term: 2, round })).reads).toEqual([]);
+    expect(server.receive(heartbeatResult({ from: 3, term: 2, round })).reads).toHaveLength(1);
+  });
+
+  it("Q10: a single server is its own majority", () => {
+    const server = serverWith([1], { voters: 1 });
+    becomeLeader(server, []);
+    expect(server.read(1).reads).toEqual([]);
+    expect(server.persist().reads).toEqual([{ readId: 1, ready: true, index: 2 }]);
+    expect(server.read(2).reads).toEqual([{ readId: 2, ready: true, index: 2 }]);
+  });
+
+  it("Q3: is refused when leadership ends, be it waiting or under way", () => {
+    const server = leaderWithCommit();
+    server.read(1);
+    server.read(2);
+    expect(server.receive(heartbeatResult({ from: 3, term: 9 })).reads).toEqual([
+      { readId: 1, ready: false },
+      { readId: 2, ready: false },
+    ]);
+    const other = leaderWithCommit();
+    other.read(1);
+    expect(other.after(ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false }]);
+  });
 });
-it("Q2: stale follower read", () => {
-  const c = new Cluster({ size: 3 });
-  c.campaign(1);
-  c.settle();
-  c.run(50);
-  c.network.hold({ from: 1, to: 3, kind: "readIndexResult" });
-  c.read(3);
-  c.run(50);
-  c.propose(1, "a");
-  c.run(30);
-  c.read(3);
-  c.run(60);
-  for (const e of c.network.select({ kind: "readIndexResult" }).slice(0, 1)) c.deliver(e);
-  expect(c.reads.map((r) => r.outcome)).toEqual([null, null]);
-  for (const e of c.network.select({ kind: "readIndexResult" }).slice(0, 1)) c.deliver(e);
-  expect(c.reads.map((r) => r.outcome?.ready)).toEqual([true, true]);
+
+describe("a question from a follower", () => {
+  it("is answered like a read of the leader's own", () => {
+    const server = leaderWithCommit();
+    server.receive(readIndex({ from: 3, term: 2, readId: 44 }));
+    const { messages } = server.receive(heartbeatResult({ from: 2, term: 2, round: roundOf(server) }));
+    expect(messages).toMatchObject([{ kind: "readIndexResult", to: 3, readId: 44, success: true, index: 2 }]);
+  });
+
+  it("Q2: asked twice, is answered twice, the second time after a round of its own", () => {
+    const server = leaderWithCommit();
+    const question = readIndex({ from: 3, term: 2, readId: 44 });
+    server.receive(question);
+    const round = roundOf(server);
+    server.receive(heartbeatResult({ from: 2, term: 2, round }));
+    server.receive(question);
+    expect(server.receive(heartbeatResult({ from: 3, term: 2, round })).messages).toEqual([]);
+  });
+
+  it("Q3: is refused by whoever does not lead, and when leadership ends", () => {
+    expect(serverWith([1]).receive(readIndex({ from: 3, term: 1 })).messages).toMatchObject([
+      { to: 3, success: false },
+    ]);
+    const server = leaderWithCommit();
+    server.receive(readIndex({ from: 3, term: 2, readId: 44 }));
+    expect(server.after(ELECTION_TIMEOUT_MS).messages).toMatchObject([
+      { kind: "readIndexResult", to: 3, readId: 44, success: false },
+    ]);
+  });
+});
+
+describe("a read on a follower", () => {
+  function followerOf(leader: number): Server {
+    const server = serverWith([1]);
+    server.receive(heartbeat({ from: leader, term: 1 }));
+    return server;
+  }
+
+  function question(server: Server): number {
+    return sent(server.effects, "readIndex")[0]?.readId ?? 0;
+  }
+
+  it("asks the leader once for all reads of a turn, and passes the answer on to them", () => {
+    const server = followerOf(2);
+    server.turn({ kind: "read", readId: 1 }, { kind: "read", readId: 2 });
+    expect(sent(server.effects, "readIndex")).toMatchObject([{ to: 2, term: 1 }]);
+    expect(server.receive(readIndexResult({ from: 2, term: 1, readId: question(server), index: 1 })).reads).toEqual([
+      { readId: 1, ready: true, index: 1 },
+      { readId: 2, ready: true, index: 1 },
+    ]);
+  });
+
+  it("Q2: reads that come while a question is under way are part of the next one", () => {
+    const server = followerOf(2);
+    server.read(1);
+    const first = question(server);
+    expect(sent(server.read(2), "readIndex")).toEqual([]);
+    server.receive(readIndexResult({ from: 2, term: 1, readId: first, index: 1 }));
+    expect(server.effects.reads.map(({ readId }) => readId)).toEqual([1]);
+    expect(question(server)).toBeGreaterThan(first);
+  });
+
+  it("Q2: asked again after a timeout, the question has a new number, and the answer to the old one is void", () => {
+    const server = followerOf(2);
+    server.read(1);
+    const first = question(server);
+    server.now += ELECTION_TIMEOUT_MS - 1;
+    server.receive(heartbeat({ from: 2, term: 1 }));
+    server.read(2);
+    server.after(1);
+    const second = question(server);
+    expect(second).toBeGreaterThan(first);
+    expect(server.receive(readIndexResult({ from: 2, term: 1, readId: first, index: 1 })).reads).toEqual([]);
+    expect(server.receive(readIndexResult({ from: 2, term: 1, readId: second, index: 1 })).reads).toHaveLength(2);
+  });
+
+  it("Q2: an answer to a former life of the server fits none of its questions", () => {
+    const server = followerOf(2);
+    server.read(1);
+    const before = question(server);
+    server.restart();
+    server.receive(heartbeat({ from: 2, term: 1 }));
+    server.read(1);
+    expect(server.receive(readIndexResult({ from: 2, term: 1, readId: before, index: 1 })).reads).toEqual([]);
+  });
+
+  it("Q3: is refused when no leader is known, when the leader refuses, when the term ends, and when patience does", () => {
+    expect(serverWith([1]).read(1).reads).toEqual([{ readId: 1, ready: false }]);
+    const refused = followerOf(2);
+    refused.read(1);
+    const answer = readIndexResult({ from: 2, term: 1, readId: question(refused), success: false });
+    expect(refused.receive(answer).reads).toEqual([{ readId: 1, ready: false }]);
+    const newTerm = followerOf(2);
+    newTerm.turn({ kind: "read", readId: 1 });
+    newTerm.turn({ kind: "read", readId: 2 });
+    expect(newTerm.receive(heartbeat({ from: 3, term: 2 })).reads.map(({ ready }) => ready)).toEqual([false, false]);
+    const impatient = followerOf(2);
+    impatient.read(1);
+    impatient.now = impatient.effects.deadline;
+    impatient.after(ELECTION_TIMEOUT_MS);
+    expect(impatient.effects.reads).toEqual([{ readId: 1, ready: false }]);
+    expect(impatient.raft.role).toBe("preCandidate");
+  });
+
+  it("Q3: a candidate refuses at once", () => {
+    const server = serverWith([1]);
+    becomeCandidate(server);
+    expect(server.read(1).reads).toEqual([{ readId: 1, ready: false }]);
+  });
 });

@@ -48,6 +48,8 @@ export class Cluster {
   readonly holdingWrites = new Set<NodeId>();
   /** The most entries that one append carries. A runtime splits by bytes. */
   maxEntriesPerAppend = Number.POSITIVE_INFINITY;
+  /** Sees what every drain brought. */
+  onEffects: (id: NodeId, effects: Effects) => void = () => undefined;
   /** Sees every message that is sent; one for which it returns false is lost. */
   onSend: (message: Message) => boolean = () => true;
 
@@ -92,6 +94,7 @@ export class Cluster {
   }
 
   #carryOut(server: Server, effects: Effects): void {
+    this.onEffects(server.id, effects);
     this.invariants.afterDrain(server, effects);
     for (const order of effects.messages) {
       const message = server.fill(order);

@@ -41,10 +41,10 @@ export function commands(prevIndex: Index, terms: readonly Term[]): Entry[] {
   return terms.map((term, place) => command(prevIndex + 1 + place, term));
 }
 
-/** A log of the given terms whose first entry is the configuration. */
-export function logOf(terms: readonly Term[], voters: number | readonly NodeId[]): Entry[] {
+/** A log of the given terms after `prevIndex`, whose first entry is the configuration. */
+export function logOf(terms: readonly Term[], voters: number | readonly NodeId[], prevIndex = 0): Entry[] {
   const [first, ...rest] = terms;
-  return first === undefined ? [] : [membership(1, first, voters), ...commands(1, rest)];
+  return first === undefined ? [] : [membership(prevIndex + 1, first, voters), ...commands(prevIndex + 1, rest)];
 }
 
 /** Which term wrote which run of `entries`. */

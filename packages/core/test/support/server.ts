@@ -138,5 +138,5 @@ export function serverWith(
   log: readonly Term[],
   { voters = 3, ...options }: ServerOptions & { voters?: number | NodeId[] } = {},
 ): Server {
-  return new Server({ entries: logOf(log, voters), ...options });
+  return new Server({ entries: logOf(log, voters, options.compacted?.index), ...options });
 }

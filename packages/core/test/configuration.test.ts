@@ -1,0 +1,112 @@
+/** The configuration as a function of the log (§6; PITFALLS M4, M5, O12). */
+
+import { describe, expect, it } from "vitest";
+import { decodeConfiguration, encodeConfiguration, type Member } from "../src/index.js";
+import { becomeLeader, sent } from "./support/elect.js";
+import { bytes, configurationOf, logOf, membership, text } from "./support/entries.js";
+import { appendEntries } from "./support/messages.js";
+import { Server, serverWith } from "./support/server.js";
+
+function voterIds({ raft }: Server): number[] {
+  return raft.configuration.voters.map(({ id }) => id);
+}
+
+describe("the configuration in force", () => {
+  const change = appendEntries({ from: 2, term: 2, prev: [1, 1], entries: [membership(2, 2, [1, 2])] });
+
+  it("§6: is the last one in the log, from the moment it is appended", () => {
+    const server = serverWith([1]);
+    server.receive(change);
+    expect(voterIds(server)).toEqual([1, 2]);
+    expect(server.status.durableIndex).toBe(1);
+  });
+
+  it("M4: goes back with the log, and forward again", () => {
+    const server = serverWith([1]);
+    server.receive(change);
+    server.receive(appendEntries({ from: 3, term: 3, prev: [1, 1], terms: [3] }));
+    expect(voterIds(server)).toEqual([1, 2, 3]);
+    server.receive(appendEntries({ from: 3, term: 3, prev: [2, 3], entries: [membership(3, 3, [1, 3, 4])] }));
+    expect(voterIds(server)).toEqual([1, 3, 4]);
+  });
+
+  it("M4: several configurations go back at once", () => {
+    const server = serverWith([1]);
+    const entries = [membership(2, 2, [1, 2]), membership(3, 2, [1]), membership(4, 2, [1, 5])];
+    server.receive(appendEntries({ from: 2, term: 2, prev: [1, 1], entries }));
+    server.receive(appendEntries({ from: 3, term: 3, prev: [2, 2], terms: [3] }));
+    expect(voterIds(server)).toEqual([1, 2]);
+  });
+
+  it("M5: is there again after a restart, committed or not, if it was durable", () => {
+    const server = serverWith([1]);
+    server.receive(change);
+    server.restart(1);
+    expect(voterIds(server)).toEqual([1, 2]);
+    server.receive(appendEntries({ from: 2, term: 2, prev: [2, 2], entries: [membership(3, 2, [1])] }));
+    server.restart(0);
+    expect(voterIds(server)).toEqual([1, 2]);
+  });
+
+  it("decides whom a leader feeds and counts", () => {
+    const server = new Server({ entries: [...logOf([1], 3), membership(2, 1, [1, 4])] });
+    becomeLeader(server, [4]);
+    expect(new Set(sent(server.effects, "appendRange").map(({ to }) => to))).toEqual(new Set([4]));
+  });
+
+  it("O3: a server without one waits", () => {
+    expect(serverWith([]).raft.configuration).toEqual({ voters: [] });
+  });
+});
+
+describe("its bytes", () => {
+  const members: Member[] = [
+    { id: 1, name: "n1", address: "10.0.0.1:7000" },
+    { id: 2, name: "Zoë “2”", address: "[::1]:7000" },
+  ];
+
+  it("are ASCII that people can read, and come back as they were", () => {
+    const data = encodeConfiguration({ voters: members });
+    expect(Math.max(...data)).toBeLessThan(0x80);
+    expect(text(data)).toContain('"address":"10.0.0.1:7000"');
+    expect(decodeConfiguration(data)).toEqual({ voters: members });
+  });
+
+  it("leave room for what later versions add", () => {
+    expect(decodeConfiguration(bytes('{"voters":[{"id":1,"name":"a","address":"b","zone":"c"}],"more":1}'))).toEqual({
+      voters: [{ id: 1, name: "a", address: "b" }],
+    });
+  });
+
+  it.each([
+    ["an id", [{ id: 1, name: "other", address: "other:1" }]],
+    ["a name", [{ id: 3, name: "n1", address: "other:1" }]],
+    ["an address", [{ id: 3, name: "other", address: "10.0.0.1:7000" }]],
+  ])("O12: %s twice is refused, in both directions", (_, more) => {
+    expect(() => encodeConfiguration({ voters: [...members, ...more] })).toThrow(RangeError);
+    expect(() => decodeConfiguration(bytes(JSON.stringify({ voters: [...members.slice(0, 1), ...more] })))).toThrow(
+      RangeError,
+    );
+  });
+
+  it.each([
+    "",
+    "{",
+    "null",
+    "[]",
+    "{}",
+    '{"voters":1}',
+    '{"voters":[1]}',
+    '{"voters":[{"id":0,"name":"a","address":"b"}]}',
+  ])("C11: %j is no configuration", (json) => {
+    expect(() => decodeConfiguration(bytes(json))).toThrow(RangeError);
+  });
+
+  it.each([1.5, Number.NaN, 2 ** 53])("F12: a server cannot have the id %d", (id) => {
+    expect(() => encodeConfiguration({ voters: [{ id, name: "a", address: "b" }] })).toThrow(RangeError);
+  });
+
+  it("are the same for the same members", () => {
+    expect(encodeConfiguration(configurationOf(3))).toEqual(encodeConfiguration(configurationOf([1, 2, 3])));
+  });
+});
