@@ -102,6 +102,40 @@ describe("a failed write", () => {
   });
 });
 
+describe("a read", () => {
+  it("P12: that comes when LevelDB has written, but has not said so, waits and sees what was written", async () => {
+    const storage = await founded(5);
+    let say: () => void = () => undefined;
+    const said = new Promise<void>((resolve) => {
+      say = resolve;
+    });
+    let hasWritten: () => void = () => undefined;
+    const written = new Promise<void>((resolve) => {
+      hasWritten = resolve;
+    });
+    const original = Level.prototype.batch as () => { write: (options: object) => Promise<void> };
+    vi.spyOn(Level.prototype, "batch").mockImplementationOnce(function slow(this: unknown) {
+      const batch = original.call(this);
+      const write = batch.write.bind(batch);
+      batch.write = async (options) => {
+        await write(options);
+        hasWritten();
+        await said;
+      };
+      return batch;
+    } as never);
+    const replaced = writeNumber(6);
+    const writing = storage.write([replaced]);
+    await written;
+    const reading = storage.read(replaced.truncateFrom ?? 0, lastIndexAfter(6), ALL);
+    const before = storage.read(1, 5, ALL);
+    say();
+    await writing;
+    expect((await reading).map(({ term }) => term)).toEqual([6, 6, 6, 6, 6]);
+    expect(await before).toHaveLength(5);
+  });
+});
+
 describe("a compaction", () => {
   it("S4: lets writes through while it deletes, and leaves nothing behind", async () => {
     const storage = await founded(0);

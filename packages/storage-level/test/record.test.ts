@@ -2,7 +2,6 @@ import type { Entry } from "@quorate/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GroupKeys, indexOfKey, MAX_GROUP_ID } from "../src/keys.js";
-import { crc32c } from "../src/leveldb/checksum.js";
 import {
   decodeEntry,
   decodeHead,
@@ -101,14 +100,5 @@ describe("keys", () => {
         expect(Buffer.compare(lt, new GroupKeys(groupA).at("membership", 0))).toBe(-1);
       }),
     );
-  });
-});
-
-describe("crc32c", () => {
-  it("computes what the standard says (RFC 3720, B.4)", () => {
-    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
-    expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43);
-    expect(crc32c(Buffer.from([...Array(32).keys()]))).toBe(0x46dd794e);
-    expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
   });
 });

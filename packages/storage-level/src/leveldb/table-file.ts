@@ -1,6 +1,7 @@
 /**
  * LevelDB's tables (LevelDB, `doc/table_format.md`): blocks, each followed by a byte that says how it is compressed and
- * a checksum; one of them is the index of the data blocks, and the last 48 bytes say where that one is.
+ * a checksum. One of them is the index of the data blocks; another is the index of all else, which is a Bloom filter that
+ * says which keys are not in the table. The last 48 bytes say where these two are.
  */
 
 import { maskedChecksum } from "./checksum.js";
@@ -28,7 +29,8 @@ export function findTableDamage(bytes: Buffer): number | null {
     const index = handleAt(footer);
     if (!isWhole(bytes, index)) return index.offset;
     if (!isWhole(bytes, metaindex)) return metaindex.offset;
-    return handlesIn(contentsOf(bytes, index)).find((handle) => !isWhole(bytes, handle))?.offset ?? null;
+    const handles = [...handlesIn(contentsOf(bytes, index)), ...handlesIn(contentsOf(bytes, metaindex))];
+    return handles.find((handle) => !isWhole(bytes, handle))?.offset ?? null;
   } catch (cause) {
     // A footer that points nowhere: it has no checksum of its own.
     if (cause instanceof RangeError) return footerAt;
@@ -51,7 +53,7 @@ function contentsOf(bytes: Buffer, { offset, size }: BlockHandle): Buffer {
   return bytes[offset + size] === SNAPPY ? decompress(block) : block;
 }
 
-/** The data blocks that an index names. Its entries share prefixes of their keys; its last words are restart points. */
+/** The blocks that an index names. Its entries share prefixes of their keys; its last words are restart points. */
 function handlesIn(index: Buffer): BlockHandle[] {
   const restartCount = index.readUInt32LE(index.length - RESTART_BYTES);
   const entries = new Cursor(index.subarray(0, index.length - (restartCount + 1) * RESTART_BYTES));
