@@ -3,7 +3,7 @@
 import { openNode, RaftError } from "quorate";
 import type { KvCommand, KvResult } from "./commands.js";
 import { type HttpServer, startHttpServer } from "./http/server.js";
-import type { KvNode, LeaderChange } from "./node.js";
+import type { KvNode } from "./node.js";
 import { KvStore } from "./store.js";
 
 export interface ServerOptions {
@@ -18,7 +18,6 @@ export interface ServerOptions {
   readonly http: { readonly host: string; readonly port: number };
   /** The most that one request waits for the cluster; default 5000. */
   readonly requestTimeoutMs?: number;
-  readonly onLeader?: (change: LeaderChange) => void;
   /** Told of the error that stopped the node, and of those that became a 500. */
   readonly onError?: (error: unknown) => void;
 }
@@ -54,7 +53,6 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
     clusterName: "quorate-kv",
     stateMachine: store,
   });
-  if (options.onLeader !== undefined) node.subscribe("leader", options.onLeader);
   node.subscribe("fatal", (fatal) => {
     if (fatal !== null) onError(fatal.error);
   });

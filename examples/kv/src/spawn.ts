@@ -77,7 +77,6 @@ function serveArguments({ id, directory, members, http = "127.0.0.1:0", requestT
 }
 
 function listeningUrl(line: string): string | null {
-  const event: unknown = JSON.parse(line);
-  if (typeof event !== "object" || event === null || !("event" in event) || event.event !== "listening") return null;
-  return "http" in event && typeof event.http === "string" ? event.http : null;
+  if (!line.startsWith('{"event":"listening"')) return null;
+  return (JSON.parse(line) as { readonly http: string }).http;
 }

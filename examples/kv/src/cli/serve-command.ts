@@ -63,12 +63,15 @@ async function onServe(options: ServeOptions): Promise<void> {
   const { id, data: directory, http, requestTimeoutMs } = options;
   try {
     const server = await startServer({
-      ...{ id, members, listen: options.listen.text, directory, http, onLeader: log.leader, onError: log.error },
+      ...{ id, members, listen: options.listen.text, directory, http, onError: log.error },
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     });
     const stopSignal = nextSignal();
     log.listening(server);
-    await shutDown(server, await stopSignal, log);
+    const unsubscribe = server.node.subscribe("leader", log.leader);
+    const signal = await stopSignal;
+    unsubscribe();
+    await shutDown(server, signal, log);
   } catch (error) {
     if (!isStartupError(error)) throw error;
     log.error(error);
@@ -99,6 +102,7 @@ type Log = ReturnType<typeof createLog>;
 
 /** What a server says while it runs: lines for people, or JSON objects with an `event`. Errors go to standard error. */
 function createLog({ id, listen, json }: ServeOptions) {
+  let lastLeader: string | null = null;
   const say = (text: string, event: object) => (json ? printJson(event) : printLine(`${id}: ${text}`));
   return {
     listening: ({ httpUrl }: KvServer) =>
@@ -107,6 +111,9 @@ function createLog({ id, listen, json }: ServeOptions) {
       }),
     leader: ({ leaderId, leaderName, term }: LeaderChange) => {
       const leader = leaderId === 0 ? null : (leaderName ?? String(leaderId));
+      // That a server which has just started knows none yet is no news.
+      if (leader === null && lastLeader === null) return;
+      lastLeader = leader;
       say(leader === null ? `no leader (term ${term})` : `the leader is ${leader} (term ${term})`, {
         ...{ event: "leader", id, leader, term },
       });
@@ -125,7 +132,11 @@ function createLog({ id, listen, json }: ServeOptions) {
 function describe(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof Error)) return { code: "INTERNAL", message: String(error) };
   // Errors with a code are for people; any other one is a mistake in the program, whose place matters.
-  if ("code" in error && typeof error.code === "string") return { code: error.code, message: error.message };
+  if ("code" in error && typeof error.code === "string") {
+    const { cause } = error;
+    const isNews = cause instanceof Error && !error.message.includes(cause.message);
+    return { code: error.code, message: isNews ? `${error.message} (${cause.message})` : error.message };
+  }
   return { code: "INTERNAL", message: error.stack ?? error.message };
 }
 
