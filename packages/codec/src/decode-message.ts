@@ -136,7 +136,6 @@ function readAppendEntries(
         `An entry of term ${entryTerm} cannot follow term ${lastTerm} in an append of term ${term}.`,
       );
     }
-    if (sizeBytes > payload.length - at) throw new CodecError("The entries are larger than their payload.");
     index += 1;
     entries.push({
       index,
@@ -147,7 +146,7 @@ function readAppendEntries(
     lastTerm = entryTerm;
     at += sizeBytes;
   }
-  if (at !== payload.length) throw new CodecError("The payload is larger than its entries.");
+  if (at !== payload.length) throw new CodecError("The sizes of the entries do not add up to the payload.");
   if (!Number.isSafeInteger(index)) throw new CodecError("The last entry's index is no safe integer.");
   return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
 }

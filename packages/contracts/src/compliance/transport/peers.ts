@@ -7,15 +7,20 @@ import { heartbeat, type Network, peers, type Server } from "./network.js";
 
 /** `setPeers`: replaces what was said before. */
 export function testPeers<T extends Transport>(network: () => Network<T>): void {
-  it("may be called before open, and may name the own id", async () => {
+  it("may be called before open", async () => {
     const b = await network().start(2);
-    const a = network().prepare(1);
-    a.transport.setPeers(peers([1, await network().deadAddress()], [2, b.address]));
-    await a.open("one");
+    const a = await network().start(1, { peers: peers([2, b.address]) });
     await network().deliver(a, b, heartbeat(1, 2, 3));
+  });
+
+  it("may name the own id, which is ignored", async () => {
+    const [a, b] = await network().pair();
+    a.transport.setPeers(peers([1, a.address], [2, b.address]));
     const { droppedMessages } = a.transport.status();
     a.transport.send(1, heartbeat(1, 1, 4));
+    await network().deliver(a, b, heartbeat(1, 2, 3));
     expect(a.transport.status()).toStrictEqual({ connected: [2], droppedMessages: droppedMessages + 1 });
+    expect(a.messages("heartbeat").some(({ from }) => from === 1)).toBe(false);
   });
 
   it("ends the connections to peers that are no longer named", async () => {
