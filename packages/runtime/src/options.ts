@@ -156,14 +156,22 @@ export function checkIdentityOptions(options: {
   }
 }
 
-/** A timeout that a single call asks for. Throws as {@link settingsOf} does. */
-export function checkTimeoutMs(timeoutMs: number): number {
-  return positive("timeoutMs", timeoutMs, MAX_TIMEOUT_MS);
+/** Why a single call must not have this timeout; null if it may. */
+export function timeoutRefusal(timeoutMs: number): RaftError | null {
+  return isWhole(timeoutMs, MAX_TIMEOUT_MS) ? null : wrongNumber("timeoutMs", timeoutMs, MAX_TIMEOUT_MS);
 }
 
 function positive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isSafeInteger(value) && value > 0 && value <= max) return value;
-  throw invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
+  if (isWhole(value, max)) return value;
+  throw wrongNumber(name, value, max);
+}
+
+function isWhole(value: number, max: number): boolean {
+  return Number.isSafeInteger(value) && value > 0 && value <= max;
+}
+
+function wrongNumber(name: string, value: number, max: number): RaftError {
+  return invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
 }
 
 export function invalid(message: string, cause?: unknown): RaftError {

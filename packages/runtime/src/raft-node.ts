@@ -7,7 +7,7 @@ import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
 import type { NodeEventMap } from "./node-events.js";
-import { checkIdentityOptions, checkTimeoutMs, type RaftNodeOptions, settingsOf } from "./options.js";
+import { checkIdentityOptions, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
 import type { NodeStatus } from "./status.js";
 import type { Listener } from "./topic.js";
 
@@ -73,9 +73,9 @@ export class RaftNode<Command, Result> {
    * `NO_LEADER`, `OVERLOADED`, `COMMAND_TOO_LARGE`, `COMMAND_NOT_ENCODABLE`, `CLOSED`. `unknown`: `TIMED_OUT`,
    * `OUTCOME_UNKNOWN`, `RESULT_UNAVAILABLE`, `CLOSED_UNDER_WAY`, `STOPPED`. `none`: `INVALID_OPTIONS`.
    */
-  async propose(command: Command, { timeoutMs }: ProposeOptions = {}): Promise<Result> {
-    this.#refuseUnlessRunning();
-    return this.#loop.proposals.propose(command, timeoutMs === undefined ? undefined : checkTimeoutMs(timeoutMs));
+  propose(command: Command, { timeoutMs }: ProposeOptions = {}): Promise<Result> {
+    const refusal = this.#refusal(timeoutMs);
+    return refusal === null ? this.#loop.proposals.propose(command, timeoutMs) : Promise.reject(refusal);
   }
 
   /**
@@ -85,10 +85,11 @@ export class RaftNode<Command, Result> {
    * Rejects with what `query` throws, or with a `RaftError` of code `READ_TIMED_OUT`, `OVERLOADED`, `CLOSED`,
    * `STOPPED` or `INVALID_OPTIONS`.
    */
-  async read<Value>(query: () => Value, { consistency, timeoutMs }: ReadOptions = {}): Promise<Value> {
-    this.#refuseUnlessRunning();
-    const checkedMs = timeoutMs === undefined ? undefined : checkTimeoutMs(timeoutMs);
-    return consistency === "stale" ? query() : this.#loop.reads.read(query, checkedMs);
+  read<Value>(query: () => Value, { consistency, timeoutMs }: ReadOptions = {}): Promise<Value> {
+    const refusal = this.#refusal(timeoutMs);
+    if (refusal !== null) return Promise.reject(refusal);
+    if (consistency !== "stale") return this.#loop.reads.read(query, timeoutMs);
+    return new Promise((resolve) => resolve(query()));
   }
 
   /**
@@ -121,10 +122,11 @@ export class RaftNode<Command, Result> {
     });
   }
 
-  #refuseUnlessRunning(): void {
-    if (this.#loop.isRunning) return;
-    const { fatal } = this.#loop;
-    if (fatal === null) throw new RaftError("CLOSED", "The node was closed.");
-    throw new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal });
+  #refusal(timeoutMs: number | undefined): RaftError | null {
+    const { isRunning, fatal } = this.#loop;
+    if (isRunning) return timeoutMs === undefined ? null : timeoutRefusal(timeoutMs);
+    return fatal === null
+      ? new RaftError("CLOSED", "The node was closed.")
+      : new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal });
   }
 }
