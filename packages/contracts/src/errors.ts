@@ -17,31 +17,82 @@ interface ErrorEntry {
 
 export const ERROR_CODES = {
   NOT_LEADER: { outcome: "not-executed", advice: "Ask the leader, or retry: a new one may be elected." },
-  NO_LEADER: { outcome: "not-executed", advice: "Retry later. If it lasts, see whether a majority of the servers is up and can reach each other." },
+  NO_LEADER: {
+    outcome: "not-executed",
+    advice: "Retry later. If it lasts, see whether a majority of the servers is up and can reach each other.",
+  },
   NOT_COMMITTED: { outcome: "not-executed", advice: "Another leader took its place in the log. Retry." },
   OVERLOADED: { outcome: "not-executed", advice: "Retry later and with less at a time." },
-  COMMAND_TOO_LARGE: { outcome: "not-executed", advice: "Send less in one command, or raise `maxCommandBytes` on every server." },
+  COMMAND_TOO_LARGE: {
+    outcome: "not-executed",
+    advice: "Send less in one command, or raise `maxCommandBytes` on every server.",
+  },
   COMMAND_NOT_ENCODABLE: { outcome: "not-executed", advice: "Mend the command: the codec refused it." },
-  TIMED_OUT: { outcome: "unknown", advice: "It may still be executed. Retry only what may be executed twice, or read first." },
-  OUTCOME_UNKNOWN: { outcome: "unknown", advice: "It may have been executed, or may still be. Retry only what may be executed twice, or read first." },
-  RESULT_UNAVAILABLE: { outcome: "unknown", advice: "It was executed, but its answer did not reach this server. Read to see the effect." },
-  READ_TIMED_OUT: { outcome: "not-executed", advice: "Retry, or read with `consistency: \"stale\"` if old data will do." },
+  TIMED_OUT: {
+    outcome: "unknown",
+    advice: "It may still be executed. Retry only what may be executed twice, or read first.",
+  },
+  OUTCOME_UNKNOWN: {
+    outcome: "unknown",
+    advice: "It may have been executed, or may still be. Retry only what may be executed twice, or read first.",
+  },
+  RESULT_UNAVAILABLE: {
+    outcome: "unknown",
+    advice: "It was executed, but its answer did not reach this server. Read to see the effect.",
+  },
+  READ_TIMED_OUT: {
+    outcome: "not-executed",
+    advice: 'Retry, or read with `consistency: "stale"` if old data will do.',
+  },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
-  CLOSED_UNDER_WAY: { outcome: "unknown", advice: "This server closed while the request was under way. It may have been executed; ask another server." },
-  STOPPED: { outcome: "unknown", advice: "This server has stopped after a fatal error; see its cause. Ask another server." },
+  CLOSED_UNDER_WAY: {
+    outcome: "unknown",
+    advice: "This server closed while the request was under way. It may have been executed; ask another server.",
+  },
+  STOPPED: {
+    outcome: "unknown",
+    advice: "This server has stopped after a fatal error; see its cause. Ask another server.",
+  },
   INVALID_OPTIONS: { outcome: "none", advice: "Correct the option that is named." },
-  NOT_BOOTSTRAPPED: { outcome: "none", advice: "Nothing is stored here. Give `bootstrap` to found a cluster, or the right directory." },
-  FOREIGN_STORAGE: { outcome: "none", advice: "This storage belongs to another server or cluster. Point each server to its own; nothing was changed." },
-  STORAGE_NOT_EMPTY: { outcome: "none", advice: "Something is stored here already. Use an empty place to found a new cluster; nothing was changed." },
+  NOT_BOOTSTRAPPED: {
+    outcome: "none",
+    advice: "Nothing is stored here. Give `bootstrap` to found a cluster, or the right directory.",
+  },
+  FOREIGN_STORAGE: {
+    outcome: "none",
+    advice: "This storage belongs to another server or cluster. Point each server to its own; nothing was changed.",
+  },
+  STORAGE_NOT_EMPTY: {
+    outcome: "none",
+    advice: "Something is stored here already. Use an empty place to found a new cluster; nothing was changed.",
+  },
   STORAGE_LOCKED: { outcome: "none", advice: "Another process has it open. Stop that one, or use another directory." },
-  STORAGE_CORRUPT: { outcome: "none", advice: "Do not delete it yet: keep a copy. Restore this server from its peers as a new member." },
-  STORAGE_FORMAT: { outcome: "none", advice: "It was written by another version. Run that version, or migrate; nothing was changed." },
+  STORAGE_CORRUPT: {
+    outcome: "none",
+    advice: "Do not delete it yet: keep a copy. Restore this server from its peers as a new member.",
+  },
+  STORAGE_FORMAT: {
+    outcome: "none",
+    advice: "It was written by another version. Run that version, or migrate; nothing was changed.",
+  },
   STORAGE_COMPACTED: { outcome: "none", advice: "These entries are no longer in the log; a snapshot covers them." },
-  STORAGE_UNAVAILABLE: { outcome: "none", advice: "See to the path, its owner and permissions, and the disk; nothing was changed." },
-  STORAGE_FAILED: { outcome: "unknown", advice: "A write failed: this server must not go on. See to the disk, then restart it." },
+  STORAGE_UNAVAILABLE: {
+    outcome: "none",
+    advice: "See to the path, its owner and permissions, and the disk; nothing was changed.",
+  },
+  STORAGE_FAILED: {
+    outcome: "unknown",
+    advice: "A write failed: this server must not go on. See to the disk, then restart it.",
+  },
   TRANSPORT_FAILED: { outcome: "none", advice: "See the cause: the address may be taken or not be this machine's." },
-  STATE_MACHINE_FAILED: { outcome: "unknown", advice: "`apply` threw: every server would fail on the same command. Mend the state machine, then restart." },
-  INVARIANT_BROKEN: { outcome: "unknown", advice: "Safety is already lost somewhere: keep all data directories and report this." },
+  STATE_MACHINE_FAILED: {
+    outcome: "unknown",
+    advice: "`apply` threw: every server would fail on the same command. Mend the state machine, then restart.",
+  },
+  INVARIANT_BROKEN: {
+    outcome: "unknown",
+    advice: "Safety is already lost somewhere: keep all data directories and report this.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type RaftErrorCode = keyof typeof ERROR_CODES;

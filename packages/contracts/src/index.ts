@@ -1,7 +1,15 @@
 /** The ports of Quorate: what surrounds the runtime, and what must hold of it. */
 
 export type { Cancel, Clock } from "./clock.js";
-export { ERROR_CODES, isRaftErrorCode, type Outcome, RaftError, type RaftErrorCode, StorageError, TransportError } from "./errors.js";
+export {
+  ERROR_CODES,
+  isRaftErrorCode,
+  type Outcome,
+  RaftError,
+  type RaftErrorCode,
+  StorageError,
+  TransportError,
+} from "./errors.js";
 export type { Durability, LogStorage, StorageIdentity, StoredState } from "./log-storage.js";
 export type { CommandCodec, CommittedCommand, StateMachine } from "./state-machine.js";
 export type {
