@@ -156,22 +156,15 @@ export function checkIdentityOptions(options: {
   }
 }
 
-/** Why a single call must not have this timeout; null if it may. */
+/** Why a single call must not have this timeout; null if it may. What is left of another deadline may have fractions. */
 export function timeoutRefusal(timeoutMs: number): RaftError | null {
-  return isWhole(timeoutMs, MAX_TIMEOUT_MS) ? null : wrongNumber("timeoutMs", timeoutMs, MAX_TIMEOUT_MS);
+  if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return null;
+  return invalid(`timeoutMs must be above 0 and at most ${MAX_TIMEOUT_MS}, not ${timeoutMs}.`);
 }
 
 function positive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (isWhole(value, max)) return value;
-  throw wrongNumber(name, value, max);
-}
-
-function isWhole(value: number, max: number): boolean {
-  return Number.isSafeInteger(value) && value > 0 && value <= max;
-}
-
-function wrongNumber(name: string, value: number, max: number): RaftError {
-  return invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
+  if (Number.isSafeInteger(value) && value > 0 && value <= max) return value;
+  throw invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
 }
 
 export function invalid(message: string, cause?: unknown): RaftError {

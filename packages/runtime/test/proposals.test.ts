@@ -297,9 +297,11 @@ describe("refusals", () => {
       expect(failure).toMatchObject({ code, outcome: "not-executed" });
     }
     for (const timeoutMs of [0, -1, Number.NaN, 2 ** 31]) {
-      const failure = await cluster.world.failure(cluster.propose(1, "x", timeoutMs));
-      expect(failure).toMatchObject({ code: "INVALID_OPTIONS" });
+      for (const call of [cluster.propose(1, "x", timeoutMs), cluster.read(1, { timeoutMs })]) {
+        expect(await cluster.world.failure(call)).toMatchObject({ code: "INVALID_OPTIONS" });
+      }
     }
+    expect(await cluster.world.finish(cluster.propose(1, "x", 12.5))).toBe(2);
     expect(cluster.server(1).node.status()).toMatchObject({ pendingBytes: 0, pendingProposals: 0 });
   });
 
