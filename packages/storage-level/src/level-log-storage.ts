@@ -68,7 +68,9 @@ export class LevelLogStorage implements LogStorage {
     if (this.#phase !== "new") throw new StorageError("CLOSED", `${this.directory} was opened before.`);
     this.#phase = "open";
     const opening = this.#open();
-    this.#opening = opening.catch(() => undefined);
+    this.#opening = opening.catch(() => {
+      this.#phase = "closed";
+    });
     return opening;
   }
 

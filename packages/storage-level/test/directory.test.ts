@@ -115,7 +115,9 @@ describe("a directory with something else", () => {
     const path = places.newPath();
     await mkdir(path);
     await writeFile(join(path, "notes.txt"), "hello");
-    await expectRefusal(places.in(path), "FOREIGN_STORAGE", `${path} holds something else: notes.txt`);
+    const storage = places.in(path);
+    await expectRefusal(storage, "FOREIGN_STORAGE", `${path} holds something else: notes.txt`);
+    await expect(storage.initialize(IDENTITY, firstWrite())).rejects.toMatchObject({ code: "CLOSED" });
     expect(await readdir(path)).toEqual(["notes.txt"]);
   });
 
