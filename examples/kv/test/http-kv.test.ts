@@ -341,6 +341,12 @@ describe("GET /health and /v1/cluster", () => {
 });
 
 describe("closing", () => {
+  beforeEach(async () => {
+    await server.close();
+    // So long that no test passes because the server gave up waiting.
+    server = await startFakeServer({ requestTimeoutMs: 3_600_000 });
+  });
+
   it("does not wait for a connection that never asked anything", async () => {
     const silent = connect(Number(new URL(server.url).port), "127.0.0.1");
     await once(silent, "connect");

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { KvClient } from "../client.js";
 import { UsageError } from "./exit-codes.js";
 
-export const DEFAULT_SERVER = "http://127.0.0.1:8001";
+const DEFAULT_SERVER = "http://127.0.0.1:8001";
 
 /** What every command has that talks to servers. */
 export interface ClientOptions {

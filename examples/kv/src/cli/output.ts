@@ -26,7 +26,7 @@ export function printError(error: KvError | UsageError, isJson: boolean): void {
 }
 
 /** The text that `bytes` are in UTF-8, or `null` if they are not. */
-export function textOf(bytes: Uint8Array): string | null {
+function textOf(bytes: Uint8Array): string | null {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -39,7 +39,7 @@ export function valueText(value: Uint8Array): string {
 }
 
 /** A value for JSON: base64 always, and the text when it is text. */
-export function valueJson(value: Uint8Array): { readonly valueBase64: string; readonly value?: string } {
+function valueJson(value: Uint8Array): { readonly valueBase64: string; readonly value?: string } {
   const text = textOf(value);
   return { valueBase64: toBase64(value), ...(text === null ? {} : { value: text }) };
 }
