@@ -1,10 +1,12 @@
 /** The configuration as a function of the log (§6; PITFALLS M4, M5, O12). */
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeConfiguration, encodeConfiguration, type Member } from "../src/index.js";
+import { type Configuration, decodeConfiguration, encodeConfiguration, type Member } from "../src/index.js";
 import { becomeLeader, sent } from "./support/elect.js";
 import { bytes, configurationOf, logOf, membership, text } from "./support/entries.js";
 import { appendEntries } from "./support/messages.js";
+import { numRuns } from "./support/runs.js";
 import { Server, serverWith } from "./support/server.js";
 
 function voterIds({ raft }: Server): number[] {
@@ -109,4 +111,67 @@ describe("its bytes", () => {
   it("are the same for the same members", () => {
     expect(encodeConfiguration(configurationOf(3))).toEqual(encodeConfiguration(configurationOf([1, 2, 3])));
   });
+
+  const someMembers = fc
+    .uniqueArray(
+      fc.record({
+        id: fc.integer({ min: 1, max: 2 ** 53 - 1 }),
+        name: fc.string({ unit: "binary" }),
+        address: fc.string(),
+      }),
+      {
+        maxLength: 9,
+        comparator: (one, other) => one.id === other.id || one.name === other.name || one.address === other.address,
+      },
+    )
+    .map((list) => list.sort((one, other) => one.id - other.id));
+
+  it("come back as they were, whatever the names", () => {
+    fc.assert(
+      fc.property(someMembers, (voters) => {
+        expect(decodeConfiguration(encodeConfiguration({ voters }))).toEqual({ voters });
+      }),
+      { numRuns: numRuns(300) },
+    );
+  });
+
+  it("O13: hostile ones are refused with a RangeError, or are a configuration that encodes", () => {
+    const json = fc.json({ maxDepth: 4 }).map(bytes8);
+    const nearly = fc
+      .record({
+        voters: fc.array(
+          fc.record({ id: fc.oneof(fc.integer(), fc.double()), name: fc.string(), address: fc.string() }),
+        ),
+      })
+      .map((value) => bytes8(JSON.stringify(value)));
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array(), json, nearly, damaged(someMembers)), (data) => {
+        const decoded = tryDecode(data);
+        if (decoded !== null) expect(decodeConfiguration(encodeConfiguration(decoded))).toEqual(decoded);
+      }),
+      { numRuns: numRuns(1000) },
+    );
+  });
 });
+
+function bytes8(json: string): Uint8Array {
+  return new TextEncoder().encode(json);
+}
+
+/** Good bytes with one byte replaced. */
+function damaged(members: fc.Arbitrary<Member[]>): fc.Arbitrary<Uint8Array> {
+  return fc.tuple(members, fc.nat(), fc.nat({ max: 255 })).map(([voters, place, byte]) => {
+    const data = encodeConfiguration({ voters });
+    data[place % data.length] = byte;
+    return data;
+  });
+}
+
+function tryDecode(data: Uint8Array): Configuration | null {
+  try {
+    return decodeConfiguration(data);
+  } catch (error) {
+    expect(error).toBeInstanceOf(RangeError);
+    return null;
+  }
+}
