@@ -55,23 +55,25 @@ export interface LogStorage {
   /**
    * Carries out `writes` in their order, as one atomic and durable batch. The next call comes only after this one has
    * settled; reads may come meanwhile, and see either state. A rejection is final: nothing more is ever written
-   * through this object, whatever the cause (PITFALLS P5); what the disk holds then is either state.
+   * through this object, whatever the cause (PITFALLS P5); what the disk holds then is either state. A write that does
+   * not fit the log, with a gap say, rejects like any other that fails.
    */
   write(writes: readonly Write[]): Promise<void>;
 
   /**
    * Reads entries from `firstIndex` on, at most up to `lastIndex`: as many as fit into `maxBytes` of payload, but at
-   * least one (PITFALLS F7, P13). Rejects with `STORAGE_CORRUPT` if one of them is damaged or missing, and with
-   * `STORAGE_COMPACTED` if `firstIndex` lies at or before the last compacted entry. The caller may keep the entries.
+   * least one (PITFALLS F7, P13). Rejects with `STORAGE_CORRUPT` if one of them is damaged or missing, also past the end,
+   * and with `STORAGE_COMPACTED` if `firstIndex` lies at or before the last compacted entry. What is damaged behind the
+   * entries that fit does not matter. The caller may keep the entries.
    */
   read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]>;
 
   /**
    * Forgets all entries up to and including `upTo`, whose index and term stay known. Does not delay writes by more
-   * than a bounded piece of work. Compacting at or before what is compacted already does nothing.
+   * than a bounded piece of work. Compacting at or before what is compacted already does nothing; beyond the end rejects.
    */
   compact(upTo: Index): Promise<void>;
 
-  /** Waits for the write under way, then releases everything. May be called twice, and before `open`. */
+  /** Waits for the write under way, then releases everything; later calls reject. May be called twice, and before `open`. */
   close(): Promise<void>;
 }
