@@ -75,9 +75,9 @@ export class KvClient {
     return {
       key,
       value: answer.body,
-      revision: Number(answer.headers.get("etag")?.replaceAll('"', "")),
-      createRevision: Number(answer.headers.get("quorate-create-revision")),
-      version: Number(answer.headers.get("quorate-version")),
+      revision: Number(String(answer.headers["etag"]).replaceAll('"', "")),
+      createRevision: Number(answer.headers["quorate-create-revision"]),
+      version: Number(answer.headers["quorate-version"]),
     };
   }
 

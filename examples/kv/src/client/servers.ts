@@ -7,6 +7,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
 import { type ProblemJson, TIMEOUT_HEADER } from "../wire.js";
 import { KvError, type RequestOutcome } from "./errors.js";
 
@@ -27,7 +28,8 @@ export interface Call {
 
 export interface Answer {
   readonly status: number;
-  readonly headers: Headers;
+  /** By name in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
@@ -117,11 +119,10 @@ export async function attempt(
   const abort = linkedAbort(signal, timeoutMs);
   const headers = { ...call.headers, [TIMEOUT_HEADER]: String(Math.max(1, Math.floor(timeoutMs * SERVER_SHARE))) };
   try {
-    const init: RequestInit = { method: call.method, headers, redirect: "error", signal: abort.signal };
-    if (call.body !== undefined) init.body = call.body;
-    const response = await fetch(url + call.path, init);
-    const body = Buffer.from(await response.arrayBuffer());
-    return { status: response.status, headers: response.headers, body };
+    const { method, body } = call;
+    const response = await request(url + call.path, { method, headers, body: body ?? null, signal: abort.signal });
+    const bytes = Buffer.from(await response.body.arrayBuffer());
+    return { status: response.statusCode, headers: response.headers, body: bytes };
   } catch (cause) {
     signal?.throwIfAborted();
     return failureOf(cause, abort.isTimedOut(), timeoutMs);
@@ -187,7 +188,7 @@ export function unavailable(
   return new KvError("UNAVAILABLE", message.trimEnd(), { outcome: "not-executed", ...details });
 }
 
-/** What a failed `fetch` means for the request. */
+/** What a request that failed on the way means for the caller. */
 export function failureOf(cause: unknown, isTimedOut: boolean, timeoutMs: number): Failure {
   if (isTimedOut) {
     return { code: "TIMED_OUT", message: `No answer within ${Math.round(timeoutMs)} ms.`, outcome: "unknown", cause };
@@ -196,7 +197,7 @@ export function failureOf(cause: unknown, isTimedOut: boolean, timeoutMs: number
   if (code !== undefined && NEVER_CONNECTED.has(code)) {
     return { code: "UNREACHABLE", message: message || code, outcome: "not-executed", cause };
   }
-  return { code: "CONNECTION_LOST", message: message || code || "fetch failed", outcome: "unknown", cause };
+  return { code: "CONNECTION_LOST", message: message || code || "The request failed.", outcome: "unknown", cause };
 }
 
 /** A 503 names the outcome; one that does not is not from our servers, and proves nothing. */

@@ -5,7 +5,10 @@
  * server for what comes after the last revision seen; nothing is missed and nothing comes twice.
  */
 
+import { Readable } from "node:stream";
+import type { ReadableStream, ReadableStreamDefaultReader } from "node:stream/web";
 import { createParser } from "eventsource-parser";
+import { request } from "undici";
 import type { EventJson } from "../wire.js";
 import { KvError } from "./errors.js";
 import {
@@ -136,13 +139,12 @@ async function openStream(
 ): Promise<Connection | Failure> {
   const abort = linkedAbort(signal, timeoutMs);
   try {
-    const response = await fetch(url + path, { redirect: "error", signal: abort.signal });
-    if (response.status === 200 && response.body !== null) {
+    const { statusCode: status, body } = await request(url + path, { signal: abort.signal, bodyTimeout: 0 });
+    if (status === 200) {
       abort.stopTimer();
-      return { url, body: response.body, abort };
+      return { url, body: Readable.toWeb(body), abort };
     }
-    const { status } = response;
-    const problem = problemOf({ status, body: Buffer.from(await response.arrayBuffer()) });
+    const problem = problemOf({ status, body: Buffer.from(await body.arrayBuffer()) });
     abort.release();
     if (status === 503) return { ...problem, outcome: "not-executed" };
     throw new KvError(problem.code, problem.message, { ...problem, status, outcome: "not-executed" });
