@@ -50,8 +50,13 @@ export const ERROR_CODES = {
     advice: "This server closed while the request was under way. It may have been executed; ask another server.",
   },
   STOPPED: {
-    outcome: "unknown",
+    outcome: "not-executed",
     advice: "This server has stopped after a fatal error; see its cause. Ask another server.",
+  },
+  STOPPED_UNDER_WAY: {
+    outcome: "unknown",
+    advice:
+      "This server stopped for good while the request was under way. It may have been executed; see the cause, and ask another server.",
   },
   INVALID_OPTIONS: { outcome: "none", advice: "Correct the option that is named." },
   NOT_BOOTSTRAPPED: {

@@ -261,10 +261,12 @@ export class EventLoop<Command, Result> {
     if (this.#state !== "running") return;
     const fatal = fatalOf(cause);
     this.#fatal = fatal;
-    this.#halt("failed", () => new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal }));
+    const errorFor = (isUnderWay: boolean): RaftError =>
+      new RaftError(isUnderWay ? "STOPPED_UNDER_WAY" : "STOPPED", `It failed with ${fatal.code}.`, { cause: fatal });
+    this.#halt("failed", errorFor);
   };
 
-  #halt(state: "failed" | "closed", errorFor: () => RaftError): void {
+  #halt(state: "failed" | "closed", errorFor: (isUnderWay: boolean) => RaftError): void {
     this.#state = state;
     this.#scheduled?.();
     this.#alarm.cancel();
@@ -272,7 +274,7 @@ export class EventLoop<Command, Result> {
     this.#writes.stop();
     this.#applier.stop();
     this.proposals.stop(errorFor);
-    this.reads.stop(errorFor);
+    this.reads.stop(() => errorFor(false));
     this.events.noteStopped(this.#fatal);
     this.events.tell();
   }

@@ -70,8 +70,8 @@ export class RaftNode<Command, Result> {
    * server: a follower passes it on to the leader.
    *
    * Rejects with a `RaftError` whose `outcome` says whether the command took effect (PITFALLS K6). `not-executed`:
-   * `NO_LEADER`, `OVERLOADED`, `COMMAND_TOO_LARGE`, `COMMAND_NOT_ENCODABLE`, `CLOSED`. `unknown`: `TIMED_OUT`,
-   * `OUTCOME_UNKNOWN`, `RESULT_UNAVAILABLE`, `CLOSED_UNDER_WAY`, `STOPPED`. `none`: `INVALID_OPTIONS`.
+   * `NO_LEADER`, `OVERLOADED`, `COMMAND_TOO_LARGE`, `COMMAND_NOT_ENCODABLE`, `CLOSED`, `STOPPED`. `unknown`:
+   * `TIMED_OUT`, `OUTCOME_UNKNOWN`, `RESULT_UNAVAILABLE`, `CLOSED_UNDER_WAY`, `STOPPED_UNDER_WAY`. `none`: `INVALID_OPTIONS`.
    */
   propose(command: Command, { timeoutMs }: ProposeOptions = {}): Promise<Result> {
     const refusal = this.#refusal(timeoutMs);

@@ -147,8 +147,8 @@ describe("F16: what is fatal is told, and ends it", () => {
     const waiting = cluster.propose(leader, "waits");
     const read = cluster.read(leader);
     const failure = await cluster.world.failure(written);
-    expect(failure).toMatchObject({ code: "STOPPED", outcome: "unknown", cause: { code: "STORAGE_FAILED" } });
-    expect(await cluster.world.failure(waiting)).toMatchObject({ code: "STOPPED" });
+    expect(failure).toMatchObject({ code: "STOPPED_UNDER_WAY", outcome: "unknown", cause: { code: "STORAGE_FAILED" } });
+    expect(await cluster.world.failure(waiting)).toMatchObject({ code: "STOPPED_UNDER_WAY" });
     expect(await cluster.world.failure(read)).toMatchObject({ code: "STOPPED" });
     const [sent, batches] = [cluster.network.sent.length, storage.batches.length];
     await cluster.world.run(200);
@@ -159,7 +159,8 @@ describe("F16: what is fatal is told, and ends it", () => {
     expect(transport.isRegistered).toBe(false);
     expect(fatals).toEqual([null, { error: expect.objectContaining({ code: "STORAGE_FAILED" }) }]);
     expect(node.status()).toMatchObject({ role: "stopped", fatal: { code: "STORAGE_FAILED" }, pendingProposals: 0 });
-    expect(await cluster.world.failure(cluster.propose(leader, "late"))).toMatchObject({ code: "STOPPED" });
+    const late = await cluster.world.failure(cluster.propose(leader, "late"));
+    expect(late).toMatchObject({ code: "STOPPED", outcome: "not-executed" });
     // The others go on, and it can be closed.
     const [next] = cluster.others(leader) as [number];
     await cluster.leader();
@@ -174,7 +175,7 @@ describe("F16: what is fatal is told, and ends it", () => {
     const cluster = await Cluster.open(3, { stateMachine: { apply } });
     const leader = await cluster.leader();
     const failure = await cluster.world.failure(cluster.propose(leader, "poison"));
-    expect(failure).toMatchObject({ code: "STOPPED", cause: { code: "STATE_MACHINE_FAILED" } });
+    expect(failure).toMatchObject({ code: "STOPPED_UNDER_WAY", cause: { code: "STATE_MACHINE_FAILED" } });
     await cluster.world.run(5000);
     for (const { node } of cluster.servers) expect(node.status().fatal?.code).toBe("STATE_MACHINE_FAILED");
   });

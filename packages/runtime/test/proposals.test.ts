@@ -243,7 +243,7 @@ describe("K7: forwarding", () => {
     const request = cluster.network.sent.find(({ kind }) => kind === "propose");
     if (request?.kind !== "propose") throw new Error("it was not forwarded");
     const answer = { kind: "proposeResult", to: follower, data: new Uint8Array(), leaderId: 0 } as const;
-    const refusal = { ...answer, outcome: "unknown", code: "STOPPED" } as const;
+    const refusal = { ...answer, outcome: "unknown", code: "STOPPED_UNDER_WAY" } as const;
     transport.receive(0, { ...refusal, from: other, requestId: request.requestId });
     transport.receive(0, { ...refusal, from: leader, requestId: request.requestId + 1 });
     expect(await cluster.world.finish(asked)).toBe(1);
