@@ -122,9 +122,9 @@ export async function readBody(
   maxBytes: number,
   tooLarge: HttpErrorCode,
 ): Promise<Buffer> {
-  const refusal = new HttpError(tooLarge, `The body is larger than ${maxBytes} bytes.`);
+  const refusal = (): HttpError => new HttpError(tooLarge, `The body is larger than ${maxBytes} bytes.`);
   const announcedBytes = Number(headers["content-length"] ?? 0);
-  if (announcedBytes > MAX_DISCARDED_BYTES) throw refusal;
+  if (announcedBytes > MAX_DISCARDED_BYTES) throw refusal();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
@@ -138,7 +138,7 @@ export async function readBody(
   } catch (cause) {
     throw malformed("BAD_REQUEST", "The body broke off before its end.", cause);
   }
-  if (sizeBytes > maxBytes) throw refusal;
+  if (sizeBytes > maxBytes) throw refusal();
   return Buffer.concat(chunks, sizeBytes);
 }
 
