@@ -49,6 +49,8 @@ describe("PUT, GET and DELETE /v1/kv/{key}", () => {
     expect(read.headers.get("etag")).toBe('"1"');
     expect(read.headers.get("content-type")).toBe("application/octet-stream");
     expect(read.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(read.headers.get("cache-control")).toBe("no-cache");
+    expect((await call("GET", "/v1/kv")).headers.get("cache-control")).toBe("no-store");
     expect(new Uint8Array(await read.arrayBuffer())).toEqual(bytes);
   });
 

@@ -146,7 +146,8 @@ describe("GET /v1/watch", () => {
     const watches = async () => (await readJson(await fetch(`${server.url}/v1/cluster`))).server?.watches;
     expect(await watches()).toBe(1);
     stream.close();
-    await vi.waitFor(async () => expect(await watches()).toBe(0));
+    // Every answer gives the server a turn in which to notice; if it never does, the test ends by its timeout.
+    while ((await watches()) !== 0);
   });
 
   it("ends with a last comment when the server closes, at once", async () => {

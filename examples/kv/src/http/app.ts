@@ -19,6 +19,8 @@ import { registerWatch } from "./watch.js";
 const RECEIVE_TIMEOUT_MS = 30_000;
 /** How long a connection may wait for its next request: longer than clients keep theirs, so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** How long a connection may stand still, beyond the wait for the cluster, while an answer waits to be read. */
+const STALL_TIMEOUT_MS = 60_000;
 /** Room for a key or a prefix of 1 KiB, each byte of it percent-encoded, and the usual headers. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -41,6 +43,7 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
   const app = fastify({
     logger: false,
     requestTimeout: RECEIVE_TIMEOUT_MS,
+    connectionTimeout: context.requestTimeoutMs + STALL_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     return503OnClosing: false,
@@ -56,7 +59,8 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
   });
   app.setErrorHandler(onError);
   app.setNotFoundHandler((request, reply) => onError(noSuchRoute(request), request, reply));
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("cache-control", "no-store");
     if (context.readiness.isClosed && request.url !== "/health") {
       throw new HttpError("SHUTTING_DOWN", "This server is shutting down; ask another.", {
         details: { outcome: "not-executed" },

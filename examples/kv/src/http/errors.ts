@@ -87,12 +87,15 @@ function fromRaftError(error: RaftError, isRead: boolean): ErrorAnswer {
   return { status: 503, headers: { "retry-after": "1" }, body };
 }
 
+const MEDIA_TYPE_MESSAGE = "The Content-Type is broken, or not what this path takes: /v1/txn takes application/json.";
+
 /** What fastify itself refuses, in this interface's words. */
 function fromFastifyError(error: FastifyError): ErrorAnswer {
   const status = error.statusCode ?? 500;
   const code = codeForStatus(status);
   if (code === "INTERNAL") return internalError();
-  return { status: STATUS_BY_CODE[code], headers: {}, body: { code, message: error.message } };
+  const message = code === "UNSUPPORTED_MEDIA_TYPE" ? MEDIA_TYPE_MESSAGE : error.message;
+  return { status: STATUS_BY_CODE[code], headers: {}, body: { code, message } };
 }
 
 function codeForStatus(status: number): HttpErrorCode {

@@ -76,6 +76,8 @@ async function onGet(context: HttpContext, request: FastifyRequest, reply: Fasti
     "quorate-create-revision": String(entry.createRevision),
     "quorate-version": String(entry.version),
     "content-type": "application/octet-stream",
+    // Caches may keep it for the 304, but must ask.
+    "cache-control": "no-cache",
     // Values are anyone's bytes: no browser shall guess that they are a page.
     "x-content-type-options": "nosniff",
   });

@@ -7,15 +7,14 @@ import { readQuery } from "./request.js";
 export function registerStatus(app: FastifyInstance, { node, readiness, store, watchHub }: HttpContext): void {
   app.get("/health", async (_request, reply) => {
     const health = readiness.health();
-    reply.code(health.status === "UP" ? 200 : 503).header("cache-control", "no-store");
+    reply.code(health.status === "UP" ? 200 : 503);
     return health;
   });
 
-  app.get("/v1/cluster", async (request, reply) => {
+  app.get("/v1/cluster", async (request) => {
     readQuery(request.url, []);
     const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex, members } =
       node.status();
-    reply.header("cache-control", "no-store");
     return {
       server: { id, name, role, health: readiness.health(), watches: watchHub.size },
       leader: leaderId === 0 ? null : { id: leaderId, name: leaderName },
