@@ -1,4 +1,5 @@
 /** A suite of tests for each port; an implementer runs it in one line. They need vitest. */
 
-export { type StorageHarness, storageCompliance } from "./storage.js";
+export type { StorageHarness } from "./storage/harness.js";
+export { storageCompliance } from "./storage.js";
 export { type TransportHarness, transportCompliance } from "./transport.js";

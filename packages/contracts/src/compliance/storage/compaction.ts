@@ -1,7 +1,7 @@
 /** `compact`: the log forgets its start, and goes on as before. */
 
 import { expect, it } from "vitest";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { entriesFrom, entryAt, expectRejection, Subject } from "./subject.js";
 
 export function testCompaction(harness: () => StorageHarness): void {

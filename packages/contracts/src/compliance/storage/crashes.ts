@@ -6,7 +6,7 @@
 import type { Index, Write } from "@quorate/core";
 import { expect, it } from "vitest";
 import type { LogStorage } from "../../log-storage.js";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { compacted, type Model, written } from "./model.js";
 import { abandon, entriesFrom, entryAt, firstWrite, IDENTITY, pass, plainState, Subject, writeOf } from "./subject.js";
 

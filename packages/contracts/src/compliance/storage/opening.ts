@@ -1,7 +1,7 @@
 /** `open`, `initialize` and `close`: a storage is founded once, and remembers by whom. */
 
 import { expect, it } from "vitest";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { entryAt, expectRejection, firstWrite, IDENTITY, pass, plainState, Subject, writeOf } from "./subject.js";
 
 export function testOpening(harness: () => StorageHarness): void {

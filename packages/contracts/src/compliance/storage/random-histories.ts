@@ -3,7 +3,7 @@
 import type { Index, Write } from "@quorate/core";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { lastIndexOf, lastTermOf, type Model, pageOf, written } from "./model.js";
 import { abandon, entryAt, pass, plainEntry, Subject, writeOf } from "./subject.js";
 

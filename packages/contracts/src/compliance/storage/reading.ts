@@ -3,7 +3,7 @@
 import type { Entry } from "@quorate/core";
 import { expect, it } from "vitest";
 import type { LogStorage } from "../../log-storage.js";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { type Model, pageOf, written } from "./model.js";
 import { entriesFrom, entryAt, expectRejection, plainEntry, Subject, writeOf } from "./subject.js";
 

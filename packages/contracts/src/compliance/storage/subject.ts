@@ -4,7 +4,7 @@ import type { Entry, EntryKind, HardState, Index, Term, Write } from "@quorate/c
 import { afterEach, beforeEach, expect } from "vitest";
 import type { RaftErrorCode } from "../../errors.js";
 import type { LogStorage, StorageIdentity, StoredState } from "../../log-storage.js";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { compacted, initialModel, type Model, stateOf, written } from "./model.js";
 
 export const IDENTITY: StorageIdentity = { clusterId: "5f1c-compliance", nodeId: 3, name: "storage under test ✓" };

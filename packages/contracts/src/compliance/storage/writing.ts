@@ -1,7 +1,7 @@
 /** `write`: batches of hard state, truncation and append, carried out in order and as one. */
 
 import { expect, it } from "vitest";
-import type { StorageHarness } from "../storage.js";
+import type { StorageHarness } from "./harness.js";
 import { entriesFrom, entryAt, expectRejection, Subject, writeOf } from "./subject.js";
 
 export function testWriting(harness: () => StorageHarness): void {

@@ -1,7 +1,7 @@
 /** One line of a script, taken apart: a name, words in order, and options such as `leader=1`. */
 
-import type { NodeId, Term } from "@quorate/core";
-import type { Selection } from "../../packages/core/test/support/network.js";
+import type { NodeId, Term } from "../../src/index.js";
+import type { Selection } from "../support/network.js";
 
 export class Words {
   readonly name: string;

@@ -3,10 +3,10 @@
  * servers, which follows up to the next empty line. The commands are listed in `README.md`.
  */
 
-import { Cluster } from "../../packages/core/test/support/cluster.js";
-import type { DiskContent } from "../../packages/core/test/support/disk.js";
-import { logOf } from "../../packages/core/test/support/entries.js";
-import type { Envelope } from "../../packages/core/test/support/network.js";
+import { Cluster } from "../support/cluster.js";
+import type { DiskContent } from "../support/disk.js";
+import { logOf } from "../support/entries.js";
+import type { Envelope } from "../support/network.js";
 import { renderState } from "./render.js";
 import { Words } from "./words.js";
 

@@ -1,9 +1,9 @@
 /** The state of a cluster as lines of text: what a scenario expects. */
 
-import type { Entry, Message, ProposalOutcome, ReadOutcome } from "@quorate/core";
-import type { Asked, Cluster } from "../../packages/core/test/support/cluster.js";
-import { termRunsOf, text } from "../../packages/core/test/support/entries.js";
-import type { Server } from "../../packages/core/test/support/server.js";
+import type { Entry, Message, ProposalOutcome, ReadOutcome } from "../../src/index.js";
+import type { Asked, Cluster } from "../support/cluster.js";
+import { termRunsOf, text } from "../support/entries.js";
+import type { Server } from "../support/server.js";
 
 /** `told` remembers which answers an earlier state told of. */
 export function renderState(cluster: Cluster, shows: readonly string[], told: Set<object>): string[] {
