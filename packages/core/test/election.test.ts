@@ -1,4 +1,4 @@
-/** When a server campaigns, leads and follows (§5.1, §5.2; PITFALLS E16–E29). More of it is told in `test/scenarios`. */
+/** When a server campaigns, leads and follows (§5.1, §5.2; PITFALLS E16–E29). More of it is told in `scenarios`. */
 
 import { describe, expect, it } from "vitest";
 import { InvariantError } from "../src/index.js";

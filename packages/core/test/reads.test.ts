@@ -1,4 +1,4 @@
-/** Reads without a log entry (§8, dissertation 6.4; PITFALLS chapter 6). More of it is told in `test/scenarios`. */
+/** Reads without a log entry (§8, dissertation 6.4; PITFALLS chapter 6). More of it is told in `scenarios`. */
 
 import { describe, expect, it } from "vitest";
 import { becomeCandidate, becomeLeader, sent } from "./support/elect.js";
