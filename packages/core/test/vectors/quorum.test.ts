@@ -1,7 +1,7 @@
 /** Majorities, single and joint, as etcd's raft has them. */
 
-import { type NodeId, quorumValue, type VoterSets, voteResult } from "@quorate/core";
 import { expect } from "vitest";
+import { type NodeId, quorumValue, type VoterSets, voteResult } from "../../src/index.js";
 import { describeVectors } from "./load.js";
 
 interface QuorumVector {

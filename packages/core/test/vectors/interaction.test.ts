@@ -1,8 +1,8 @@
 /** Whole scripts of etcd's raft, where we have all their commands: who leads which term, and what is committed where. */
 
 import { expect } from "vitest";
-import { Cluster } from "../../packages/core/test/support/cluster.js";
-import { logOf } from "../../packages/core/test/support/entries.js";
+import { Cluster } from "../support/cluster.js";
+import { logOf } from "../support/entries.js";
 import { describeVectors } from "./load.js";
 
 interface Step {

@@ -1,12 +1,12 @@
 /** How servers are elected, what leaders commit, and how they repair logs, as etcd's raft has it. */
 
-import type { NodeId, Term } from "@quorate/core";
 import { expect } from "vitest";
-import { Cluster } from "../../packages/core/test/support/cluster.js";
-import { becomeLeader, sent } from "../../packages/core/test/support/elect.js";
-import { logOf, membership } from "../../packages/core/test/support/entries.js";
-import { accepted, requestPreVoteResult, requestVoteResult } from "../../packages/core/test/support/messages.js";
-import { Server } from "../../packages/core/test/support/server.js";
+import type { NodeId, Term } from "../../src/index.js";
+import { Cluster } from "../support/cluster.js";
+import { becomeLeader, sent } from "../support/elect.js";
+import { logOf, membership } from "../support/entries.js";
+import { accepted, requestPreVoteResult, requestVoteResult } from "../support/messages.js";
+import { Server } from "../support/server.js";
 import { describeVectors } from "./load.js";
 
 interface LogVector {

@@ -1,11 +1,11 @@
 /** What a follower does with appends and requests for votes, as etcd's raft has it. */
 
-import { InvariantError, type NodeId, type Term, TermLog } from "@quorate/core";
 import { expect } from "vitest";
-import { becomeLeader } from "../../packages/core/test/support/elect.js";
-import { commands, logOf, termRunsOf } from "../../packages/core/test/support/entries.js";
-import { appendEntries, requestVote } from "../../packages/core/test/support/messages.js";
-import { Server } from "../../packages/core/test/support/server.js";
+import { InvariantError, type NodeId, type Term, TermLog } from "../../src/index.js";
+import { becomeLeader } from "../support/elect.js";
+import { commands, logOf, termRunsOf } from "../support/entries.js";
+import { appendEntries, requestVote } from "../support/messages.js";
+import { Server } from "../support/server.js";
 import { describeVectors } from "./load.js";
 
 interface LogVector {

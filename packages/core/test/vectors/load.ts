@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 export const folder =
-  process.env["QUORATE_VECTORS"] ?? fileURLToPath(new URL("../../../shared/vectors", import.meta.url));
+  process.env["QUORATE_VECTORS"] ?? fileURLToPath(new URL("../../../../../shared/vectors", import.meta.url));
 
 /**
  * One `it` for each vector of the file. `notApplicable` names those that do not fit our model, and why; a vector that
