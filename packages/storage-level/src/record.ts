@@ -20,7 +20,7 @@ import type { StorageIdentity } from "@quorate/contracts";
 import type { Entry, EntryId, EntryKind, HardState, Index, Term, TermRun } from "@quorate/core";
 import { FORMAT_KEY, type GroupKeys, readUint64, writeUint64 } from "./keys.js";
 
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 
 const FORMAT_WORD = "quorate";
 const VERSION_BYTES = 1;

@@ -20,7 +20,7 @@ export interface Selection {
   readonly kind?: string | undefined;
 }
 
-export function selects(selection: Selection, { from, to, kind }: Selection): boolean {
+function selects(selection: Selection, { from, to, kind }: Selection): boolean {
   return (
     (selection.from === undefined || selection.from === from) &&
     (selection.to === undefined || selection.to === to) &&

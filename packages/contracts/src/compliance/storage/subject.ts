@@ -26,7 +26,7 @@ export function useHarness(createHarness: () => StorageHarness | Promise<Storage
 }
 
 /** Bytes that differ from place to place, and between `seed`s. */
-export function bytes(length: number, seed: number): Uint8Array {
+function bytes(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, place) => (place * 167 + seed * 59 + (place >> 8)) & 0xff);
 }
 
