@@ -62,7 +62,6 @@ async function play(
   const tally = (): string =>
     `${load.acknowledged.size.toLocaleString("en")} writes acknowledged, ${Math.round(load.writesPerSecond)}/s`;
   await progress.during(tally, sleep(phaseMs));
-  const writesPerSecond = load.writesPerSecond;
   progress.say(`${tally()}. Now kill -9 for the leader, ${first.name}, in the middle of it.`);
 
   load.resetGap();
@@ -86,7 +85,7 @@ async function play(
     lost,
     unknown: load.unknown,
     gapMs,
-    writesPerSecond: Math.round(writesPerSecond),
+    writesPerSecond: Math.round(load.writesPerSecond),
     killedLeader: first.name,
     newLeader: second.name,
     terms: [first.term, second.term],
@@ -121,14 +120,14 @@ async function readAll(url: string, consistency: "linearizable" | "stale"): Prom
 /** Starts the killed server again, and waits until its own copy has everything that was acknowledged. */
 async function restart(cluster: DemoCluster, name: string, load: Load, progress: Progress): Promise<number> {
   progress.say(`Starting ${name} again, on the data that it left behind …`);
+  const { commitIndex } = await new KvClient({ servers: cluster.runningUrls }).cluster();
   await cluster.startServer(name);
   const startedAt = performance.now();
-  const target = await new KvClient({ servers: cluster.urls }).cluster();
   await progress.during(
     () => `${name} catches up`,
     cluster.poll(LEADER_WITHIN_MS, `${name} did not catch up`, async () => {
       const status = await cluster.statusOf(name);
-      return status !== null && status.appliedIndex >= target.commitIndex ? status : null;
+      return status !== null && status.appliedIndex >= commitIndex ? status : null;
     }),
   );
   const catchUpMs = Math.round(performance.now() - startedAt);
