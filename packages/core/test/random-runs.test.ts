@@ -21,7 +21,7 @@ it("every run keeps the invariants, and makes progress once the faults end", () 
       run.healEverything();
       expectProgress(run);
     }),
-    { numRuns: numRuns(1000) },
+    { numRuns: numRuns(2000) },
   );
 });
 

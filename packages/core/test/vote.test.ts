@@ -165,6 +165,16 @@ describe("the tally", () => {
     expect(server.status).toMatchObject({ role: "leader", currentTerm: 2 });
   });
 
+  it("E12: pre-votes of an earlier round do not count", () => {
+    const server = serverWith([1]);
+    const round = sent(server.wake(), "requestPreVote")[0]?.round ?? 0;
+    server.wake();
+    server.receive(requestPreVoteResult({ from: 2, term: 1, round }));
+    expect(server.raft.role).toBe("preCandidate");
+    server.receive(requestPreVoteResult({ from: 2, term: 1, round: round + 1 }));
+    expect(server.raft.role).toBe("candidate");
+  });
+
   it("E15: silence is no grant", () => {
     const server = serverWith([1]);
     for (let attempt = 0; attempt < 5; attempt += 1) server.wake();
@@ -218,6 +228,17 @@ describe("the pre-vote", () => {
     server.now += 1;
     server.receive(requestVote({ from: 3, term: 2, last: [9, 1] }));
     expect(server.status).toMatchObject({ currentTerm: 2, votedFor: 3 });
+  });
+
+  it("E17: a leader hears itself: while it has a quorum, no request deposes it", () => {
+    const server = serverWith([1]);
+    becomeLeader(server);
+    const { messages } = server.receive(
+      requestVote({ from: 3, term: 7, last: [9, 6] }),
+      requestPreVote({ from: 3, term: 7, last: [9, 6] }),
+    );
+    expect(messages).toMatchObject([{ kind: "requestPreVoteResult", term: 2, voteGranted: false }]);
+    expect(server.status).toMatchObject({ role: "leader", currentTerm: 2 });
   });
 
   it("E9: who asks from an older term is refused and told the newer one", () => {

@@ -20,6 +20,9 @@ import { ensure, Invariants } from "./invariants.js";
 import { type Envelope, Network } from "./network.js";
 import { Server } from "./server.js";
 
+/** More than any cluster has a reason for. */
+const TURNS_PER_MS = 200;
+
 export interface ClusterOptions {
   readonly size: number;
   readonly seed?: number;
@@ -46,6 +49,8 @@ export class Cluster {
   /** Which servers are down, and whose writes stay unfinished until told otherwise. */
   readonly down = new Set<NodeId>();
   readonly holdingWrites = new Set<NodeId>();
+  /** Processes that stand still: messages wait, timers do not ring. */
+  readonly paused = new Set<NodeId>();
   /** The most entries that one append carries. A runtime splits by bytes. */
   maxEntriesPerAppend = Number.POSITIVE_INFINITY;
   /** Sees what every drain brought. */
@@ -202,14 +207,17 @@ export class Cluster {
 
   /** Delivers what is on its way, and what follows from it, while no timer rings. */
   settle(): void {
-    for (let next = this.network.next(); next !== undefined; next = this.network.next()) this.#arrive(next);
+    for (let next = this.network.next(this.paused); next !== undefined; next = this.network.next(this.paused)) {
+      this.#arrive(next);
+    }
   }
 
   /** Lets `ms` go by: messages arrive after their latency, timers ring when they are due. */
   run(ms: number): void {
     const end = this.now + ms;
-    for (;;) {
-      const arrival = this.network.next();
+    for (let turns = 0; ; turns += 1) {
+      ensure(turns < TURNS_PER_MS * (ms + 1), () => "timers ring without end");
+      const arrival = this.network.next(this.paused);
       const ringing = this.#nextTimer();
       const deadline = ringing?.effects.deadline ?? Number.POSITIVE_INFINITY;
       if (Math.min(deadline, arrival?.dueAt ?? Number.POSITIVE_INFINITY) > end) break;
@@ -233,6 +241,7 @@ export class Cluster {
   #nextTimer(): Server | undefined {
     let first: Server | undefined;
     for (const server of this.running) {
+      if (this.paused.has(server.id)) continue;
       if (server.effects.deadline < (first?.effects.deadline ?? Number.POSITIVE_INFINITY)) first = server;
     }
     return first;

@@ -51,10 +51,11 @@ export class Network {
     return envelope;
   }
 
-  /** The message that arrives first, the one sent first among several. */
-  next(): Envelope | undefined {
+  /** The message that arrives first, the one sent first among several; not one to a receiver in `except`. */
+  next(except: ReadonlySet<NodeId>): Envelope | undefined {
     let first: Envelope | undefined;
     for (const envelope of this.#inFlight) {
+      if (except.has(envelope.message.to)) continue;
       if (envelope.dueAt < (first?.dueAt ?? Number.POSITIVE_INFINITY)) first = envelope;
     }
     return first;

@@ -19,7 +19,7 @@ export type Action =
   | ServerAction
   | { readonly kind: "run"; readonly ms: number }
   | { readonly kind: "proposeToLeader" | "readEverywhere" | "heal" }
-  | { readonly kind: "coup"; readonly companion: number; readonly entries: number }
+  | { readonly kind: "coup"; readonly companion: number; readonly entries: number; readonly pauses: boolean }
   | { readonly kind: "deliver" | "lose"; readonly at: number }
   | { readonly kind: "fromLimbo"; readonly age: number }
   | { readonly kind: "cut"; readonly one: number; readonly other: number; readonly bothWays: boolean };
@@ -50,7 +50,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: kinds("proposeToLeader") }) },
   { weight: 6, arbitrary: fc.record({ kind: kinds("heal") }) },
   { weight: 3, arbitrary: fc.record({ kind: kinds("readEverywhere") }) },
-  { weight: 5, arbitrary: fc.record({ kind: kinds("coup"), companion: server, entries: fc.nat({ max: 3 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: kinds("coup"), companion: server, entries: fc.nat({ max: 3 }), pauses: fc.boolean() }),
+  },
   { weight: 5, arbitrary: fc.record({ kind: kinds("campaign", "restart", "finishWrites"), server }) },
   { weight: 2, arbitrary: fc.record({ kind: kinds("holdWrites", "read"), server }) },
   { weight: 4, arbitrary: fc.record({ kind: kinds("crash", "persist"), server, writes }) },
@@ -108,6 +111,7 @@ export class RandomRun {
         for (const { id } of cluster.running) cluster.read(id);
         return;
       case "heal":
+        cluster.paused.clear();
         return cluster.network.heal();
       case "deliver":
       case "lose":
@@ -115,7 +119,7 @@ export class RandomRun {
       case "fromLimbo":
         return this.#deliverFromLimbo(action.age / 1000);
       case "coup":
-        return this.#coup(this.#id(action.companion), action.entries);
+        return this.#coup(this.#id(action.companion), action.entries, action.pauses);
       case "cut":
         return this.#cut(this.#id(action.one), this.#id(action.other), action.bothWays);
       default:
@@ -162,14 +166,18 @@ export class RandomRun {
     this.cluster.propose(id, `p${this.#proposals}`);
   }
 
-  /** The leader, and `companion` with it, is cut off with some new entries; the others elect and go on without them. */
-  #coup(companion: NodeId, entries: number): void {
+  /**
+   * The leader, and `companion` with it, is cut off with some new entries; the others elect and go on without them. With
+   * `pauses` the leader's process stands still meanwhile: when it wakes up, it believes that it leads.
+   */
+  #coup(companion: NodeId, entries: number, pauses: boolean): void {
     const { cluster } = this;
     const leader = cluster.running.find(({ raft }) => raft.role === "leader");
     if (leader === undefined) return;
     cluster.network.heal();
     cluster.partition([leader.id, companion]);
     for (let count = 0; count < entries; count += 1) this.#propose(leader.id);
+    if (pauses) cluster.paused.add(leader.id);
     cluster.run(4 * ELECTION_TIMEOUT_MS);
     this.perform({ kind: "proposeToLeader" });
   }
@@ -212,6 +220,7 @@ export class RandomRun {
     const { cluster } = this;
     cluster.onSend = () => true;
     cluster.network.heal();
+    cluster.paused.clear();
     this.#limbo = [];
     for (const id of [...cluster.down]) cluster.restart(id);
     for (const id of [...cluster.holdingWrites]) {
