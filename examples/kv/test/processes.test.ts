@@ -107,6 +107,8 @@ it("a crash of all servers at once loses nothing", async () => {
 it("without a quorum it says so, and whether a write may have happened", async () => {
   await cluster.leader({ withinMs: WITHIN_MS });
   await new KvClient({ servers: cluster.urls }).put("before", "all is well");
+  // A majority has it now; the survivor is to have it too.
+  await new KvClient({ servers: [cluster.urlOf("n3")] }).get("before");
   await cluster.end("n1", "SIGKILL");
   await cluster.end("n2", "SIGKILL");
   const url = cluster.urlOf("n3");
