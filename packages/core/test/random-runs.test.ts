@@ -14,7 +14,10 @@ import { ELECTION_TIMEOUT_MS } from "./support/server.js";
 /** How long it may take until a healed cluster has a leader, commits, and answers. */
 const PATIENCE_MS = 20 * ELECTION_TIMEOUT_MS;
 
-it("every run keeps the invariants, and makes progress once the faults end", () => {
+/** For any number of runs, on a machine that does other things as well. */
+const timeout = 600_000;
+
+it("every run keeps the invariants, and makes progress once the faults end", { timeout }, () => {
   fc.assert(
     fc.property(runOptions, actions, (options, list) => {
       const run = new RandomRun(options);
@@ -50,7 +53,7 @@ function expectProgress(run: RandomRun): void {
   ).not.toBeNull();
 }
 
-it("F13: the same facts have the same consequences, byte for byte", () => {
+it("F13: the same facts have the same consequences, byte for byte", { timeout }, () => {
   fc.assert(
     fc.property(runOptions, actions, (options, list) => {
       expect(consequences(options, list)).toBe(consequences(options, list));
