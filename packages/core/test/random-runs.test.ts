@@ -12,7 +12,7 @@ import { numRuns } from "./support/runs.js";
 import { ELECTION_TIMEOUT_MS } from "./support/server.js";
 
 /** How long it may take until a healed cluster has a leader, commits, and answers. */
-const PATIENCE_MS = 20 * ELECTION_TIMEOUT_MS;
+const PATIENCE_MS = 10 * ELECTION_TIMEOUT_MS;
 
 /** For any number of runs, on a machine that does other things as well. */
 const timeout = 600_000;
