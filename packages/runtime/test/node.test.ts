@@ -128,7 +128,7 @@ describe("F14: who leads", () => {
 });
 
 describe("F16: what is fatal is told, and ends it", () => {
-  it("P5, P12: a failed write: nothing that depends on it is sent, applied or tried again", async () => {
+  it("P5, P12, R17: a failed write: nothing that depends on it is sent, applied or tried again", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
     await cluster.world.finish(cluster.propose(leader, "first"));
