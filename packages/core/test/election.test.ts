@@ -9,6 +9,7 @@ import {
   heartbeat,
   heartbeatResult,
   readIndex,
+  rejected,
   requestPreVote,
   requestVote,
   requestVoteResult,
@@ -78,6 +79,28 @@ describe("the roles", () => {
     server.receive(heartbeatResult({ from: 2, term: 2 }));
     server.after(1);
     expect(server.status).toMatchObject({ role: "follower", currentTerm: 2, leaderId: 0 });
+  });
+
+  it("E16, L11: every answer of a follower is contact with it, to an append as to a heartbeat", () => {
+    const server = serverWith([1]);
+    becomeLeader(server);
+    for (let times = 0; times < 4; times += 1) {
+      server.now += ELECTION_TIMEOUT_MS - 1;
+      server.receive(rejected({ from: 2, term: 2, rejectedIndex: 1, hint: [0, 0] }));
+      server.wake();
+    }
+    expect(server.raft.role).toBe("leader");
+  });
+
+  it.each(["preCandidate", "candidate"])("§5.2: a %s that hears a leader of its term follows it", (role) => {
+    for (const message of [heartbeat({ from: 3, term: 2 }), appendEntries({ from: 3, term: 2, prev: [1, 1] })]) {
+      const server = serverWith([1], { hardState: { currentTerm: role === "candidate" ? 1 : 2, votedFor: 0 } });
+      if (role === "candidate") becomeCandidate(server);
+      else server.wake();
+      expect(server.status).toMatchObject({ role, currentTerm: 2 });
+      server.receive(message);
+      expect(server.status).toMatchObject({ role: "follower", currentTerm: 2, leaderId: 3 });
+    }
   });
 
   it("E19, E29: every request from an older term is answered with the newer one, every result from one is ignored", () => {

@@ -104,6 +104,7 @@ class Model {
     }
     expect(this.disk.entries).toEqual(this.#log);
     for (const message of messages) this.#expectKept(message.kind === "heartbeatResult" ? message.round : 0);
+    for (const covering of this.#promised.values()) expect(covering).toBeGreaterThan(this.#reportedSeq);
     this.#expectDurable(applyTo);
   }
 

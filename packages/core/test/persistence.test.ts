@@ -94,8 +94,11 @@ describe("writes that overlap", () => {
     server.receive(appendEntries({ from: 2, term: 1, prev: [2, 1], terms: [1] }));
     server.disk.complete(2);
     expect(server.turn({ kind: "persisted", seq: 2 }).messages).toHaveLength(2);
-    expect(server.turn({ kind: "persisted", seq: 1 }, { kind: "persisted", seq: 2 }).messages).toEqual([]);
+    expect(server.turn({ kind: "persisted", seq: 2 }, { kind: "persisted", seq: 1 }).messages).toEqual([]);
     expect(server.status.durableIndex).toBe(3);
+    expect(server.receive(appendEntries({ from: 2, term: 1, prev: [3, 1] })).messages).toMatchObject([
+      { matchIndex: 3 },
+    ]);
   });
 
   it("P4: a report that is stale by its term still sets the next term going", () => {
