@@ -5,15 +5,7 @@
  * are arrays that are cut at the front, as an application with snapshots would, so that memory stays flat.
  */
 
-import {
-  type AppendRange,
-  type Effects,
-  type Entry,
-  encodeConfiguration,
-  type Message,
-  type ProposedEntry,
-  Raft,
-} from "@quorate/core";
+import { type AppendRange, type Effects, type Entry, encodeConfiguration, type Message, Raft } from "@quorate/core";
 
 const PAYLOAD_BYTES = 256;
 const KEPT_ENTRIES = 4096;
@@ -101,9 +93,9 @@ export function measureCore(inFlight: number, seconds: number): CoreFigures {
       if ((round & 63) < 8 && process.hrtime.bigint() > until) {
         return { proposals: done, messages, seconds: Number(process.hrtime.bigint() - start) / 1e9 };
       }
-      const entries: ProposedEntry[] = [];
-      for (let count = 0; count < free; count += 1) entries.push({ kind: "command", data: payload });
-      leader.raft.step({ kind: "propose", proposalId: round, entries }, now);
+      const commands: Uint8Array[] = [];
+      for (let count = 0; count < free; count += 1) commands.push(payload);
+      leader.raft.step({ kind: "propose", proposalId: round, commands }, now);
       proposed += free;
     }
     // A millisecond of the cores' time every 64 rounds, so that heartbeats are part of the figure.

@@ -35,7 +35,6 @@ export {
   type Member,
   NOBODY,
   type NodeId,
-  type ProposedEntry,
   type Term,
   type TermRun,
 } from "./types.js";

@@ -1,7 +1,6 @@
 /** The facts that a core can be told, one at a time, by `Raft.step`. */
 
 import type { Message } from "./messages.js";
-import type { ProposedEntry } from "./types.js";
 
 /** Time has passed: the moment that `Effects.deadline` named is here, or an earlier one. */
 export interface Tick {
@@ -15,13 +14,14 @@ export interface Receive {
 }
 
 /**
- * Entries to append, in order and all or none. Answered by one {@link ProposalOutcome} with the same `proposalId`
- * in the next drain.
+ * Commands to append, in order and all or none. Answered by one `ProposalOutcome` with the same `proposalId` in the
+ * next drain. Commands alone: what changes the configuration must pass the rules for that (PITFALLS M2).
  */
 export interface Propose {
   readonly kind: "propose";
   readonly proposalId: number;
-  readonly entries: readonly ProposedEntry[];
+  /** The payloads, one at least. */
+  readonly commands: readonly Uint8Array[];
 }
 
 /** A linearizable read wants to begin. Answered by one `ReadOutcome` with the same `readId` in some later drain. */

@@ -88,7 +88,9 @@ export class Raft {
 
   /**
    * Takes in one fact. `now` is in milliseconds, on any scale that does not go back.
-   * Throws an `InvariantError` on proof that safety is lost: this server must stop then.
+   * Throws an `InvariantError` on proof that safety is lost: this server must stop then. So must it on a `RangeError`
+   * from a message, whose entry of kind `membership` it cannot understand (PITFALLS C11). A proposal of no commands is a
+   * `RangeError` too, and changes nothing.
    */
   step(input: Input, now: number): void {
     const state = this.#state;
@@ -210,7 +212,8 @@ function onStaleMessage(state: RaftState, message: Message): void {
   else if (message.kind === "readIndex") refuseRead(state, message);
 }
 
-function onPropose(state: RaftState, { proposalId, entries }: Propose): void {
+function onPropose(state: RaftState, { proposalId, commands }: Propose): void {
+  if (commands.length === 0) throw new RangeError("a proposal of no commands has no place in the log");
   if (state.role.kind !== "leader") {
     state.outbox.answerProposal({ proposalId, accepted: false, leaderId: knownLeader(state) });
     return;
@@ -221,7 +224,7 @@ function onPropose(state: RaftState, { proposalId, entries }: Propose): void {
     firstIndex: state.log.lastIndex + 1,
     term: state.currentTerm,
   });
-  for (const entry of entries) state.appendOwn(entry);
+  for (const data of commands) state.appendOwn({ kind: "command", data });
 }
 
 function deadline(state: RaftState): number {

@@ -36,7 +36,7 @@ export interface TermRun {
  */
 export type EntryKind = "noop" | "command" | "membership";
 
-/** What a proposer hands in: an entry without a place. */
+/** What a leader appends: an entry without a place. */
 export interface ProposedEntry {
   readonly kind: EntryKind;
   readonly data: Uint8Array;

@@ -1,6 +1,7 @@
 /** When an entry is committed, and when it may be applied (§5.3, §5.4.2; PITFALLS chapter 3). */
 
 import { describe, expect, it } from "vitest";
+import { encodeConfiguration } from "../src/index.js";
 import { becomeLeader } from "./support/elect.js";
 import { accepted, appendEntries, heartbeatResult } from "./support/messages.js";
 import { serverWith } from "./support/server.js";
@@ -103,17 +104,28 @@ describe("proposals", () => {
   it("K5: one that was accepted in the turn in which leadership ended names the term that it was accepted in", () => {
     const server = serverWith([1]);
     becomeLeader(server);
-    server.step({ kind: "propose", proposalId: 7, entries: [{ kind: "command", data: new Uint8Array(0) }] });
+    server.step({ kind: "propose", proposalId: 7, commands: [new Uint8Array(0)] });
     const { proposals } = server.receive(heartbeatResult({ from: 3, term: 9 }));
     expect(proposals).toEqual([{ proposalId: 7, accepted: true, firstIndex: 3, term: 2 }]);
     expect(server.status).toMatchObject({ role: "follower", currentTerm: 9 });
+  });
+
+  it("M2: what is proposed is a command, whatever its bytes say, and never the configuration", () => {
+    const server = serverWith([1], { voters: 3 });
+    becomeLeader(server, [2]);
+    const data = encodeConfiguration({ voters: [{ id: 1, name: "n1", address: "n1:1" }] });
+    const { write } = server.turn({ kind: "propose", proposalId: 1, commands: [data] });
+    expect(write?.append.map(({ kind }) => kind)).toEqual(["command"]);
+    expect(server.raft.configuration.voters).toHaveLength(3);
+    expect(() => server.step({ kind: "propose", proposalId: 2, commands: [] })).toThrow(RangeError);
+    expect(server.drain()).toMatchObject({ write: null, proposals: [] });
   });
 
   it("F11: the payload is not copied on its way through the core", () => {
     const server = serverWith([1], { voters: 1 });
     becomeLeader(server, []);
     const data = new Uint8Array([1, 2, 3]);
-    server.turn({ kind: "propose", proposalId: 1, entries: [{ kind: "command", data }] });
+    server.turn({ kind: "propose", proposalId: 1, commands: [data] });
     expect(server.effects.write?.append[0]?.data).toBe(data);
   });
 });

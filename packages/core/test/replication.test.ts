@@ -38,7 +38,7 @@ describe("feeding a follower", () => {
     const server = leaderOf([1]);
     server.receive(accepted({ from: 2, term: 2, matchIndex: 1 }));
     for (let count = 0; count < 500; count += 1) {
-      server.step({ kind: "propose", proposalId: count, entries: [{ kind: "command", data: new Uint8Array(1) }] });
+      server.step({ kind: "propose", proposalId: count, commands: [new Uint8Array(1)] });
     }
     const { write, proposals } = server.drain();
     expect(write?.append).toHaveLength(500);

@@ -201,7 +201,7 @@ export class Proposals<Command, Result> {
     this.#lastProposalId += 1;
     const proposalId = this.#lastProposalId;
     this.#handed = { proposalId, batch };
-    return { kind: "propose", proposalId, entries: batch.map(({ data }) => ({ kind: "command", data })) };
+    return { kind: "propose", proposalId, commands: batch.map(({ data }) => data) };
   }
 
   #onLeadership(now: number): void {

@@ -92,7 +92,7 @@ class Table {
       firstIndex: this.lastIndex + 1,
       term: this.raft.currentTerm,
     });
-    for (const _ of input.entries) {
+    for (const _ of input.commands) {
       this.lastIndex += 1;
       this.log.push([this.lastIndex, this.raft.currentTerm]);
     }

@@ -133,8 +133,7 @@ export class Cluster {
 
   propose(id: NodeId, ...texts: readonly string[]): Asked<ProposalOutcome> {
     const proposal = this.#ask(this.proposals, id, label(texts));
-    const entries = texts.map((text) => ({ kind: "command", data: bytes(text) }) as const);
-    this.input(id, { kind: "propose", proposalId: proposal.id, entries });
+    this.input(id, { kind: "propose", proposalId: proposal.id, commands: texts.map(bytes) });
     return proposal;
   }
 

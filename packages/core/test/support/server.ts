@@ -96,7 +96,7 @@ export class Server {
     return this.turn({
       kind: "propose",
       proposalId: 1,
-      entries: texts.map((data) => ({ kind: "command", data: bytes(data) })),
+      commands: texts.map(bytes),
     });
   }
 
