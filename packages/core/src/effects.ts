@@ -67,6 +67,22 @@ interface Outstanding {
   lastIndex: Index;
 }
 
+/** Whether both answer, or ask, the same server about the same thing: the same stream of appends, the same campaign. */
+function isRepetition(earlier: OutgoingMessage, later: OutgoingMessage): boolean {
+  if (earlier.to !== later.to || earlier.term !== later.term || earlier.kind !== later.kind) return false;
+  if (earlier.kind !== "appendEntriesResult" || later.kind !== "appendEntriesResult") return true;
+  return earlier.stream === later.stream;
+}
+
+/** An append that arrives late acknowledges less than one that came before it. */
+function saysMore(earlier: OutgoingMessage, later: OutgoingMessage): boolean {
+  return (
+    earlier.kind === "appendEntriesResult" &&
+    later.kind === "appendEntriesResult" &&
+    earlier.matchIndex > later.matchIndex
+  );
+}
+
 /** Gathers consequences between two drains, and holds promises until their write is durable. */
 export class Outbox {
   #messages: OutgoingMessage[] = [];
@@ -96,11 +112,24 @@ export class Outbox {
     this.#messages.push(message);
   }
 
-  /** A message that must wait until everything asked to be written so far is durable. */
+  /**
+   * A message that must wait until everything asked to be written so far is durable. Where several wait for the same
+   * write and say the same thing, only what says most is kept: a disk that hangs must not gather them (PITFALLS F4).
+   */
   promise(message: OutgoingMessage): void {
     const seq = this.coveringSeq();
-    if (seq <= this.#persistedSeq) this.#messages.push(message);
-    else this.#promised.push({ seq, message });
+    if (seq <= this.#persistedSeq) {
+      this.#messages.push(message);
+      return;
+    }
+    for (let place = this.#promised.length - 1; place >= 0; place -= 1) {
+      const earlier = this.#promised[place] as Promised;
+      if (earlier.seq < seq) break;
+      if (!isRepetition(earlier.message, message)) continue;
+      if (!saysMore(earlier.message, message)) this.#promised[place] = { seq, message };
+      return;
+    }
+    this.#promised.push({ seq, message });
   }
 
   /** The write after which all that has been asked for so far is durable. */

@@ -10,17 +10,24 @@ import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResu
 import { quorumValue, voteResult } from "./quorum.js";
 import type { Candidate, Leader, PreCandidate, Role } from "./roles.js";
 import type { RaftState } from "./state.js";
-import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from "./transitions.js";
+import { adoptTerm, becomeCandidate, becomeLeader, becomePreCandidate, refuseReads, stepDown } from "./transitions.js";
 import { NOBODY, type NodeId } from "./types.js";
 
-/** Campaigns when the wait for a leader is over; steps down when a quorum has been silent for too long. */
+/**
+ * Campaigns when the wait for a leader is over; steps down when a quorum has been silent for too long. One that is no
+ * voter keeps its leader until it hears of another (PITFALLS E27), but reads must not wait for one that is gone (Q3).
+ */
 export function onElectionTick(state: RaftState): void {
   const { role } = state;
   if (role.kind === "leader") {
-    if (state.now >= quorumDeadline(state, role)) becomeFollower(state, state.currentTerm);
+    if (state.now >= quorumDeadline(state, role)) stepDown(state);
   } else if (state.now >= role.electionDeadline) {
-    if (state.isVoter && !isStarting(state, role)) startPreVote(state);
-    else role.electionDeadline = state.drawElectionDeadline();
+    if (state.isVoter && !isStarting(state, role)) {
+      startPreVote(state);
+    } else {
+      refuseReads(state);
+      role.electionDeadline = state.drawElectionDeadline();
+    }
   }
 }
 
@@ -90,7 +97,7 @@ export function onOwnVotePersisted(state: RaftState): void {
  */
 export function onRequestPreVote(state: RaftState, message: RequestPreVote): void {
   const isSticky = hearsLeader(state, message.from);
-  if (!isSticky && message.term > state.currentTerm) becomeFollower(state, message.term);
+  if (!isSticky && message.term > state.currentTerm) adoptTerm(state, message.term);
   state.outbox.send({
     kind: "requestPreVoteResult",
     from: state.id,
@@ -104,11 +111,10 @@ export function onRequestPreVote(state: RaftState, message: RequestPreVote): voi
 export function onRequestVote(state: RaftState, message: RequestVote): void {
   if (message.term > state.currentTerm) {
     if (hearsLeader(state, message.from)) return;
-    becomeFollower(state, message.term);
+    adoptTerm(state, message.term);
   }
   const mayVote = state.votedFor === NOBODY || state.votedFor === message.from;
-  const voteGranted =
-    message.term === state.currentTerm && state.role.kind === "follower" && mayVote && isUpToDate(state, message);
+  const voteGranted = message.term === state.currentTerm && mayVote && isUpToDate(state, message);
   const result: RequestVoteResult = {
     kind: "requestVoteResult",
     from: state.id,
@@ -123,7 +129,9 @@ export function onRequestVote(state: RaftState, message: RequestVote): void {
   }
   // Granting again to the same candidate is fine: its first request may have been lost (PITFALLS E30).
   if (state.votedFor === NOBODY) state.setTermAndVote(state.currentTerm, message.from);
-  if (state.role.kind === "follower") state.role.electionDeadline = state.drawElectionDeadline();
+  // Whoever votes for another gives up its own campaign, and gives that one time.
+  const follower = state.role.kind === "follower" ? state.role : stepDown(state);
+  follower.electionDeadline = state.drawElectionDeadline();
   state.outbox.promise(result);
 }
 
@@ -144,13 +152,13 @@ export function onRequestVoteResult(state: RaftState, message: RequestVoteResult
 function concludePreVote(state: RaftState, preCandidate: PreCandidate): void {
   const result = voteResult(state.configurations.voterSets, (id) => preCandidate.votes.get(id));
   if (result === "won") startElection(state);
-  else if (result === "lost") becomeFollower(state, state.currentTerm);
+  else if (result === "lost") stepDown(state);
 }
 
 function concludeElection(state: RaftState, candidate: Candidate): void {
   const result = voteResult(state.configurations.voterSets, (id) => candidate.votes.get(id));
   if (result === "won") becomeLeader(state);
-  else if (result === "lost") becomeFollower(state, state.currentTerm);
+  else if (result === "lost") stepDown(state);
 }
 
 /**

@@ -42,7 +42,7 @@ import {
 import { Follower, type Role } from "./roles.js";
 import { type RaftOptions, RaftState, type RestoredState } from "./state.js";
 import type { TermLookup } from "./term-log.js";
-import { becomeFollower, knownLeader, refuseRead } from "./transitions.js";
+import { adoptTerm, knownLeader, refuseRead } from "./transitions.js";
 import type { Configuration, Index, NodeId, Term } from "./types.js";
 
 export type RoleName = Role["kind"];
@@ -78,7 +78,8 @@ export class Raft {
 
   /**
    * Every start is a start as follower, whatever this server was before (PITFALLS E28), with a full wait before it
-   * campaigns (E22). Throws a `RangeError` if the parts of `restored` contradict each other (P16).
+   * campaigns (E22). Throws a `RangeError` if an option cannot work (F15), or the parts of `restored` contradict each
+   * other (P16).
    */
   constructor(options: RaftOptions, restored: RestoredState, now: number) {
     const follower = new Follower(now);
@@ -180,7 +181,7 @@ function onMessage(state: RaftState, message: Message): void {
   if (message.kind === "requestPreVote") return onRequestPreVote(state, message);
   if (message.kind === "requestVote") return onRequestVote(state, message);
   if (message.term < state.currentTerm) return onStaleMessage(state, message);
-  if (message.term > state.currentTerm) becomeFollower(state, message.term);
+  if (message.term > state.currentTerm) adoptTerm(state, message.term);
   switch (message.kind) {
     case "requestPreVoteResult":
       return onRequestPreVoteResult(state, message);

@@ -21,10 +21,12 @@ export function onRead(state: RaftState, readId: number): void {
 
 // --- the leader's side ---
 
-/** A follower asks. Asking twice costs a round and does no harm: rounds are numbered by the leader (PITFALLS Q2). */
+/** A follower asks. A copy of its request adds nothing (PITFALLS Q5). */
 export function onReadIndex(state: RaftState, { from, readId }: ReadIndex): void {
-  if (state.role.kind === "leader") state.role.waitingReads.push({ from, readId });
-  else refuseRead(state, { from, readId });
+  const { role } = state;
+  if (role.kind !== "leader") refuseRead(state, { from, readId });
+  else if (!role.waitingReads.some((waiting) => waiting.from === from && waiting.readId === readId))
+    role.waitingReads.push({ from, readId });
 }
 
 /** Answers the reads whose round a quorum confirmed, and begins a round for those that wait. */
@@ -33,9 +35,9 @@ export function confirmReads(state: RaftState, leader: Leader): void {
   // Before its first own entry is committed, a leader does not know how far the log is (§8; PITFALLS Q1).
   if (leader.confirmingReads !== null || leader.waitingReads.length === 0 || state.commitIndex < leader.noopIndex)
     return;
-  leader.confirmingReads = { round: leader.round + 1, index: state.commitIndex, reads: leader.waitingReads };
+  const round = leader.hastenRound(state.now);
+  leader.confirmingReads = { round, index: state.commitIndex, reads: leader.waitingReads };
   leader.waitingReads = [];
-  leader.heartbeatDueAt = state.now;
   answerConfirmed(state, leader);
 }
 

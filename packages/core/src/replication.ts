@@ -17,9 +17,9 @@ import type { Entry, EntryId, Index } from "./types.js";
 // --- the follower's side ---
 
 export function onAppendEntries(state: RaftState, message: AppendEntries): void {
+  if (!isWellFormed(message)) return;
   followLeader(state, message.from);
   const { prevLogIndex, prevLogTerm, entries } = message;
-  if (!isWellFormed(message)) return;
   const lastIndex = prevLogIndex + entries.length;
   if (!isKnown(state, { index: prevLogIndex, term: prevLogTerm })) {
     rejectAppend(state, message);

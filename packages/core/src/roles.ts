@@ -80,6 +80,12 @@ export class Leader {
     this.lastStream = FIRST_STREAM;
   }
 
+  /** Has the next round of heartbeats begin at once; its number. */
+  hastenRound(now: number): number {
+    this.heartbeatDueAt = now;
+    return this.round + 1;
+  }
+
   progressOf(id: NodeId): Progress | undefined {
     return this.followers.find((progress) => progress.id === id);
   }

@@ -60,16 +60,20 @@ export class RaftState {
   // Volatile on all servers.
   #commitIndex: Index;
   role: Role;
-  /** Numbers the campaigns of this process, so that each answer finds its own (PITFALLS E4, E12). */
-  campaignRound = 0;
-  /** Numbers the requests for a read index. Begins at random, so that no answer to a former life fits (PITFALLS Q2). */
+  // Both begin at random, so that no answer to a former life of this server fits.
+  /** Numbers the campaigns, so that each answer finds its own (PITFALLS E4, E12). */
+  campaignRound: number;
+  /** Numbers the requests for a read index (PITFALLS Q2). */
   readRequest: number;
 
   now: number;
   readonly outbox: Outbox;
   readonly #random: Random;
 
+  /** Throws a `RangeError` if an option cannot work (PITFALLS F15), or what was restored contradicts itself (P16). */
   constructor(options: RaftOptions, restored: RestoredState, now: number, role: Role) {
+    checkOptions(options);
+    checkRestored(restored);
     this.id = options.id;
     this.heartbeatIntervalMs = options.heartbeatIntervalMs;
     this.electionTimeoutMs = options.electionTimeoutMs;
@@ -77,13 +81,23 @@ export class RaftState {
     this.#votedFor = restored.hardState.votedFor;
     this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
     if (this.log.lastTerm > this.#currentTerm) throw new RangeError("the log has entries of a term to come");
-    for (const entry of restored.memberships) this.configurations.onAppend(entry);
+    for (const entry of restored.memberships) this.#restoreMembership(entry);
     this.#commitIndex = restored.compacted.index;
     this.outbox = new Outbox(restored.lastIndex);
     this.#random = new Random(options.seed);
     this.readRequest = this.#random.nextUint32() * 2 ** 20;
+    this.campaignRound = this.readRequest;
     this.now = now;
     this.role = role;
+  }
+
+  #restoreMembership(entry: Entry): void {
+    const { kind, index, term } = entry;
+    const isInPlace =
+      index >= this.log.firstIndex && index > this.configurations.index && this.log.matches(index, term);
+    if (kind !== "membership" || !isInPlace)
+      throw new RangeError(`entry ${index} of term ${term}, a ${kind}, is no membership entry of the log in its place`);
+    this.configurations.onAppend(entry);
   }
 
   get currentTerm(): Term {
@@ -157,5 +171,23 @@ export class RaftState {
   /** A new moment at which to lose patience: each wait is drawn anew (§5.2; PITFALLS E21). */
   drawElectionDeadline(): number {
     return this.now + this.#random.between(this.electionTimeoutMs, 2 * this.electionTimeoutMs);
+  }
+}
+
+function checkOptions({ id, heartbeatIntervalMs, electionTimeoutMs, seed }: RaftOptions): void {
+  if (!Number.isSafeInteger(id) || id <= 0) throw new RangeError(`id must be a positive whole number, not ${id}`);
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, not ${seed}`);
+  if (!(heartbeatIntervalMs > 0))
+    throw new RangeError(`heartbeatIntervalMs must be above 0, not ${heartbeatIntervalMs}`);
+  if (!(electionTimeoutMs > heartbeatIntervalMs && electionTimeoutMs < Number.POSITIVE_INFINITY))
+    throw new RangeError(
+      `electionTimeoutMs (${electionTimeoutMs}) must be above heartbeatIntervalMs (${heartbeatIntervalMs}), and finite`,
+    );
+}
+
+function checkRestored({ hardState: { currentTerm, votedFor }, compacted, lastIndex }: RestoredState): void {
+  const numbers = { currentTerm, votedFor, compactedIndex: compacted.index, compactedTerm: compacted.term, lastIndex };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} is ${value}, not a whole number`);
   }
 }

@@ -85,14 +85,6 @@ export class TermLog {
   }
 
   /**
-   * The first of `entries`, which follow each other, that the log lacks or has under another term: where to append,
-   * after truncation if it is a conflict. Undefined if the log has them all.
-   */
-  findConflict<E extends EntryId>(entries: readonly E[]): E | undefined {
-    return entries.find(({ index, term }) => !this.matches(index, term));
-  }
-
-  /**
    * The last entry up to `index` whose term is not above `term`: as far as a log that ends in (`index`, `term`) may
    * agree with this one (§5.3, fast back-off; PITFALLS R24). Stops at the start of what is known.
    */

@@ -11,16 +11,19 @@ import { NOBODY, type NodeId, type Term } from "./types.js";
 const NO_DATA = new Uint8Array(0);
 
 /**
- * To follower: on a higher term, when a leader of this term shows up, after a lost campaign, and when a leader finds
- * itself without a quorum. The vote stays unless the term rises (PITFALLS E1).
+ * Takes over a higher term, in which this server has not voted (§5.1). Knows no leader in it yet, and to learn of it
+ * is no reason to be patient again (PITFALLS E18).
  */
-export function becomeFollower(state: RaftState, term: Term): Follower {
+export function adoptTerm(state: RaftState, term: Term): Follower {
+  state.setTermAndVote(term, NOBODY);
+  return stepDown(state);
+}
+
+/** To follower of nobody, within the term: the vote stays (PITFALLS E1). Whoever was no follower waits a full timeout. */
+export function stepDown(state: RaftState): Follower {
   const before = state.role;
-  if (term > state.currentTerm) state.setTermAndVote(term, NOBODY);
   refuseReads(state);
-  // To learn of a higher term is no reason to be patient again (PITFALLS E18).
-  const deadline = before.kind === "follower" ? before.electionDeadline : state.drawElectionDeadline();
-  const follower = new Follower(deadline);
+  const follower = new Follower(before.kind === "follower" ? before.electionDeadline : state.drawElectionDeadline());
   state.role = follower;
   return follower;
 }
@@ -34,7 +37,7 @@ export function followLeader(state: RaftState, leaderId: NodeId): Follower {
     state.role.kind !== "leader",
     () => `servers ${state.id} and ${leaderId} both lead term ${state.currentTerm}`,
   );
-  const follower = state.role.kind === "follower" ? state.role : becomeFollower(state, state.currentTerm);
+  const follower = state.role.kind === "follower" ? state.role : stepDown(state);
   const known = follower.leaderId;
   invariant(
     known === NOBODY || known === leaderId,
@@ -83,14 +86,19 @@ export function knownLeader(state: RaftState): NodeId {
   return state.role.kind === "follower" ? state.role.leaderId : NOBODY;
 }
 
-/** Every read gets exactly one answer, also when the role that would have answered ends (PITFALLS Q3). */
-function refuseReads(state: RaftState): void {
+/** Every read gets exactly one answer, also when whoever would have given it is gone (PITFALLS Q3). */
+export function refuseReads(state: RaftState): void {
   const { role } = state;
   if (role.kind === "follower") {
-    for (const readId of [...(role.askedReads?.reads ?? []), ...role.waitingReads])
-      state.outbox.answerRead({ readId, ready: false });
+    const reads = [...(role.askedReads?.reads ?? []), ...role.waitingReads];
+    role.askedReads = null;
+    role.waitingReads = [];
+    for (const readId of reads) state.outbox.answerRead({ readId, ready: false });
   } else if (role.kind === "leader") {
-    for (const read of [...(role.confirmingReads?.reads ?? []), ...role.waitingReads]) refuseRead(state, read);
+    const reads = [...(role.confirmingReads?.reads ?? []), ...role.waitingReads];
+    role.confirmingReads = null;
+    role.waitingReads = [];
+    for (const read of reads) refuseRead(state, read);
   }
 }
 

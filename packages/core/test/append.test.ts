@@ -1,7 +1,7 @@
 /** AppendEntries as a follower takes it (§5.3; PITFALLS R1–R9, R18–R25, C8, O13). */
 
 import { describe, expect, it } from "vitest";
-import { InvariantError } from "../src/index.js";
+import { InvariantError, NOBODY } from "../src/index.js";
 import { becomeCandidate } from "./support/elect.js";
 import { command, membership } from "./support/entries.js";
 import { appendEntries, commit, heartbeat } from "./support/messages.js";
@@ -79,6 +79,7 @@ describe("the follower's log", () => {
     const server = serverWith([1]);
     expect(server.receive(appendEntries({ from: 2, term: 3, prev: [1, 1], entries }))).toMatchObject({ messages: [] });
     expect(server.terms).toEqual([1]);
+    expect(server.status.leaderId).toBe(NOBODY);
   });
 
   it("C11: a membership entry that cannot be understood stops the server", () => {

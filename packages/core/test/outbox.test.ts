@@ -9,7 +9,7 @@ import { Outbox } from "../src/effects.js";
 import type { OutgoingMessage } from "../src/index.js";
 import { Disk } from "./support/disk.js";
 import { command } from "./support/entries.js";
-import { heartbeatResult } from "./support/messages.js";
+import { accepted, heartbeatResult } from "./support/messages.js";
 import { numRuns } from "./support/runs.js";
 
 type Step =
@@ -89,7 +89,8 @@ class Model {
 
   #say(verb: "send" | "promise"): void {
     this.#round += 1;
-    const message: OutgoingMessage = heartbeatResult({ from: 1, term: 1, round: this.#round });
+    // Each to a server of its own, so that none repeats another.
+    const message: OutgoingMessage = heartbeatResult({ from: 1, to: this.#round, term: 1, round: this.#round });
     if (verb === "promise") this.#promised.set(this.#round, this.#askedSeq + (this.#isDirty ? 1 : 0));
     this.outbox[verb](message);
   }
@@ -148,6 +149,27 @@ describe("Outbox", () => {
       }),
       { numRuns: numRuns(500) },
     );
+  });
+
+  it("F4: keeps one acknowledgement for each stream, the highest, while a disk hangs", () => {
+    const outbox = new Outbox(0);
+    const acknowledge = (stream: number, matchIndex: number): void =>
+      outbox.promise(accepted({ from: 1, to: 2, term: 1, stream, matchIndex }));
+    outbox.writeEntry(command(1, 1));
+    for (let probes = 0; probes < 500; probes += 1) acknowledge(1, 1);
+    acknowledge(1, 0);
+    acknowledge(2, 1);
+    expect(outbox.drain(1, 0, 0).messages).toEqual([]);
+    outbox.writeEntry(command(2, 1));
+    acknowledge(2, 2);
+    outbox.drain(2, 0, 0);
+    outbox.persisted(1);
+    expect(outbox.drain(2, 0, 0).messages).toMatchObject([
+      { stream: 1, matchIndex: 1 },
+      { stream: 2, matchIndex: 1 },
+    ]);
+    outbox.persisted(2);
+    expect(outbox.drain(2, 0, 0).messages).toMatchObject([{ stream: 2, matchIndex: 2 }]);
   });
 
   it("what promises nothing leaves at once, in order", () => {

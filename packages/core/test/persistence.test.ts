@@ -1,9 +1,9 @@
 /** What must be durable before it is said, counted or applied (PITFALLS E3 and chapter 9). */
 
 import { describe, expect, it } from "vitest";
-import { Raft, type RestoredState } from "../src/index.js";
+import { Raft, type RaftOptions, type RestoredState } from "../src/index.js";
 import { becomeLeader, sent } from "./support/elect.js";
-import { logOf } from "./support/entries.js";
+import { command, membership } from "./support/entries.js";
 import { appendEntries, heartbeat } from "./support/messages.js";
 import { HEARTBEAT_INTERVAL_MS, serverWith } from "./support/server.js";
 
@@ -33,7 +33,7 @@ describe("an acknowledgement", () => {
     const append = appendEntries({ from: 2, term: 1, prev: [1, 1], terms: [1] });
     server.receive(append);
     expect(server.receive(append)).toMatchObject({ messages: [], write: null });
-    expect(server.persist().messages).toMatchObject([{ matchIndex: 2 }, { matchIndex: 2 }]);
+    expect(server.persist().messages).toMatchObject([{ matchIndex: 2 }]);
   });
 
   it("P1: no crash takes away what was acknowledged", () => {
@@ -146,11 +146,11 @@ describe("the start", () => {
       { firstIndex: 3, term: 1 },
       { firstIndex: 5, term: 3 },
     ],
-    memberships: logOf([1], 3, 2),
+    memberships: [membership(3, 1, 3)],
   };
 
-  function start(restored: RestoredState): Raft {
-    return new Raft({ id: 1, heartbeatIntervalMs: 20, electionTimeoutMs: 100, seed: 1 }, restored, 0);
+  function start(restored: RestoredState, option: Partial<RaftOptions> = {}): Raft {
+    return new Raft({ id: 1, heartbeatIntervalMs: 20, electionTimeoutMs: 100, seed: 1, ...option }, restored, 0);
   }
 
   it("P16: takes parts that fit", () => {
@@ -178,8 +178,27 @@ describe("the start", () => {
       "a membership that cannot be read",
       { memberships: [{ index: 3, term: 1, kind: "membership", data: new Uint8Array(1) }] },
     ],
+    ["a membership beyond the end", { memberships: [membership(6, 3, 2)] }],
+    ["a membership that was compacted", { memberships: [membership(2, 1, 2)] }],
+    ["a membership of another term than the log has there", { memberships: [membership(3, 3, 2)] }],
+    ["memberships out of order", { memberships: [membership(4, 1, 2), membership(3, 1, 2)] }],
+    ["a command among the memberships", { memberships: [command(3, 1)] }],
+    ["a term that is no whole number", { hardState: { currentTerm: 3.5, votedFor: 0 } }],
+    ["a vote for nobody there could be", { hardState: { currentTerm: 3, votedFor: -1 } }],
+    ["an end that is no number", { lastIndex: Number.NaN }],
   ])("P16: refuses %s", (_, part) => {
     expect(() => start({ ...good, ...part })).toThrow(RangeError);
+  });
+
+  it.each<[string, Partial<RaftOptions>]>([
+    ["no heartbeat", { heartbeatIntervalMs: 0 }],
+    ["a heartbeat that is no number", { heartbeatIntervalMs: Number.NaN }],
+    ["an election timeout within a heartbeat", { electionTimeoutMs: 20 }],
+    ["an election timeout that never ends", { electionTimeoutMs: Number.POSITIVE_INFINITY }],
+    ["the id of nobody", { id: 0 }],
+    ["a seed with a fraction", { seed: 0.5 }],
+  ])("F15: refuses %s", (_, option) => {
+    expect(() => start(good, option)).toThrow(RangeError);
   });
 
   it("R18, M5: keeps what is not committed, configurations included", () => {

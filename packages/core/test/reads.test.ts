@@ -127,6 +127,16 @@ describe("a question from a follower", () => {
     expect(server.receive(heartbeatResult({ from: 3, term: 2, round })).messages).toEqual([]);
   });
 
+  it("Q5: a copy of it adds nothing to what waits", () => {
+    const server = leaderWithCommit();
+    server.read(1);
+    const firstRound = roundOf(server);
+    for (let copies = 0; copies < 5; copies += 1) server.receive(readIndex({ from: 3, term: 2, readId: 44 }));
+    const { messages } = server.receive(heartbeatResult({ from: 3, term: 2, round: firstRound }));
+    const answers = server.receive(heartbeatResult({ from: 3, term: 2, round: roundOf(server) })).messages;
+    expect([...messages, ...answers].filter(({ kind }) => kind === "readIndexResult")).toHaveLength(1);
+  });
+
   it("Q3: is refused by whoever does not lead, and when leadership ends", () => {
     expect(serverWith([1]).receive(readIndex({ from: 3, term: 1 })).messages).toMatchObject([
       { to: 3, success: false },
@@ -210,6 +220,16 @@ describe("a read on a follower", () => {
     impatient.after(ELECTION_TIMEOUT_MS);
     expect(impatient.effects.reads).toEqual([{ readId: 1, ready: false }]);
     expect(impatient.raft.role).toBe("preCandidate");
+  });
+
+  it("Q3, E27: is refused by a server that is no voter once its leader has been silent, and that keeps its leader", () => {
+    const outsider = serverWith([1], { voters: [2, 3] });
+    outsider.receive(heartbeat({ from: 2, term: 1 }));
+    expect(outsider.read(1).reads).toEqual([]);
+    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(outsider.read(2).reads).toEqual([]);
+    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 2, ready: false }]);
+    expect(outsider.status).toMatchObject({ role: "follower", leaderId: 2 });
   });
 
   it("Q3: a candidate refuses at once", () => {

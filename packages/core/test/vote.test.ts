@@ -175,11 +175,40 @@ describe("the tally", () => {
     expect(server.raft.role).toBe("candidate");
   });
 
+  it("E4, E12: pre-votes for a former life of this server do not count", () => {
+    const server = serverWith([1]);
+    const round = sent(server.wake(), "requestPreVote")[0]?.round ?? 0;
+    server.restart();
+    server.wake();
+    server.receive(requestPreVoteResult({ from: 2, term: 1, round }));
+    expect(server.raft.role).toBe("preCandidate");
+  });
+
   it("E15: silence is no grant", () => {
     const server = serverWith([1]);
     for (let attempt = 0; attempt < 5; attempt += 1) server.wake();
     expect(server.status).toMatchObject({ role: "preCandidate", currentTerm: 1 });
     expect(server.disk.pending).toEqual([]);
+  });
+});
+
+describe("a vote asked of a pre-candidate", () => {
+  it("§5.2: is granted in a term in which it has not voted, and ends its own campaign", () => {
+    const server = serverWith([1], { hardState: { currentTerm: 2, votedFor: 0 } });
+    const round = sent(server.wake(), "requestPreVote")[0]?.round ?? 0;
+    server.receive(requestVote({ from: 3, term: 2, last: [1, 1] }));
+    expect(server.status).toMatchObject({ role: "follower", votedFor: 3, currentTerm: 2 });
+    server.receive(requestPreVoteResult({ from: 2, term: 2, round }));
+    expect(server.status).toMatchObject({ role: "follower", currentTerm: 2 });
+  });
+
+  it("E1: is refused where its vote of the term is given away", () => {
+    const server = serverWith([1], { hardState: { currentTerm: 2, votedFor: 2 } });
+    server.wake();
+    expect(server.receive(requestVote({ from: 3, term: 2, last: [1, 1] })).messages).toMatchObject([
+      { voteGranted: false },
+    ]);
+    expect(server.status).toMatchObject({ role: "preCandidate", votedFor: 2 });
   });
 });
 
