@@ -106,6 +106,7 @@ export class EventLoop<Command, Result> {
   }
 
   start(): void {
+    this.#options.observer?.onStart(this.#raft, this.#stored);
     this.#peers.update(this.#raft.configuration);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
@@ -133,6 +134,7 @@ export class EventLoop<Command, Result> {
     this.#stepIfAny(this.reads.ask(now), now);
 
     const effects = this.#raft.drain();
+    this.#options.observer?.onEffects(effects);
     if (effects.write !== null) {
       this.#cache.onWrite(effects.write);
       this.#writes.push(effects.write);
@@ -171,6 +173,7 @@ export class EventLoop<Command, Result> {
   }
 
   #step(input: Input, now: number): void {
+    this.#options.observer?.onStep(input, now);
     this.#raft.step(input, now);
     this.events.note(this.#raft);
   }

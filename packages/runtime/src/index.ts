@@ -1,6 +1,7 @@
 /** The runtime: `RaftNode`, one server of a cluster, over ports alone. */
 
 export { bytesCodec } from "./commands.js";
+export type { CoreObserver } from "./core-observer.js";
 export type { FatalEvent, LeaderEvent, NodeEventMap, NodeRole, RoleEvent } from "./node-events.js";
 export {
   type Bootstrap,

@@ -5,6 +5,7 @@
 
 import type { Clock, CommandCodec, GroupId, LogStorage, StateMachine, Transport } from "@quorate/contracts";
 import { RaftError } from "@quorate/contracts";
+import type { CoreObserver } from "./core-observer.js";
 
 /** A server, as those who found a cluster name it. */
 export interface BootstrapMember {
@@ -72,6 +73,8 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly seed: number;
   /** Which group of the transport and the storage this node is. Default 0. */
   readonly groupId?: GroupId | undefined;
+  /** Watches the core at work, on its turn: must be quick. What it throws stops the node. */
+  readonly observer?: CoreObserver | undefined;
   /** Told of what hurts no one but should be seen: a listener that throws, say. Counted in `status()` in any case. */
   readonly onWarning?: ((error: unknown) => void) | undefined;
 }
