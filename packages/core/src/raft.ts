@@ -73,6 +73,8 @@ export interface RaftStatus {
   readonly followers: readonly FollowerStatus[];
 }
 
+const NO_FOLLOWERS: readonly FollowerStatus[] = [];
+
 export class Raft {
   readonly #state: RaftState;
 
@@ -136,6 +138,11 @@ export class Raft {
     return this.#state.currentTerm;
   }
 
+  /** The server that got this server's vote in the current term, or NOBODY. */
+  get votedFor(): NodeId {
+    return this.#state.votedFor;
+  }
+
   /** The leader of the current term as far as this server knows, or NOBODY. */
   get leaderId(): NodeId {
     return knownLeader(this.#state);
@@ -143,6 +150,24 @@ export class Raft {
 
   get commitIndex(): Index {
     return this.#state.commitIndex;
+  }
+
+  get lastIndex(): Index {
+    return this.#state.log.lastIndex;
+  }
+
+  /** The end of what this server knows to be durable in its own log. */
+  get durableIndex(): Index {
+    return this.#state.outbox.durableIndex;
+  }
+
+  /**
+   * The followers as this server feeds them, by rising id; empty unless it leads. Not copies: what was got here changes
+   * with the next step, and is for looking at only.
+   */
+  get followers(): readonly FollowerStatus[] {
+    const { role } = this.#state;
+    return role.kind === "leader" ? role.followers : NO_FOLLOWERS;
   }
 
   /** The configuration in force: the last one in the log, committed or not. */
@@ -155,7 +180,7 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const { id, role, currentTerm, votedFor, commitIndex, log, outbox } = this.#state;
+    const { id, role, currentTerm, votedFor, commitIndex } = this.#state;
     return {
       id,
       role: role.kind,
@@ -163,10 +188,10 @@ export class Raft {
       votedFor,
       leaderId: this.leaderId,
       commitIndex,
-      lastIndex: log.lastIndex,
-      durableIndex: outbox.durableIndex,
+      lastIndex: this.lastIndex,
+      durableIndex: this.durableIndex,
       configuration: this.configuration,
-      followers: role.kind === "leader" ? role.followers.map(followerStatus) : [],
+      followers: this.followers.map(followerStatus),
     };
   }
 }
