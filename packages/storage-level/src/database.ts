@@ -1,93 +1,62 @@
-/** LevelDB, opened with care, and its errors in our words. */
-
-import { StorageError } from "@quorate/contracts";
-import { Level } from "level";
-import { unavailable } from "./directory.js";
-import { findDamage } from "./leveldb/check.js";
-import { RecordError } from "./record.js";
-
-export type Database = Level<Buffer, Buffer>;
+/** The database that a log lies in, as far as a log needs one: its shape, and how to come by it. */
 
 /**
- * What LevelDB gathers in memory before it sorts it into a table. Measured with a million entries of 256 bytes, 256 in
- * a synced batch: 16.2 s with LevelDB's own 4 MiB, 6.6 s with 16 MiB, no less with 64 MiB; and 15 ms instead of 250 ms
- * for the slowest batch. Two of these may be in memory, and one is read when the database is opened.
+ * An ordered key-value database with atomic batches: any of `abstract-level` that takes and gives buffers, such as
+ * LevelDB's, in Node or elsewhere. Its keys are in the order of their bytes, and its iterators see it as it was when
+ * they were made.
  */
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-
-/** Rejects with a `StorageError`, and has changed nothing that is stored then. */
-export async function openDatabase(directory: string, isNew: boolean): Promise<Database> {
-  if (!isNew) await checkFiles(directory);
-  const database = databaseIn(directory);
-  try {
-    await database.open({ createIfMissing: isNew, writeBufferSize: WRITE_BUFFER_BYTES });
-  } catch (cause) {
-    throw explainOpening(directory, cause);
-  }
-  return database;
+export interface Database {
+  /** What is stored under `keys`, in their order. */
+  getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]>;
+  keys(options: KeysOptions): { all(): Promise<Buffer[]> };
+  iterator(options: IteratorOptions): DatabaseIterator;
+  /** A batch to be filled; it is carried out by its `write`, whole or not at all. */
+  batch(): DatabaseBatch;
+  close(): Promise<void>;
 }
 
-function databaseIn(directory: string): Database {
-  return new Level(directory, { keyEncoding: "buffer", valueEncoding: "buffer" });
+export interface KeysOptions {
+  readonly gte?: Buffer;
+  readonly lt?: Buffer;
+  readonly limit?: number;
 }
 
-async function checkFiles(directory: string): Promise<void> {
-  let complaint: StorageError;
-  try {
-    const damage = await findDamage(directory);
-    if (damage === null) return;
-    complaint = new StorageError("STORAGE_CORRUPT", `${directory}: ${damage}.`);
-  } catch (cause) {
-    complaint = unavailable(`${directory}: its files cannot be read.`, cause);
-  }
-  // Files that another process is at work on may look like anything.
-  await assertNotLocked(directory);
-  throw complaint;
+export interface IteratorOptions {
+  readonly gte?: Buffer;
+  readonly lt?: Buffer;
+  readonly lte?: Buffer;
+  /** How much it reads ahead, and whether what it reads stays in memory. For databases that know of it. */
+  readonly highWaterMarkBytes?: number;
+  readonly fillCache?: boolean;
 }
 
-/** LevelDB takes the lock before it sees that there is a database, which it is told here not to expect. */
-async function assertNotLocked(directory: string): Promise<void> {
-  const database = databaseIn(directory);
-  try {
-    await database.open({ createIfMissing: false, errorIfExists: true });
-    await database.close();
-  } catch (cause) {
-    const explained = explainOpening(directory, cause);
-    if (explained.code === "STORAGE_LOCKED") throw explained;
-  }
+export interface DatabaseIterator extends AsyncIterable<[Buffer, Buffer]> {
+  /** The next few, at most `size`; none if there are no more. */
+  nextv(size: number): Promise<[Buffer, Buffer][]>;
+  close(): Promise<void>;
 }
 
-function explainOpening(directory: string, error: unknown): StorageError {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const said = cause instanceof Error ? cause.message : String(cause);
-  switch (codeOf(cause)) {
-    case "LEVEL_LOCKED":
-      return new StorageError("STORAGE_LOCKED", `${directory} is in use.`, { cause });
-    case "LEVEL_CORRUPTION":
-      return new StorageError("STORAGE_CORRUPT", `${directory}: LevelDB says: ${said}.`, { cause });
-    default:
-      break;
-  }
-  if (said.includes("No such file")) {
-    return new StorageError("STORAGE_CORRUPT", `${directory}: a file is missing. LevelDB says: ${said}.`, { cause });
-  }
-  if (said.includes("comparator")) {
-    return new StorageError("FOREIGN_STORAGE", `${directory} is the database of another program: ${said}.`, { cause });
-  }
-  return unavailable(`${directory} cannot be opened. LevelDB says: ${said}.`, cause);
+/** What can be put into a batch. */
+export interface Batch {
+  put(key: Buffer, value: Buffer): unknown;
+  del(key: Buffer): unknown;
 }
 
-/** What went wrong while reading what is stored; whatever is nobody's report of that comes back as it is. */
-export function explainReading(directory: string, cause: unknown): unknown {
-  if (cause instanceof RecordError) return new StorageError(cause.code, `${directory}: ${cause.message}.`, { cause });
-  const code = codeOf(cause);
-  const said = cause instanceof Error ? cause.message : String(cause);
-  if (code === "LEVEL_CORRUPTION") {
-    return new StorageError("STORAGE_CORRUPT", `${directory}: LevelDB says: ${said}.`, { cause });
-  }
-  return code === undefined ? cause : unavailable(`${directory} cannot be read: ${said}.`, cause);
+export interface DatabaseBatch extends Batch {
+  /** With `sync`, resolves once the batch, and all before it, survives a loss of power. */
+  write(options: { readonly sync: boolean }): Promise<void>;
+  close(): Promise<void>;
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+/**
+ * Where the database of a log is found. Both ways to open it reject with a `StorageError`, or with the error of the
+ * database, which is put into words then.
+ */
+export interface DatabaseSource {
+  /** What messages to people call it. */
+  readonly name: string;
+  /** The database, opened; null if there is none, and nothing has changed then. */
+  open(): Promise<Database | null>;
+  /** The database, opened; a new one if there is none. */
+  create(): Promise<Database>;
 }

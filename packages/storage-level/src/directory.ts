@@ -4,6 +4,7 @@ import { constants, type Dirent } from "node:fs";
 import { access, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StorageError } from "@quorate/contracts";
+import { unavailable } from "./explain.js";
 
 /**
  * - `missing`: there is no such directory, but it can be created.
@@ -79,10 +80,6 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-export function unavailable(message: string, cause: unknown): StorageError {
-  return new StorageError("STORAGE_UNAVAILABLE", message, { cause });
 }
 
 function isErrorWithCode(error: unknown, code: string): boolean {

@@ -8,14 +8,9 @@
 
 import type { Entry, EntryId, HardState, Index, Term, TermRun, Write } from "@quorate/core";
 import { NOBODY } from "@quorate/core";
+import type { Batch } from "./database.js";
 import type { GroupKeys } from "./keys.js";
 import { encodeEntry, encodeHead, encodeMembership, encodeTermRun, type Head, type StoredRecord } from "./record.js";
-
-/** What a batch of LevelDB can do. */
-export interface Batch {
-  put(key: Buffer, value: Buffer): unknown;
-  del(key: Buffer): unknown;
-}
 
 export interface Outline {
   readonly hardState: HardState;
