@@ -1,11 +1,13 @@
 /**
- * Checksums: CRCs of 32 bits over the polynomial of one's choice, on any machine that runs JavaScript.
+ * Checksums: CRCs of 32 bits over the polynomial of one's choice, wherever JavaScript runs; and CRC-32, for which Node
+ * has a function of its own.
  *
- * Eight bytes at a time, each through a table of its own: about a gigabyte a second. For the small records that a log
- * mostly consists of, that is faster than a call of `zlib.crc32`.
+ * Here it is eight bytes at a time, each through a table of its own: about a gigabyte a second. Node does five, once it
+ * has been called, which takes as long as 200 bytes.
  */
 
 const LANES = 8;
+const NATIVE_FROM_BYTES = 256;
 
 export class Crc {
   /** Entry `lane * 256 + byte`: what `byte` does to the checksum when `lane` more bytes follow it. */
@@ -37,6 +39,17 @@ export class Crc {
     for (; at < end; at += 1) crc = (crc >>> 8) ^ lookUp(tables, 0, crc ^ (bytes[at] as number));
     return ~crc >>> 0;
   }
+}
+
+const ethernet = new Crc(0xedb88320);
+
+/** Null outside of Node, and in its oldest versions; asked for in the way that a bundle for a browser stands, too. */
+const nativeCrc32 = globalThis.process?.getBuiltinModule?.("node:zlib")?.crc32 ?? null;
+
+/** The CRC-32 of Ethernet, gzip and PNG, of the bytes from `start` to `end`, if `before` is that of those before them. */
+export function crc32(bytes: Uint8Array, start = 0, end = bytes.length, before = 0): number {
+  if (nativeCrc32 === null || end - start < NATIVE_FROM_BYTES) return ethernet.of(bytes, start, end, before);
+  return nativeCrc32(bytes.subarray(start, end), before);
 }
 
 function makeTables(reversedPolynomial: number): Int32Array {

@@ -17,12 +17,10 @@
 
 import type { StorageIdentity } from "@quorate/contracts";
 import type { Entry, EntryId, EntryKind, HardState, Index, Term, TermRun } from "@quorate/core";
-import { Crc } from "./crc.js";
+import { crc32 } from "./crc.js";
 import { FORMAT_KEY, type GroupKeys, readUint64, writeUint64 } from "./keys.js";
 
 const FORMAT_VERSION = 1;
-/** That of Ethernet, gzip and PNG: CRC-32. */
-const crc32 = new Crc(0xedb88320);
 
 const FORMAT_WORD = "quorate";
 const VERSION_BYTES = 1;
@@ -76,7 +74,7 @@ function frame(key: Buffer, payloadBytes: number): { bytes: Buffer; payloadAt: n
 
 function seal(bytes: Buffer, payloadAt: number): StoredRecord {
   const end = bytes.length - CHECKSUM_BYTES;
-  const checksum = crc32.of(bytes, 0, end);
+  const checksum = crc32(bytes, 0, end);
   bytes.writeUInt32BE(checksum, end);
   const keyEnd = payloadAt - VERSION_BYTES;
   return { key: bytes.subarray(0, keyEnd), value: bytes.subarray(keyEnd), checksum };
@@ -86,7 +84,7 @@ function seal(bytes: Buffer, payloadAt: number): StoredRecord {
 function verified(what: string, key: Buffer, value: Buffer | undefined): Buffer {
   if (value === undefined) throw new RecordError("STORAGE_CORRUPT", `${what} is missing`);
   const end = value.length - CHECKSUM_BYTES;
-  if (end < VERSION_BYTES || crc32.of(value, 0, end, crc32.of(key)) !== value.readUInt32BE(end)) {
+  if (end < VERSION_BYTES || crc32(value, 0, end, crc32(key)) !== value.readUInt32BE(end)) {
     throw new RecordError("STORAGE_CORRUPT", `${what} is damaged: its checksum is wrong`);
   }
   const version = value[0];
