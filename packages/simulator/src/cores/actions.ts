@@ -1,0 +1,85 @@
+/** What can happen in the world of cores, one deed at a time, and how a script writes it: `deliver 1>2#14 late`. */
+
+import { NOBODY, type NodeId } from "@quorate/core";
+import { type Flight, nameOf, type UnderWay } from "./flight.js";
+
+export type Action =
+  /** A message arrives; a copy of it arrives; it is lost. */
+  | { readonly kind: "deliver" | "copy" | "lose"; readonly message: UnderWay; readonly isLate: boolean }
+  /** The clock of one server, or of all but one that stands still, goes on. */
+  | { readonly kind: "tick"; readonly server: NodeId; readonly ms: number; readonly isLate: boolean }
+  | { readonly kind: "elapse"; readonly ms: number; readonly except: NodeId }
+  /** So many pending writes become durable; the process dies with so many of them. */
+  | { readonly kind: "store" | "crash"; readonly server: NodeId; readonly writes: number; readonly isLate: boolean }
+  | { readonly kind: "start"; readonly server: NodeId }
+  | { readonly kind: "propose"; readonly server: NodeId; readonly commands: number; readonly isLate: boolean }
+  | { readonly kind: "read"; readonly server: NodeId; readonly isLate: boolean }
+  | { readonly kind: "cut"; readonly from: NodeId; readonly to: NodeId }
+  | { readonly kind: "heal" };
+
+/** The consequences of a late action are drawn together with those of the server's next one. */
+const LATE = "late";
+
+export function encodeAction(action: Action): string {
+  const words = wordsOf(action).join(" ");
+  return "isLate" in action && action.isLate ? `${words} ${LATE}` : words;
+}
+
+function wordsOf(action: Action): readonly (string | number)[] {
+  switch (action.kind) {
+    case "deliver":
+    case "copy":
+    case "lose":
+      return [action.kind, nameOf(action.message)];
+    case "tick":
+      return [action.kind, action.server, action.ms];
+    case "elapse":
+      return action.except === NOBODY ? [action.kind, action.ms] : [action.kind, action.ms, action.except];
+    case "store":
+    case "crash":
+      return [action.kind, action.server, action.writes];
+    case "start":
+    case "read":
+      return [action.kind, action.server];
+    case "propose":
+      return [action.kind, action.server, action.commands];
+    case "cut":
+      return [action.kind, action.from, action.to];
+    case "heal":
+      return [action.kind];
+  }
+}
+
+/** Null if it cannot happen: its message is not under way. Throws a `RangeError` on words that are no action. */
+export function decodeAction(text: string, flight: Flight): Action | null {
+  const [kind, first = "", second = "", ...rest] = text.split(" ");
+  const isLate = [first, second, ...rest].includes(LATE);
+  const server = Number(first);
+  switch (kind) {
+    case "deliver":
+    case "copy":
+    case "lose": {
+      const message = flight.find(first);
+      return message === undefined ? null : { kind, message, isLate };
+    }
+    case "tick":
+      return { kind, server, ms: Number(second), isLate };
+    case "elapse":
+      return { kind, ms: Number(first), except: Number(second) };
+    case "store":
+    case "crash":
+      return { kind, server, writes: Number(second), isLate };
+    case "start":
+      return { kind, server };
+    case "read":
+      return { kind, server, isLate };
+    case "propose":
+      return { kind, server, commands: Number(second), isLate };
+    case "cut":
+      return { kind, from: server, to: Number(second) };
+    case "heal":
+      return { kind };
+    default:
+      throw new RangeError(`"${text}" is no action`);
+  }
+}

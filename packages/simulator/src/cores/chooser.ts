@@ -1,0 +1,220 @@
+/**
+ * Draws what happens next. In orderly stretches the network, the disks and the clocks behave, or nothing would ever be
+ * elected; in wild ones anything happens. What is drawn is single deeds, so that a shortened run is made of the same.
+ */
+
+import { NOBODY, type NodeId, type Random } from "@quorate/core";
+import type { Action } from "./actions.js";
+import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
+import type { CoresParameters } from "./cores-parameters.js";
+import type { Flight } from "./flight.js";
+
+/** How many actions a stretch of one kind lasts at most. */
+const MAX_STRETCH = 120;
+
+type Kind =
+  | "deliver"
+  | "duplicate"
+  | "lose"
+  | "elapse"
+  | "store"
+  | "propose"
+  | "read"
+  | "crash"
+  | "storm"
+  | "cut"
+  | "isolate";
+
+const KINDS: readonly Kind[] = [
+  "deliver",
+  "elapse",
+  "store",
+  "propose",
+  "duplicate",
+  "lose",
+  "read",
+  "crash",
+  "storm",
+  "cut",
+  "isolate",
+];
+
+export class Chooser {
+  readonly #random: Random;
+  readonly #parameters: CoresParameters;
+  readonly #servers: readonly CoreServer[];
+  readonly #flight: Flight;
+  readonly #totalWeight: number;
+  /** Deeds that belong together, and come next. */
+  #queue: Action[] = [];
+  #isOrderly = true;
+  /** Whose clock stands still in this stretch. */
+  #frozen: NodeId = NOBODY;
+  #stretch = MAX_STRETCH;
+
+  constructor(random: Random, parameters: CoresParameters, servers: readonly CoreServer[], flight: Flight) {
+    this.#random = random;
+    this.#parameters = parameters;
+    this.#servers = servers;
+    this.#flight = flight;
+    this.#totalWeight = KINDS.reduce((sum, kind) => sum + parameters[kind], 0);
+  }
+
+  next(): Action {
+    const queued = this.#queue.shift();
+    if (queued !== undefined) return queued;
+    this.#stretch -= 1;
+    if (this.#stretch < 0) {
+      this.#beginStretch();
+    }
+    return this.#isOrderly ? this.#orderly() : this.#wild();
+  }
+
+  #beginStretch(): void {
+    this.#isOrderly = this.#chance(this.#parameters.orderlyRate);
+    this.#stretch = this.#below(MAX_STRETCH);
+    this.#frozen = NOBODY;
+    if (!this.#isOrderly) return;
+    if (this.#chance(this.#parameters.coup)) this.#coup();
+    else if (this.#chance(0.7)) this.#queue.push({ kind: "heal" }, ...this.#starts());
+  }
+
+  /** The leader is cut off with something new; its clock stands still, so that it goes on believing that it leads. */
+  #coup(): void {
+    const leader = this.#servers.find(({ raft }) => raft?.role === "leader");
+    if (leader === undefined) return;
+    this.#stretch = MAX_STRETCH;
+    this.#frozen = leader.id;
+    this.#queue.push({ kind: "heal" }, ...this.#cuts(new Set([leader.id])));
+    if (this.#chance(0.7)) this.#queue.push({ kind: "propose", server: leader.id, commands: 1, isLate: false });
+  }
+
+  /** The oldest message first; then the disks; then time. */
+  #orderly(): Action {
+    if (this.#flight.size > 0 && !this.#chance(0.05)) {
+      return { kind: "deliver", message: this.#flight.at(this.#flight.size - 1), isLate: this.#isLate() };
+    }
+    const writing = this.#servers.find(({ pendingWrites }) => pendingWrites > 0);
+    if (writing !== undefined && !this.#chance(0.05)) {
+      return { kind: "store", server: writing.id, writes: writing.pendingWrites, isLate: false };
+    }
+    if (this.#chance(0.3)) return this.#propose();
+    return { kind: "elapse", ms: this.#below(HEARTBEAT_INTERVAL_MS * 2) + 1, except: this.#frozen };
+  }
+
+  #wild(): Action {
+    const kind = this.#drawKind();
+    switch (kind) {
+      case "deliver":
+      case "duplicate":
+      case "lose":
+        if (this.#flight.size === 0) return this.#elapse();
+        return this.#fromLimbo(kind === "duplicate" ? "copy" : kind);
+      case "elapse":
+        return this.#elapse();
+      case "store": {
+        const server = this.#pick(this.#servers);
+        const writes = 1 + this.#below(Math.max(1, server.pendingWrites));
+        return { kind, server: server.id, writes, isLate: this.#isLate() };
+      }
+      case "propose":
+        return this.#propose();
+      case "read":
+        return { kind, server: this.#pick(this.#servers).id, isLate: this.#isLate() };
+      case "crash":
+        return this.#crash(this.#pick(this.#servers));
+      case "storm":
+        this.#queue.push(...this.#servers.map((server) => this.#crash(server)), ...this.#starts());
+        return this.#queue.shift() as Action;
+      case "cut":
+        return this.#cut();
+      case "isolate":
+        return this.#isolate();
+    }
+  }
+
+  #drawKind(): Kind {
+    let left = this.#random.between(0, this.#totalWeight);
+    for (const kind of KINDS) {
+      left -= this.#parameters[kind];
+      if (left < 0) return kind;
+    }
+    return "deliver";
+  }
+
+  /** Mostly one of the newest; now and then a very old one. */
+  #fromLimbo(kind: "deliver" | "copy" | "lose"): Action {
+    let age = 1;
+    for (let power = this.#parameters.limboPower; power > 0; power -= 1) age *= this.#random.between(0, 1);
+    const message = this.#flight.at(Math.floor(age * this.#flight.size));
+    return { kind, message, isLate: this.#isLate() };
+  }
+
+  #elapse(): Action {
+    if (!this.#chance(this.#parameters.drift)) {
+      return { kind: "elapse", ms: this.#below(HEARTBEAT_INTERVAL_MS) + 1, except: NOBODY };
+    }
+    const server = this.#pick(this.#servers).id;
+    return { kind: "tick", server, ms: this.#below(3 * ELECTION_TIMEOUT_MS) + 1, isLate: this.#isLate() };
+  }
+
+  /** Mostly to whoever believes that it leads. */
+  #propose(): Action {
+    const leaders = this.#servers.filter(({ raft }) => raft?.role === "leader");
+    const server = this.#pick(leaders.length > 0 && !this.#chance(0.1) ? leaders : this.#servers);
+    return { kind: "propose", server: server.id, commands: 1 + this.#below(3), isLate: this.#isLate() };
+  }
+
+  /** A crashed server is started again sooner or later; one that is down is started now. */
+  #crash(server: CoreServer): Action {
+    if (server.raft === null) return { kind: "start", server: server.id };
+    if (this.#chance(0.5)) this.#queue.push({ kind: "start", server: server.id });
+    return { kind: "crash", server: server.id, writes: this.#below(server.pendingWrites + 1), isLate: false };
+  }
+
+  #starts(): Action[] {
+    return this.#servers.map(({ id }) => ({ kind: "start", server: id }));
+  }
+
+  #cut(): Action {
+    if (this.#servers.length === 1 || this.#chance(0.3)) return { kind: "heal" };
+    const from = this.#pick(this.#servers).id;
+    const others = this.#servers.filter(({ id }) => id !== from);
+    return { kind: "cut", from, to: this.#pick(others).id };
+  }
+
+  /** One server, or any side, is cut off from the others in both directions. */
+  #isolate(): Action {
+    if (this.#chance(0.3)) return { kind: "heal" };
+    const leader = this.#servers.find(({ raft }) => raft?.role === "leader");
+    const alone = leader !== undefined && this.#chance(0.5) ? leader : this.#pick(this.#servers);
+    const side = new Set<NodeId>([alone.id]);
+    if (this.#chance(0.5)) for (const { id } of this.#servers) if (this.#chance(0.4)) side.add(id);
+    this.#queue.push(...this.#cuts(side));
+    return { kind: "heal" };
+  }
+
+  #cuts(side: ReadonlySet<NodeId>): Action[] {
+    const cuts: Action[] = [];
+    for (const { id: from } of this.#servers) {
+      for (const { id: to } of this.#servers) if (side.has(from) !== side.has(to)) cuts.push({ kind: "cut", from, to });
+    }
+    return cuts;
+  }
+
+  #isLate(): boolean {
+    return this.#chance(this.#parameters.lateRate);
+  }
+
+  #chance(rate: number): boolean {
+    return this.#random.between(0, 1) < rate;
+  }
+
+  #below(end: number): number {
+    return Math.floor(this.#random.between(0, end));
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return from[this.#below(from.length)] as T;
+  }
+}

@@ -1,0 +1,61 @@
+/** What a seed decides in the world of cores: how many there are, and how hostile their surroundings. */
+
+import type { Random } from "@quorate/core";
+
+export interface CoresParameters {
+  readonly servers: number;
+  /** How many actions are taken before the faults stop. */
+  readonly actions: number;
+  readonly maxEntriesPerAppend: number;
+  /** The share of actions that are taken as a well-behaved network would: the oldest message first, no faults. */
+  readonly orderlyRate: number;
+  /** The share of facts whose consequences are drawn together with those of the next ones. */
+  readonly lateRate: number;
+  /** How strongly delivery prefers the newest messages: the power to which a uniform number is raised. */
+  readonly limboPower: number;
+  /** Whether clocks run apart. */
+  readonly drift: number;
+  // How often each happens, relative to the others.
+  readonly deliver: number;
+  readonly duplicate: number;
+  readonly lose: number;
+  readonly elapse: number;
+  readonly store: number;
+  readonly propose: number;
+  readonly read: number;
+  readonly crash: number;
+  readonly storm: number;
+  readonly cut: number;
+  readonly isolate: number;
+  /** The share of orderly stretches in which a leader is deposed without its knowledge. */
+  readonly coup: number;
+  /** The share of links between the connected majority and the others that stay cut when the faults stop. */
+  readonly lastingCuts: number;
+}
+
+export function drawCoresParameters(random: Random): CoresParameters {
+  const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
+  const swarm = (low: number, high: number): number => (random.between(0, 1) < 0.6 ? random.between(low, high) : 0);
+  return {
+    servers: [3, 3, 3, 3, 5, 5, 5, 4, 4, 2, 1, 6, 7][whole(0, 12)] as number,
+    actions: whole(150, 1_500),
+    maxEntriesPerAppend: [1, 2, 1_000][whole(0, 2)] as number,
+    orderlyRate: random.between(0.2, 0.9),
+    lateRate: swarm(0, 0.5),
+    limboPower: swarm(0, 1) > 0 ? random.between(2, 6) : 1,
+    drift: swarm(0, 1),
+    deliver: 60,
+    duplicate: swarm(1, 20),
+    lose: swarm(1, 20),
+    elapse: random.between(3, 20),
+    store: random.between(5, 40),
+    propose: random.between(2, 15),
+    read: swarm(1, 8),
+    crash: swarm(0.2, 4),
+    storm: swarm(0.05, 0.5),
+    cut: swarm(0.2, 3),
+    isolate: swarm(0.2, 3),
+    coup: swarm(0.1, 0.6),
+    lastingCuts: swarm(0.3, 1),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Messages under way between cores. Each has a name, `from>to#number`, that does not depend on what else is under way,
+ * so that a shortened run still means the same messages.
+ */
+
+import type { Message } from "@quorate/core";
+
+export interface UnderWay {
+  readonly message: Message;
+  /** Which message of its link this is, from 1 on. */
+  readonly number: number;
+}
+
+export function nameOf({ message: { from, to }, number }: UnderWay): string {
+  return `${from}>${to}#${number}`;
+}
+
+export class Flight {
+  /** Messages beyond this number are lost, the oldest first. */
+  capacity = 120;
+  /** The oldest first. */
+  #underWay: UnderWay[] = [];
+  /** By link, how many messages were ever sent. */
+  readonly #sent: number[] = [];
+  readonly #servers: number;
+  /** By link, whether it carries nothing. */
+  #blocked: boolean[] = [];
+
+  constructor(servers: number) {
+    this.#servers = servers;
+  }
+
+  get size(): number {
+    return this.#underWay.length;
+  }
+
+  #link(from: number, to: number): number {
+    return (from - 1) * this.#servers + to - 1;
+  }
+
+  /** False if the link is cut, and the message lost. */
+  add(message: Message): boolean {
+    const link = this.#link(message.from, message.to);
+    const number = (this.#sent[link] ?? 0) + 1;
+    this.#sent[link] = number;
+    if (this.#blocked[link] === true) return false;
+    if (this.#underWay.length >= this.capacity) this.#underWay.shift();
+    this.#underWay.push({ message, number });
+    return true;
+  }
+
+  /** From the newest, 0, to the oldest. */
+  at(age: number): UnderWay {
+    return this.#underWay[this.#underWay.length - 1 - age] as UnderWay;
+  }
+
+  /** How many younger ones there are. */
+  ageOf(underWay: UnderWay): number {
+    return this.#underWay.length - 1 - this.#underWay.lastIndexOf(underWay);
+  }
+
+  find(name: string): UnderWay | undefined {
+    return this.#underWay.find((each) => nameOf(each) === name);
+  }
+
+  remove(underWay: UnderWay): void {
+    const place = this.#underWay.lastIndexOf(underWay);
+    if (place >= 0) this.#underWay.splice(place, 1);
+  }
+
+  cut(from: number, to: number): void {
+    if (from !== to) this.#blocked[this.#link(from, to)] = true;
+  }
+
+  heal(): void {
+    this.#blocked = [];
+  }
+}

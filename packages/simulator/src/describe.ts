@@ -1,0 +1,67 @@
+/** Messages and writes in words, for stories. */
+
+import type { PeerMessage } from "@quorate/contracts";
+import type { Entry, Write } from "@quorate/core";
+
+/** "append (term 3): entries 5…7 after 4@2, commit 3". */
+export function describeMessage(message: PeerMessage): string {
+  switch (message.kind) {
+    case "requestPreVote":
+    case "requestVote":
+      return `${wordsOf(message.kind)} (term ${message.term}): log ends with ${message.lastLogIndex}@${message.lastLogTerm}`;
+    case "requestPreVoteResult":
+    case "requestVoteResult":
+      return `${wordsOf(message.kind)} (term ${message.term}): ${message.voteGranted ? "granted" : "refused"}`;
+    case "appendEntries": {
+      const { term, prevLogIndex, prevLogTerm, leaderCommit, entries } = message;
+      return `append (term ${term}): ${describeEntries(entries)} after ${prevLogIndex}@${prevLogTerm}, commit ${leaderCommit}`;
+    }
+    case "appendEntriesResult":
+      return message.success
+        ? `append result (term ${message.term}): holds everything up to ${message.matchIndex}`
+        : `append result (term ${message.term}): refused after ${message.rejectedIndex}, try after ${message.hintIndex}@${message.hintTerm}`;
+    case "heartbeat":
+      return `heartbeat (term ${message.term}): round ${message.round}, commit ${message.leaderCommit}`;
+    case "heartbeatResult":
+      return `heartbeat result (term ${message.term}): round ${message.round}`;
+    case "commit":
+      return `commit (term ${message.term}): up to ${message.leaderCommit}`;
+    case "readIndex":
+      return `read index wanted (term ${message.term}): request ${message.readId}`;
+    case "readIndexResult":
+      return `read index result (term ${message.term}): request ${message.readId} ${message.success ? `may read at ${message.index}` : "refused"}`;
+    case "propose":
+      return `proposal passed on (term ${message.term}): request ${message.requestId}`;
+    case "proposeResult":
+      return `proposal result: request ${message.requestId} ${message.outcome}`;
+  }
+}
+
+function wordsOf(kind: string): string {
+  return kind
+    .replace(/^request/, "")
+    .replace(/([A-Z])/g, " $1")
+    .trim()
+    .toLowerCase()
+    .replace("pre vote", "pre-vote")
+    .replace(/vote$/, "vote request");
+}
+
+function describeEntries(entries: readonly Entry[]): string {
+  const [first, last] = [entries[0], entries[entries.length - 1]];
+  if (first === undefined || last === undefined) return "nothing";
+  if (first === last) return `entry ${first.index}@${first.term}`;
+  return `entries ${first.index}@${first.term}…${last.index}@${last.term}`;
+}
+
+/** "term 3, vote for n2; drop from 5; entries 5@3". */
+export function describeWrite({ hardState, truncateFrom, append }: Write): string {
+  const parts: string[] = [];
+  if (hardState !== null) {
+    const { currentTerm, votedFor } = hardState;
+    parts.push(`term ${currentTerm}, ${votedFor === 0 ? "no vote" : `vote for n${votedFor}`}`);
+  }
+  if (truncateFrom !== null) parts.push(`drop from ${truncateFrom} on`);
+  if (append.length > 0) parts.push(describeEntries(append));
+  return parts.join("; ");
+}

@@ -1,0 +1,16 @@
+/** The trace of a run: what happened, in order, kept only when somebody wants to read it. */
+
+import type { TraceEvent } from "./run.js";
+
+export class Trace {
+  readonly events: TraceEvent[] | null;
+
+  constructor(isKept: boolean) {
+    this.events = isKept ? [] : null;
+  }
+
+  /** `text` is asked for only if it is kept. */
+  add(atMs: number, where: string, kind: string, text: () => string, unit: string | null = null): void {
+    this.events?.push({ number: this.events.length + 1, atMs, where, kind, text: text(), unit });
+  }
+}
