@@ -46,8 +46,8 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   "storage-memory": { packages: ["core", "contracts", "codec"] },
   "storage-level": { packages: ["core", "contracts", "codec"], libraries: ["level"], node: true },
   simulator: {
-    packages: ["core", "contracts", "codec", "runtime", "transport-memory", "storage-memory"],
-    libraries: ["tinyqueue"],
+    packages: ["core", "contracts", "codec", "runtime", "transport-memory", "storage-memory", "storage-level"],
+    libraries: ["abstract-level", "sorted-btree", "tinyqueue"],
   },
   quorate: ANYTHING,
 };
