@@ -1,4 +1,7 @@
 /** The ledger: what must hold in every run, checked after every step. */
 
-export { type CoreView, Ledger, type LedgerOptions } from "./ledger.js";
+export type { LedgerOptions } from "./books.js";
+export type { CoreView } from "./core-view.js";
+export { Ledger } from "./ledger.js";
+export { RULES } from "./rules.js";
 export type { Violation } from "./violation.js";

@@ -1,0 +1,89 @@
+/** What all parts of the ledger share: the entries, the servers, the terms, and how a contradiction is told. */
+
+import type { Index, NodeId, Term } from "@quorate/core";
+import { type EntryNode, EntryTree, entryAt, holds } from "./entry-tree.js";
+import { type Leadership, ServerRecord } from "./records.js";
+import type { Rule } from "./rules.js";
+import type { Violation } from "./violation.js";
+
+export interface LedgerOptions {
+  /** Called for each contradiction. It may throw, to end the run there. */
+  readonly onViolation: (violation: Violation) => void;
+  /** For the facts: a time or a number of steps, on any scale. */
+  readonly now: () => number;
+  /** How a fact names a moment; "12.5 ms" if not given. */
+  readonly formatTime?: (time: number) => string;
+}
+
+export class Books {
+  readonly tree = new EntryTree();
+  readonly now: () => number;
+  /** By term. */
+  readonly leaderships = new Map<Term, Leadership>();
+  highestLedTerm: Term = 0;
+  /** The last entry that any leader committed; the path to it is all that is committed. */
+  committed: EntryNode = this.tree.root;
+  readonly #servers: (ServerRecord | undefined)[] = [];
+  readonly #onViolation: (violation: Violation) => void;
+  readonly #formatTime: (time: number) => string;
+
+  constructor({ onViolation, now, formatTime = (time) => `${time} ms` }: LedgerOptions) {
+    this.#onViolation = onViolation;
+    this.now = now;
+    this.#formatTime = formatTime;
+  }
+
+  server(id: NodeId): ServerRecord {
+    const known = this.#servers[id];
+    if (known !== undefined) return known;
+    const server = new ServerRecord(id, this.tree.root);
+    this.#servers[id] = server;
+    return server;
+  }
+
+  /** Who leads the term: the newest leadership of `server`, mostly. */
+  leadershipOf(term: Term, server: ServerRecord): Leadership | null {
+    if (server.leadership?.term === term) return server.leadership;
+    return this.leaderships.get(term) ?? null;
+  }
+
+  breach({ property, oracle, statement }: Rule, earlier: string, later: string): void {
+    this.#onViolation({ property, oracle, statement, facts: [earlier, later] });
+  }
+
+  /** "at 12 ms", for a moment gone by, or for this one. */
+  at(time: number = this.now()): string {
+    return `at ${this.#formatTime(time)}`;
+  }
+
+  since(time: number): string {
+    return `since ${this.#formatTime(time)}`;
+  }
+
+  /** How the log that ends with `tip` stands to another entry at `node`'s place. */
+  inPlaceOf(node: EntryNode, tip: EntryNode): string {
+    if (tip.index < node.index) return `a log that ends with ${nameOf(tip)}`;
+    return `${nameOf(entryAt(tip, node.index))} in its place`;
+  }
+
+  /** Whether the server holds the entry durably, or did until its disk was lost. */
+  heldDurably(server: ServerRecord, node: EntryNode): boolean {
+    return holds(server.durable.tip, node) || server.lost.some((tip) => holds(tip, node));
+  }
+}
+
+export function nameOf({ index, term }: { readonly index: Index; readonly term: Term }): string {
+  return index === 0 ? "no entry" : `entry ${index} of term ${term}`;
+}
+
+/** "n1, n2 and n3". */
+export function listOf(ids: readonly NodeId[]): string {
+  if (ids.length === 0) return "nobody";
+  const names = ids.map((id) => `n${id}`);
+  const last = names.pop() as string;
+  return names.length === 0 ? last : `${names.join(", ")} and ${last}`;
+}
+
+export function majorityOf(voters: readonly NodeId[]): number {
+  return Math.floor(voters.length / 2) + 1;
+}

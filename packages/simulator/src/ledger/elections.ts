@@ -1,0 +1,168 @@
+/** Who votes, who stands, who leads (§5.2, §5.4.1), over everything that is stored, said and done in all lives. */
+
+import type { NodeId, RequestVote, RequestVoteResult, Term } from "@quorate/core";
+import { type Books, listOf, majorityOf, nameOf } from "./books.js";
+import { type EntryNode, holds } from "./entry-tree.js";
+import { type DiskState, Leadership, type ServerRecord } from "./records.js";
+import { RULES } from "./rules.js";
+
+export class Elections {
+  readonly #books: Books;
+
+  constructor(books: Books) {
+    this.#books = books;
+  }
+
+  /** One vote a term (PITFALLS E1–E3): `deed` says how this one came to be known. */
+  onVote(server: ServerRecord, term: Term, candidate: NodeId, deed: string): void {
+    const known = server.votes.get(term);
+    if (known === undefined) {
+      server.votes.set(term, { candidate, at: this.#books.now() });
+    } else if (known.candidate !== candidate) {
+      this.#books.breach(
+        RULES.oneVote,
+        `n${server.id} voted for n${known.candidate} in term ${term}, on its disk or by what it said, ${this.#books.at(known.at)}.`,
+        `n${server.id} ${deed} for n${candidate} in term ${term} ${this.#books.at()}.`,
+      );
+    }
+  }
+
+  /** A server asks its disk to keep a vote: its own, and it stands, or one for another (§5.4.1; PITFALLS E7, E8). */
+  onVoteAsked(server: ServerRecord, { currentTerm: term, votedFor, tip, at }: DiskState): void {
+    if (votedFor === server.id) {
+      server.campaign = { term, life: server.lives, tip, at, grants: [] };
+      return;
+    }
+    const campaign = this.#books.server(votedFor).campaign;
+    // Once the term has a leader, the voter's log may have grown since it voted.
+    if (campaign?.term !== term || this.#books.leaderships.has(term)) return;
+    const { tip: claim } = campaign;
+    if (tip.term < claim.term || (tip.term === claim.term && tip.index <= claim.index)) return;
+    this.#books.breach(
+      RULES.electionRestriction,
+      `n${votedFor} stood for term ${term} with a log that ended with ${nameOf(claim)}, ${this.#books.at(campaign.at)}.`,
+      `n${server.id}, whose log ends with ${nameOf(tip)}, voted for it ${this.#books.at(at)}.`,
+    );
+  }
+
+  /** A request for votes leaves (PITFALLS E3). */
+  onRequestVote(server: ServerRecord, { term, lastLogIndex, lastLogTerm }: RequestVote): void {
+    this.onVote(server, term, server.id, "asked for votes");
+    this.#checkVoteIsDurable(server, term, server.id);
+    const { campaign, durable } = server;
+    // Late, after a newer campaign began or somebody else won: nothing can come of it.
+    if (campaign !== null && campaign.term > term) return;
+    if (server.currentTerm > term || this.#isLedByAnother(server, term)) return;
+    const said = `n${server.id} asked for votes in term ${term} with a log that ends with ${nameOf({ index: lastLogIndex, term: lastLogTerm })}, ${this.#books.at()}.`;
+    if (campaign === null || campaign.term < term) {
+      this.#books.breach(
+        RULES.candidateClaim,
+        `n${server.id} never asked its disk to keep a vote for itself in term ${term}.`,
+        said,
+      );
+    } else if (campaign.tip.index !== lastLogIndex || campaign.tip.term !== lastLogTerm) {
+      this.#books.breach(
+        RULES.candidateClaim,
+        `n${server.id} stood for term ${term} with a log that ended with ${nameOf(campaign.tip)}, ${this.#books.at(campaign.at)}.`,
+        said,
+      );
+    } else if (!holds(durable.tip, campaign.tip)) {
+      this.#books.breach(
+        RULES.candidateClaim,
+        `The disk of n${server.id} holds ${this.#books.inPlaceOf(campaign.tip, durable.tip)}, ${this.#books.since(server.durableAt)}.`,
+        said,
+      );
+    }
+  }
+
+  #isLedByAnother(server: ServerRecord, term: Term): boolean {
+    const leadership = this.#books.leadershipOf(term, server);
+    return leadership !== null && leadership.id !== server.id;
+  }
+
+  /** A granted vote leaves (PITFALLS E3). */
+  onVoteGranted(server: ServerRecord, { term, to }: RequestVoteResult): void {
+    this.onVote(server, term, to, "told that it votes");
+    this.#checkVoteIsDurable(server, term, to);
+    const campaign = this.#books.server(to).campaign;
+    if (campaign?.term === term && !campaign.grants.includes(server.id)) campaign.grants.push(server.id);
+  }
+
+  #checkVoteIsDurable(server: ServerRecord, term: Term, candidate: NodeId): void {
+    const { currentTerm, votedFor } = server.durable;
+    if (currentTerm > term || (currentTerm === term && votedFor === candidate)) return;
+    const vote = votedFor === 0 ? "no vote" : `a vote for n${votedFor}`;
+    this.#books.breach(
+      RULES.voteDurable,
+      `The disk of n${server.id} holds term ${currentTerm} and ${vote}, ${this.#books.since(server.durableAt)}.`,
+      `n${server.id} told of its vote for n${candidate} in term ${term} ${this.#books.at()}.`,
+    );
+  }
+
+  /** A server leads, by what it says of itself (`deed` is null) or by an entry that it made. */
+  claim(server: ServerRecord, term: Term, deed: string | null = null): Leadership {
+    const known = this.#books.leaderships.get(term);
+    if (known !== undefined && known.id === server.id && known.life === server.lives) {
+      server.leadership = known;
+      return known;
+    }
+    const leadership = new Leadership(term, server, this.#books.now());
+    server.leadership = leadership;
+    if (known !== undefined) {
+      this.#books.breach(
+        RULES.electionSafety,
+        `n${known.id} has led term ${term} ${this.#books.since(known.since)}.`,
+        known.id === server.id
+          ? `n${server.id} leads term ${term} ${this.#books.at()}, in another life, without a new election.`
+          : `n${server.id} ${deed ?? "leads"} in term ${term} ${this.#books.at()}.`,
+      );
+      return leadership;
+    }
+    this.#books.leaderships.set(term, leadership);
+    this.#books.highestLedTerm = Math.max(this.#books.highestLedTerm, term);
+    this.#checkMajority(server, leadership);
+    this.#checkCompleteness(leadership);
+    return leadership;
+  }
+
+  /** PITFALLS E4–E6: each vote counts once, in its own term, and only if its server is a voter. */
+  #checkMajority(server: ServerRecord, { term, tip }: Leadership): void {
+    const { voters } = tip.membership;
+    const { campaign } = server;
+    const grants = campaign?.term === term ? campaign.grants : [];
+    const { currentTerm, votedFor } = server.durable;
+    const hasOwn = currentTerm > term || (currentTerm === term && votedFor === server.id);
+    const counted = voters.filter((id) => (id === server.id ? hasOwn : grants.includes(id)));
+    if (counted.length >= majorityOf(voters)) return;
+    this.#books.breach(
+      RULES.electedByMajority,
+      `Of the voters ${listOf(voters)}, ${listOf(counted)} voted for n${server.id} in term ${term}, up to ${this.#books.at()}.`,
+      `n${server.id} leads term ${term} ${this.#books.at()}.`,
+    );
+  }
+
+  /** §5.4.3, bound to entries committed in a lower term. The commits of leaders to come are seen to by `commits.ts`. */
+  #checkCompleteness({ term, tip }: Leadership): void {
+    let node = this.#books.committed;
+    while (node.committedInTerm >= term) node = node.parent;
+    this.checkHasCommitted(tip, node, term);
+  }
+
+  checkHasCommitted(tip: EntryNode, node: EntryNode, term: Term): void {
+    if (holds(tip, node)) return;
+    const leadership = this.#books.leaderships.get(term) as Leadership;
+    const missing = this.#firstMissing(tip, node);
+    this.#books.breach(
+      RULES.leaderCompleteness,
+      `The leader of term ${missing.committedInTerm}, n${missing.committedBy}, committed ${nameOf(missing)} ${this.#books.at(missing.committedAt)}.`,
+      `n${leadership.id}, leader of term ${term} ${this.#books.since(leadership.since)}, has ${this.#books.inPlaceOf(missing, tip)}.`,
+    );
+  }
+
+  /** The first entry on the way to `node` that is not in the log that ends with `tip`. */
+  #firstMissing(tip: EntryNode, node: EntryNode): EntryNode {
+    let missing = node;
+    while (!holds(tip, missing.parent)) missing = missing.parent;
+    return missing;
+  }
+}
