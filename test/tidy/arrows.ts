@@ -23,7 +23,7 @@ import type { Repository, Violation } from "./repository.js";
 import type { Import } from "./syntax.js";
 
 interface Arrows {
-  /** The packages of this workspace that it may import, by folder; `null` for any. */
+  /** The packages of this workspace that it may import, by folder, or parts of them; `null` for any. */
   readonly packages: readonly string[] | null;
   /** Of those, the ones it may import types of, and nothing else. */
   readonly typesOf?: readonly string[];
@@ -35,6 +35,7 @@ interface Arrows {
 
 const ANYTHING: Arrows = { packages: null, libraries: null, node: true };
 
+/** Packages, and parts of packages that are imported by a path of their own. */
 const ARROWS: Readonly<Record<string, Arrows>> = {
   core: { packages: [] },
   contracts: { packages: [], typesOf: ["core"] },
@@ -45,8 +46,9 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   "transport-tcp": { packages: ["core", "contracts", "codec"], node: true },
   "storage-memory": { packages: ["core", "contracts", "codec"] },
   "storage-level": { packages: ["core", "contracts", "codec"], libraries: ["level"], node: true },
+  "storage-level/abstract": { packages: ["core", "contracts"] },
   simulator: {
-    packages: ["core", "contracts", "codec", "runtime", "transport-memory", "storage-memory", "storage-level"],
+    packages: ["core", "contracts", "codec", "runtime", "transport-memory", "storage-memory", "storage-level/abstract"],
     libraries: ["abstract-level", "sorted-btree", "tinyqueue"],
   },
   quorate: ANYTHING,
@@ -100,6 +102,9 @@ function refuseRelative(repository: Repository, path: string, place: Place, spec
   if (isCompliance(target) && place.isSource && !isCompliance(path)) {
     return `"${specifier}" brings vitest into production code`;
   }
+  if (isAbstractStorage(path) && !isAbstractStorage(target)) {
+    return `"${specifier}" leaves src/abstract, which is for machines without files, too`;
+  }
   return place.folder === "packages/core" && place.isSource ? refuseLayer(path, target) : null;
 }
 
@@ -129,7 +134,7 @@ function refuseByName(
   if (!place.isSource || place.area !== "packages") {
     return place.isSource && isComplianceSubpath(folder, subpath) ? `"${specifier}" is for tests` : null;
   }
-  const self = isCompliance(path) ? "contracts/compliance" : place.name;
+  const self = partOf(path, place);
   const arrows = ARROWS[self];
   if (arrows === undefined) return `packages/${place.name} has no line in ARROWS: give it its place`;
   if (isBuiltin(specifier)) return arrows.node ? null : `${self} must not import "${specifier}": it knows no Node`;
@@ -138,6 +143,7 @@ function refuseByName(
   if (folder === place.folder) return `"${specifier}" is this package: import by relative path`;
   const target = folder.replace("packages/", "");
   if (arrows.packages === null || arrows.packages.includes(target)) return null;
+  if (arrows.packages.includes(`${target}/${subpath}`)) return null;
   if (!arrows.typesOf?.includes(target)) return `${self} must not import ${target}`;
   return found.typeOnly ? null : `${self} may import only types of ${target}`;
 }
@@ -145,6 +151,16 @@ function refuseByName(
 function refuseLibrary(self: string, arrows: Arrows, name: string): string | null {
   const isAllowed = arrows.libraries === null || arrows.libraries?.includes(name);
   return isAllowed ? null : `${self} must not import the library "${name}"`;
+}
+
+/** The line of ARROWS that is about `path`. */
+function partOf(path: string, place: Place): string {
+  if (isCompliance(path)) return "contracts/compliance";
+  return isAbstractStorage(path) ? "storage-level/abstract" : place.name;
+}
+
+function isAbstractStorage(path: string): boolean {
+  return path.startsWith("packages/storage-level/src/abstract/");
 }
 
 function isCompliance(path: string): boolean {

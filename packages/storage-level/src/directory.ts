@@ -4,7 +4,7 @@ import { constants, type Dirent } from "node:fs";
 import { access, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StorageError } from "@quorate/contracts";
-import { unavailable } from "./explain.js";
+import { unavailable } from "./abstract/explain.js";
 
 /**
  * - `missing`: there is no such directory, but it can be created.

@@ -1,7 +1,7 @@
 /** LevelLogStorage: a server's log in a directory of its own, on LevelDB. */
 
 import { StorageError } from "@quorate/contracts";
-import { DatabaseLogStorage } from "./database-log-storage.js";
+import { DatabaseLogStorage } from "./abstract/database-log-storage.js";
 import { LevelSource } from "./level-source.js";
 
 export interface LevelLogStorageOptions {

@@ -3,9 +3,9 @@
 import { realpath } from "node:fs/promises";
 import { StorageError } from "@quorate/contracts";
 import { Level } from "level";
-import type { Database, DatabaseSource } from "./database.js";
+import type { Database, DatabaseSource } from "./abstract/database.js";
+import { explainOpening, unavailable } from "./abstract/explain.js";
 import { createDirectory, inspectDirectory, syncDirectory } from "./directory.js";
-import { explainOpening, unavailable } from "./explain.js";
 import { findDamage } from "./leveldb/check.js";
 
 /**

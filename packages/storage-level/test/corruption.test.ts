@@ -4,9 +4,9 @@ import { crc32 } from "node:zlib";
 import type { Entry } from "@quorate/core";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FORMAT_KEY, GroupKeys } from "../src/abstract/keys.js";
+import { encodeEntry, encodeMembership, encodeTermRun, type StoredRecord } from "../src/abstract/record.js";
 import type { LevelLogStorage } from "../src/index.js";
-import { FORMAT_KEY, GroupKeys } from "../src/keys.js";
-import { encodeEntry, encodeMembership, encodeTermRun, type StoredRecord } from "../src/record.js";
 import { flipped, Places, type RawDatabase, valueAt } from "./places.js";
 
 const keys = new GroupKeys(0);

@@ -1,7 +1,7 @@
 import { crc32 as crc32OfNode } from "node:zlib";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { Crc, crc32 } from "../src/crc.js";
+import { Crc, crc32 } from "../src/abstract/crc.js";
 
 const bytes = fc.uint8Array({ maxLength: 700 });
 

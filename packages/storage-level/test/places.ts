@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { LogStorage } from "@quorate/contracts";
 import type { StorageHarness } from "@quorate/contracts/compliance";
 import { Level } from "level";
+import { GroupKeys } from "../src/abstract/keys.js";
 import { LevelLogStorage } from "../src/index.js";
-import { GroupKeys } from "../src/keys.js";
 
 export type RawDatabase = Level<Buffer, Buffer>;
 

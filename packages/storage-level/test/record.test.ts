@@ -1,7 +1,7 @@
 import type { Entry } from "@quorate/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GroupKeys, indexOfKey, MAX_GROUP_ID } from "../src/keys.js";
+import { GroupKeys, indexOfKey, MAX_GROUP_ID } from "../src/abstract/keys.js";
 import {
   decodeEntry,
   decodeHead,
@@ -13,7 +13,7 @@ import {
   encodeTermRun,
   type Head,
   RecordError,
-} from "../src/record.js";
+} from "../src/abstract/record.js";
 import { flipped } from "./places.js";
 
 const keys = new GroupKeys(7);
