@@ -98,7 +98,7 @@ export class Contents {
   /**
    * The power fails. Of each batch that was not synced, the oldest first, `survives` says whether its part of the log
    * reached the disk; the log is read up to the first gap, so what survives is a prefix. A write that failed and reached
-   * the disk is not asked about.
+   * the disk is not asked about. Returns whether there was no gap.
    */
   crash(survives: (changes: readonly Change[]) => boolean): boolean {
     let isWhole = true;

@@ -19,16 +19,5 @@
  */
 
 export { entryKey, openLogStorage } from "./open-log-storage.js";
-export {
-  type BatchAtRisk,
-  type BitFlip,
-  type BitFlipOptions,
-  type DiskFault,
-  type DiskOperation,
-  type DiskScheduler,
-  type DiskSnapshot,
-  type DiskStats,
-  SimulatedDisk,
-  type SimulatedDiskOptions,
-} from "./simulated-disk.js";
+export { type BatchAtRisk, type DiskOperation, type DiskScheduler, SimulatedDisk } from "./simulated-disk.js";
 export { SimulatedLevel } from "./simulated-level.js";

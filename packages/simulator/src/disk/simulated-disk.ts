@@ -6,7 +6,8 @@
  * A process that has crashed hears of nothing any more, and what it asks for never happens.
  */
 
-import { bytesOf, type Change, Contents, keyOf } from "./contents.js";
+import { type BitFlip, type BitFlipOptions, flipBitIn } from "./bit-flip.js";
+import { type Change, Contents } from "./contents.js";
 import { LevelError } from "./level-error.js";
 
 /** `write` is a batch that is left to the operating system, `sync` one that is written and synced. */
@@ -40,29 +41,6 @@ export interface DiskFault {
   readonly error?: "io" | "corruption";
   /** Of a batch, whether it is on the disk nevertheless, to be seen when the database is next opened. Default: false. */
   readonly landed?: boolean;
-}
-
-export interface BitFlipOptions {
-  /** Draws an integer from 0 up to, but not including, `count`. */
-  readonly below: (count: number) => number;
-  /** Which record is damaged. Default: it is drawn, each with the same chance. */
-  readonly key?: Uint8Array;
-  /** Which half of the record. Default: it is drawn, by length. */
-  readonly part?: "key" | "value";
-  /**
-   * When LevelDB itself notices, from then on always: when it is opened, or when the record is read. Default: never; it
-   * hands out what it finds.
-   */
-  readonly noticedAt?: "open" | "read";
-}
-
-/** What a flipped bit did, for people to read. */
-export interface BitFlip {
-  /** The key of the record, as it was. */
-  readonly key: Uint8Array;
-  readonly part: "key" | "value";
-  readonly byte: number;
-  readonly bit: number;
 }
 
 /** What a disk held at some moment. */
@@ -151,27 +129,15 @@ export class SimulatedDisk {
   }
 
   /** Flips one bit of what is stored. Null if nothing is. Throws a `RangeError` if there is nothing of what was wanted. */
-  flipBit({ below, key: wanted, part: wantedPart, noticedAt }: BitFlipOptions): BitFlip | null {
-    const contents = this.#contents;
-    if (contents.size === 0) return null;
-    const key = wanted === undefined ? nthKey(contents, below(contents.size)) : keyOf(Buffer.from(wanted));
-    const value = contents.get(key);
-    if (value === undefined) throw new RangeError("Nothing is stored under this key");
-    const part = wantedPart ?? (below(key.length + value.length) < key.length ? "key" : "value");
-    const keyBytes = bytesOf(key);
-    const valueBytes = Buffer.from(value);
-    const damaged = part === "key" ? keyBytes : valueBytes;
-    if (damaged.length === 0) throw new RangeError("There is no bit to flip in an empty value");
-    const at = below(damaged.length * 8);
-    const [byte, bit] = [at >>> 3, at & 7];
-    damaged[byte] = (damaged[byte] as number) ^ (1 << bit);
-    contents.replace(key, keyOf(keyBytes), valueBytes);
-    if (noticedAt === "read") this.#unreadable.add(valueBytes);
-    if (noticedAt === "open") {
-      this.#unopenable.add(valueBytes);
+  flipBit(options: BitFlipOptions): BitFlip | null {
+    if (this.#contents.size === 0) return null;
+    const { damagedValue, ...flip } = flipBitIn(this.#contents, options);
+    if (options.noticedAt === "read") this.#unreadable.add(damagedValue);
+    if (options.noticedAt === "open") {
+      this.#unopenable.add(damagedValue);
       this.#hasUnopenable = true;
     }
-    return { key: bytesOf(key), part, byte, bit };
+    return flip;
   }
 
   /** Somebody puts in a new disk. Throws while a process has the old one open. */
@@ -304,13 +270,4 @@ export class SimulatedDisk {
   #assertAtRest(): void {
     if (this.#user !== null) throw new Error("A process has the disk open");
   }
-}
-
-function nthKey(contents: Contents, place: number): string {
-  let left = place;
-  for (const key of contents.view().keys()) {
-    if (left === 0) return key;
-    left -= 1;
-  }
-  throw new RangeError(`There is no record ${place}`);
 }

@@ -33,7 +33,7 @@ it("P7: any bit of any record, of its key or its value, is reported, and no wron
       // Every record is read: none can be damaged and go unnoticed.
       expect(REPORTS).toContain(code);
     }),
-    { numRuns: 1500 },
+    { numRuns: 1000 },
   );
   expect([...parts].sort()).toEqual(["key", "value"]);
   disk.rollBack(whole);

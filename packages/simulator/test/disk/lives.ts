@@ -4,7 +4,7 @@ import type { LogStorage, StorageIdentity, StoredState } from "@quorate/contract
 import type { Entry, Index, Term, Write } from "@quorate/core";
 import { type DiskOperation, openLogStorage, SimulatedDisk } from "../../src/disk/index.js";
 
-export const ALL = Number.MAX_SAFE_INTEGER;
+const ALL = Number.MAX_SAFE_INTEGER;
 const IDENTITY: StorageIdentity = { clusterId: "c", nodeId: 2, name: "n2" };
 
 /** An entry that says where it was written. */
