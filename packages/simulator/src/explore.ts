@@ -2,13 +2,18 @@
 
 import { CoresWorld } from "./cores/cores-world.js";
 import type { RunOptions, RunReport, Script } from "./run.js";
+import { ServersWorld } from "./servers/servers-world.js";
 
-/** The run that `seed`, a whole number from 0 to 2³² − 1, decides. Rejects only if the simulator itself fails. */
+/**
+ * The run that `seed`, a whole number from 0 to 2³² − 1, decides. Odd seeds are runs of whole servers, even ones of bare
+ * cores. Rejects only if the simulator itself fails.
+ */
 export async function explore(seed: number, options: RunOptions): Promise<RunReport> {
-  return replay({ seed, world: "cores", actions: null, without: [] }, options);
+  return replay({ seed, world: seed % 2 === 1 ? "servers" : "cores", actions: null, without: [] }, options);
 }
 
 /** The run that `script` describes. */
-export async function replay(script: Script, { isTraced = false }: RunOptions): Promise<RunReport> {
-  return new CoresWorld(script, isTraced).run();
+export async function replay(script: Script, { settle, isTraced = false }: RunOptions): Promise<RunReport> {
+  if (script.world === "cores") return new CoresWorld(script, isTraced).run();
+  return new ServersWorld(script, settle, isTraced).run();
 }

@@ -1,0 +1,187 @@
+/**
+ * Clients: each sends one request after the other, to any server, waits for the answer or turns to something else, and
+ * writes down what it asked and what it was told.
+ */
+
+import { RaftError } from "@quorate/contracts";
+import type { Dice } from "./dice.js";
+import type { Machine } from "./machine.js";
+import type { Outcomes } from "./outcomes.js";
+import type { ServersParameters } from "./servers-parameters.js";
+import type { SimulatedTime } from "./simulated-time.js";
+
+/** A line of a history, in the format of `@quorate/linearizability`. */
+export interface HistoryEvent {
+  readonly process: number;
+  readonly type: "invoke" | "ok" | "fail" | "info";
+  readonly f: "put" | "append" | "get";
+  readonly key: string;
+  readonly value?: string;
+}
+
+export interface ClientsOptions {
+  readonly time: SimulatedTime;
+  readonly dice: Dice;
+  readonly parameters: ServersParameters;
+  readonly machines: readonly Machine[];
+  readonly outcomes: Outcomes;
+  readonly without: ReadonlySet<string>;
+  onAsked(client: string, text: () => string, unit: string): void;
+  onAnswered(client: string, text: () => string, unit: string, error: RaftError | null): void;
+  onAbandoned(): void;
+  onRetried(): void;
+  onOddError(error: unknown, asked: string): void;
+}
+
+interface Request {
+  readonly client: string;
+  readonly id: string;
+  readonly unit: string;
+  readonly machine: Machine;
+  readonly f: HistoryEvent["f"];
+  readonly key: string;
+  readonly value: string;
+  readonly process: number;
+}
+
+const ABANDONED = new RaftError("OUTCOME_UNKNOWN", "The client did not wait.");
+
+export class Clients {
+  readonly history: HistoryEvent[] = [];
+  readonly #options: ClientsOptions;
+  #processes = 0;
+  #requests = 0;
+  #pending = 0;
+  #isOver = false;
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+  }
+
+  /** Requests without an answer. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  start(): void {
+    const { time, dice, parameters } = this.#options;
+    for (let client = 1; client <= parameters.clients; client += 1) {
+      this.#newProcess();
+      time.schedule(dice.roll("request", client) * parameters.thinkMs, () => this.#next(client, 1, this.#processes));
+    }
+  }
+
+  /** No client asks for anything more. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  #newProcess(): number {
+    this.#processes += 1;
+    return this.#processes;
+  }
+
+  #next(client: number, number: number, process: number): void {
+    if (this.#isOver) return;
+    const { time, dice, parameters, machines, without } = this.#options;
+    const roll = (what: number): number => dice.roll("request", client, number, what);
+    const again = (by: number): void => {
+      const pauseMs = roll(1) * 2 * parameters.thinkMs;
+      time.schedule(time.now + pauseMs, () => this.#next(client, number + 1, by));
+    };
+    const unit = `c${client}#${number}`;
+    if (without.has(unit)) return again(process);
+    const isRead = roll(2) < parameters.readRate;
+    const request: Request = {
+      client: `client ${client}`,
+      id: unit,
+      unit,
+      machine: machines[Math.floor(roll(3) * machines.length)] as Machine,
+      f: isRead ? "get" : roll(4) < 0.15 ? "put" : "append",
+      key: String.fromCharCode(120 + Math.floor(roll(5) * parameters.keys)),
+      value: `${client}.${number} `,
+      process,
+    };
+    const answered = this.ask(request, parameters.requestTimeoutMs);
+    if (roll(6) < parameters.abandonRate) {
+      this.#options.onAbandoned();
+      // Somebody else goes on; what becomes of the request is still looked at.
+      return again(this.#newProcess());
+    }
+    void answered.then((outcome) => {
+      if (outcome === "unknown" && roll(7) < parameters.retryRate) {
+        this.#options.onRetried();
+        void this.ask({ ...request, id: `${unit}r`, process: this.#newProcess() }, parameters.requestTimeoutMs);
+      }
+      // A process whose request may still take effect asks for nothing more; its client goes on as another.
+      again(outcome === "unknown" ? this.#newProcess() : process);
+    });
+  }
+
+  /** Sends a request of its own, outside of all clients; says whether it was answered. */
+  async request(machine: Machine, f: HistoryEvent["f"], key: string, timeoutMs: number): Promise<boolean> {
+    this.#requests += 1;
+    const id = `last${this.#requests}`;
+    const process = this.#newProcess();
+    const request = { client: "operator", id, unit: "", machine, f, key, value: `${id} `, process };
+    return (await this.ask(request, timeoutMs)) === "ok";
+  }
+
+  /** A request to a server that crashes meanwhile is never answered. */
+  async ask(request: Request, timeoutMs: number): Promise<"ok" | "failed" | "unknown"> {
+    const { client, unit, machine, f, key, value } = request;
+    const { onAsked, onAnswered } = this.#options;
+    this.#pending += 1;
+    this.#record(request, "invoke", f === "get" ? undefined : value);
+    onAsked(client, () => `${request.id} to ${machine.name}: ${f} ${key}${f === "get" ? "" : ` "${value}"`}`, unit);
+    const done = f === "get" ? this.#read(request, timeoutMs) : this.#propose(request, timeoutMs);
+    const ended = machine.whenEnded().then(() => new RaftError("OUTCOME_UNKNOWN", `${machine.name} died.`));
+    const answer = await Promise.race([done, ended]);
+    this.#pending -= 1;
+    if (typeof answer === "string") {
+      this.#record(request, "ok", f === "get" ? answer : value);
+      onAnswered(client, () => `${request.id}: ${f === "get" ? `reads "${answer}"` : "done"}`, unit, null);
+      return "ok";
+    }
+    const isUnknown = f !== "get" && answer.outcome === "unknown";
+    this.#record(request, isUnknown ? "info" : "fail", undefined);
+    onAnswered(client, () => `${request.id}: ${answer.code}`, unit, answer);
+    return isUnknown ? "unknown" : "failed";
+  }
+
+  async #propose({ id, machine, f, key, value }: Request, timeoutMs: number): Promise<string | RaftError> {
+    const { outcomes } = this.#options;
+    const floor = outcomes.acknowledgedLength;
+    try {
+      const place = await machine.propose({ id, f: f as "put" | "append", key, value }, timeoutMs);
+      outcomes.onResult(id, place, floor);
+      return value;
+    } catch (error) {
+      const known = this.#known(error, id);
+      outcomes.onRefused(id, known);
+      return known;
+    }
+  }
+
+  async #read({ id, machine, key }: Request, timeoutMs: number): Promise<string | RaftError> {
+    const { outcomes } = this.#options;
+    const floor = outcomes.acknowledgedLength;
+    try {
+      const { length, value } = await machine.read(key, timeoutMs);
+      outcomes.onRead(machine.name, length, floor);
+      return value;
+    } catch (error) {
+      return this.#known(error, id);
+    }
+  }
+
+  #known(error: unknown, asked: string): RaftError {
+    if (error instanceof RaftError) return error;
+    this.#options.onOddError(error, asked);
+    return ABANDONED;
+  }
+
+  #record({ process, f, key }: Request, type: HistoryEvent["type"], value: string | undefined): void {
+    this.history.push(value === undefined ? { process, type, f, key } : { process, type, f, key, value });
+  }
+}

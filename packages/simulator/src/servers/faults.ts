@@ -1,0 +1,66 @@
+/** The faults of the world of servers, and when a run has which. */
+
+import type { NodeId } from "@quorate/core";
+import { Random } from "@quorate/core";
+import type { ServersParameters } from "./servers-parameters.js";
+
+/** Single deeds; the network's steady faults (loss, duplicates, delay, limbo) are parameters. */
+export const FAULTS = [
+  "one-way cut",
+  "isolation",
+  "halves",
+  "bridge",
+  "chain",
+  "flapping link",
+  "swizzled links",
+  "clogged link",
+  "pause",
+  "event-loop stall",
+  "suspended machine",
+  "clock jump",
+  "slow apply",
+  "crash",
+  "crash in a write",
+  "restart storm",
+  "slow disk",
+  "hanging disk",
+  "failed write",
+  "failed fsync",
+  "full disk",
+  "bit flip",
+  "wiped disk",
+  "rolled-back disk",
+] as const;
+
+export type FaultName = (typeof FAULTS)[number];
+
+export interface Fault {
+  /** What a script leaves out to make it not happen. */
+  readonly unit: string;
+  readonly name: FaultName;
+  readonly atMs: number;
+  readonly durationMs: number;
+  /** Whom it hits. */
+  readonly server: NodeId;
+  /** Whatever else there is to decide about it. */
+  readonly seed: number;
+}
+
+/** All faults of a run, by rising time. */
+export function drawFaults(random: Random, parameters: ServersParameters): readonly Fault[] {
+  const { servers, faultyMs, electionTimeoutMs, everyMs } = parameters;
+  const faults: Omit<Fault, "unit">[] = [];
+  for (const name of FAULTS) {
+    const meanMs = everyMs[name];
+    if (meanMs === undefined) continue;
+    // Each kind draws from a source of its own, so that one more of it leaves the others as they are.
+    const own = new Random(random.nextUint32());
+    for (let atMs = own.between(0, meanMs); atMs < faultyMs; atMs += own.between(0, 2 * meanMs)) {
+      const durationMs = own.between(0.1, own.between(0.2, 8)) * electionTimeoutMs;
+      const server = 1 + Math.floor(own.between(0, servers));
+      faults.push({ name, atMs, durationMs, server, seed: own.nextUint32() });
+    }
+  }
+  faults.sort((left, right) => left.atMs - right.atMs);
+  return faults.map((fault, place) => ({ ...fault, unit: `f${place + 1}` }));
+}

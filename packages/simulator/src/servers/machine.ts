@@ -1,0 +1,397 @@
+/**
+ * One machine: a disk and a clock that outlive its processes, and a supervisor that starts the next process when one
+ * has stopped. The process is a production `RaftNode` with the production storage and codec.
+ */
+
+import { decodeMessage, encodeMessage } from "@quorate/codec";
+import {
+  type GroupId,
+  type LogStorage,
+  type PeerMessage,
+  RaftError,
+  type StorageIdentity,
+  type StoredState,
+} from "@quorate/contracts";
+import {
+  type Effects,
+  type Entry,
+  type Index,
+  type Input,
+  NOBODY,
+  type NodeId,
+  type Raft,
+  type RestoredState,
+  type Term,
+  type Write,
+} from "@quorate/core";
+import { RaftNode } from "@quorate/runtime";
+import { type MemoryNetwork, MemoryTransport } from "@quorate/transport-memory";
+import { type DiskOperation, openLogStorage, SimulatedDisk } from "../disk/index.js";
+import type { Ledger } from "../ledger/index.js";
+import type { Dice } from "./dice.js";
+import { ProcessClock } from "./process-clock.js";
+import { type Command, type OnApplied, Registers, registersCodec } from "./register-file.js";
+import type { ServersParameters } from "./servers-parameters.js";
+import type { SimulatedTime } from "./simulated-time.js";
+
+/** What all machines of a world share, and whom they tell. */
+export interface Surroundings {
+  readonly time: SimulatedTime;
+  readonly dice: Dice;
+  readonly parameters: ServersParameters;
+  readonly network: MemoryNetwork;
+  readonly ledger: Ledger;
+  onStep(machine: Machine, input: Input): void;
+  onEffects(machine: Machine, effects: Effects): void;
+  onSent(machine: Machine, message: PeerMessage): void;
+  onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
+  onStarting(machine: Machine): void;
+  /** The process ends by itself: it could not open, or stopped for good. */
+  onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
+}
+
+/** What was durable at some moment, for whoever brings that moment back. */
+export interface DurableMark {
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId;
+  readonly lastIndex: Index;
+  /** How often the log was cut so far. */
+  readonly truncations: number;
+}
+
+/** What happens to the next write of the disk. */
+export type CrashPoint = "before the write" | "in the write" | "after the write";
+
+/** One life of a process. */
+interface Life {
+  readonly clock: ProcessClock;
+  readonly registers: Registers;
+  readonly transport: MemoryTransport;
+  readonly ended: Promise<void>;
+  readonly onEnd: () => void;
+  raft: Raft | null;
+  /** Null while it opens. */
+  node: RaftNode<Command, number> | null;
+}
+
+export class Machine {
+  readonly name: string;
+  readonly id: NodeId;
+  readonly disk: SimulatedDisk;
+  /** Whether the process is told to found the cluster on a blank disk. An operator does that once. */
+  mayBootstrap = true;
+  /** Until when its disk does nothing, takes long, or its state machine is slow. */
+  hangingUntil = 0;
+  slowDiskUntil = 0;
+  slowApplyUntil = 0;
+  /** How often the disk was told to fail and has not yet: each time, a process may stop. */
+  failuresToCome = 0;
+  #durable: DurableMark = { currentTerm: 0, votedFor: NOBODY, lastIndex: 0, truncations: 0 };
+  #crashPoint: { readonly at: CrashPoint; readonly crash: () => void } | null = null;
+  readonly #surroundings: Surroundings;
+  readonly #members: readonly { readonly name: string; readonly address: string }[];
+  readonly #rate: number;
+  #life: Life | null = null;
+  #lives = 0;
+  #operations = 0;
+  #applications = 0;
+
+  constructor(id: NodeId, names: readonly string[], surroundings: Surroundings) {
+    const { dice, parameters } = surroundings;
+    this.id = id;
+    this.name = names[id - 1] as string;
+    this.#surroundings = surroundings;
+    this.#members = names.map((name) => ({ name, address: name }));
+    this.#rate = 1 + parameters.driftRate * (2 * dice.roll("drift", id) - 1);
+    this.disk = new SimulatedDisk({ schedule: (operation, complete) => this.#onDisk(operation, complete) });
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== null;
+  }
+
+  get raft(): Raft | null {
+    return this.#life?.raft ?? null;
+  }
+
+  get appliedLength(): number {
+    return this.#life?.registers.length ?? 0;
+  }
+
+  /** What a loss of power at this moment is certain to leave. */
+  get durable(): DurableMark {
+    return this.#durable;
+  }
+
+  get lives(): number {
+    return this.#lives;
+  }
+
+  get clock(): ProcessClock | null {
+    return this.#life?.clock ?? null;
+  }
+
+  /** Starts a process if none is running. */
+  start(): void {
+    if (this.#life !== null) return;
+    this.#lives += 1;
+    const { time, network, dice, parameters } = this.#surroundings;
+    this.#surroundings.onStarting(this);
+    const clock = new ProcessClock(time, this.#rate);
+    let onEnd = (): void => undefined;
+    const ended = new Promise<void>((resolve) => {
+      onEnd = resolve;
+    });
+    const registers = new Registers((committed, place) => this.#onApplied(life, committed, place));
+    const transport = new WireTransport(network, this.name, (message) => this.#onSend(life, message));
+    const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
+    this.#life = life;
+    const { heartbeatIntervalMs, electionTimeoutMs, maxAppendBytes, logCacheBytes } = parameters;
+    const bootstrap = { clusterId: "simulated", members: this.#members };
+    const opened = RaftNode.open<Command, number>({
+      id: this.name,
+      bootstrap: this.mayBootstrap ? bootstrap : undefined,
+      storage: new WatchedStorage(openLogStorage(this.disk), (writes) => {
+        if (this.#life === life) this.#onStored(writes);
+      }),
+      transport,
+      stateMachine: registers,
+      codec: registersCodec,
+      clock,
+      seed: dice.seedFor("life", this.id, this.#lives),
+      heartbeatIntervalMs,
+      electionTimeoutMs,
+      maxAppendBytes,
+      maxInflightBytes: Math.max(maxAppendBytes, 4096),
+      logCacheBytes,
+      observer: {
+        onStart: (raft, restored) => this.#onStart(life, raft, restored),
+        onStep: (input) => this.#onStep(life, input),
+        onEffects: (effects) => this.#onEffects(life, effects),
+      },
+    });
+    opened.then(
+      (node) => this.#onOpened(life, node),
+      (error: unknown) => this.#onStopped(life, error, "opening"),
+    );
+  }
+
+  #onOpened(life: Life, node: RaftNode<Command, number>): void {
+    if (this.#life !== life) return;
+    life.node = node;
+    this.mayBootstrap = false;
+    node.subscribe("fatal", (fatal) => {
+      if (fatal !== null) this.#onStopped(life, fatal.error, "running");
+    });
+  }
+
+  #onStart(life: Life, raft: Raft, restored: RestoredState): void {
+    if (this.#life !== life) return;
+    life.raft = raft;
+    this.#durable = { ...restored.hardState, lastIndex: restored.lastIndex, truncations: 0 };
+    this.#surroundings.ledger.onStart(this.id, restored);
+  }
+
+  #onStored(writes: readonly Write[]): void {
+    for (const { seq, hardState, truncateFrom, append } of writes) {
+      const { truncations } = this.#durable;
+      this.#durable = {
+        ...this.#durable,
+        ...hardState,
+        lastIndex:
+          append[append.length - 1]?.index ?? (truncateFrom === null ? this.#durable.lastIndex : truncateFrom - 1),
+        truncations: truncateFrom === null ? truncations : truncations + 1,
+      };
+      this.#surroundings.ledger.onStored(this.id, seq);
+    }
+  }
+
+  #onStep(life: Life, input: Input): void {
+    if (this.#life !== life) return;
+    this.#surroundings.ledger.onStep(this.id, input);
+    this.#surroundings.onStep(this, input);
+  }
+
+  #onEffects(life: Life, effects: Effects): void {
+    if (this.#life !== life || life.raft === null) return;
+    this.#surroundings.ledger.onEffects(this.id, effects, life.raft);
+    this.#surroundings.onEffects(this, effects);
+  }
+
+  #onSend(life: Life, message: PeerMessage): void {
+    if (this.#life !== life) return;
+    if (message.kind !== "propose" && message.kind !== "proposeResult") {
+      this.#surroundings.ledger.onWire(this.id, message);
+    }
+    this.#surroundings.onSent(this, message);
+  }
+
+  #onApplied(life: Life, ...[committed, place]: Parameters<OnApplied>): void {
+    if (this.#life !== life) return;
+    const { index, term, command } = committed;
+    this.#surroundings.ledger.onApplied(this.id, index, term, registersCodec.encodeCommand(command));
+    this.#surroundings.onApplied(this, committed, place);
+    if (this.#surroundings.time.now >= this.slowApplyUntil) return;
+    this.#applications += 1;
+    life.clock.spend(20 * this.#surroundings.dice.roll("apply", this.id, this.#applications));
+  }
+
+  #onStopped(life: Life, error: unknown, when: "opening" | "running"): void {
+    if (this.#life !== life) return;
+    const known =
+      error instanceof RaftError ? error : new RaftError("INVARIANT_BROKEN", String(error), { cause: error });
+    this.#surroundings.onStopped(this, known, when);
+  }
+
+  // --- the end of a process ---
+
+  /**
+   * The process dies: nothing of it runs again. What was written and not synced survives as far as `survives` says, by
+   * the number of the batch.
+   */
+  crash(survives: (batch: number) => boolean): void {
+    const life = this.#life;
+    if (life === null) return;
+    this.#life = null;
+    this.#crashPoint = null;
+    life.clock.crash();
+    let batch = 0;
+    this.disk.crash(() => {
+      batch += 1;
+      return survives(batch);
+    });
+    // The network sees the address go; the dead process hears of nothing.
+    void life.transport.close();
+    if (life.raft !== null) this.#surroundings.ledger.onCrash(this.id);
+    life.onEnd();
+  }
+
+  /** The process dies when the disk next writes. */
+  crashInWrite(at: CrashPoint, crash: () => void): void {
+    if (this.#life !== null) this.#crashPoint = { at, crash };
+  }
+
+  /** Settles when the life of now ends; at once if there is none. */
+  async whenEnded(): Promise<void> {
+    await this.#life?.ended;
+  }
+
+  /** Ends the process in good order. */
+  async close(): Promise<void> {
+    await this.#life?.node?.close();
+  }
+
+  // --- what it is asked ---
+
+  async propose(command: Command, timeoutMs: number): Promise<number> {
+    return this.#running().node.propose(command, { timeoutMs });
+  }
+
+  async read(key: string, timeoutMs: number): Promise<{ readonly length: number; readonly value: string }> {
+    const { node, registers } = this.#running();
+    return node.read(() => ({ length: registers.length, value: registers.valueOf(key) }), { timeoutMs });
+  }
+
+  #running(): { readonly node: RaftNode<Command, number>; readonly registers: Registers } {
+    const life = this.#life;
+    if (life === null || life.node === null) throw new RaftError("CLOSED", `${this.name} is not running.`);
+    return { node: life.node, registers: life.registers };
+  }
+
+  /** Hands over a message that has arrived: when the process is not paused, and alive. */
+  receive(handOver: () => void): void {
+    this.#life?.clock.run(handOver);
+  }
+
+  // --- the disk ---
+
+  #onDisk({ kind }: DiskOperation, complete: () => void): void {
+    const { time, dice, parameters } = this.#surroundings;
+    this.#operations += 1;
+    const isWrite = kind === "sync" || kind === "write";
+    const mostMs = isWrite ? parameters.maxWriteMs : parameters.maxReadMs;
+    let atMs = time.now + mostMs * dice.roll("disk", this.id, this.#operations);
+    if (time.now < this.slowDiskUntil)
+      atMs += 2 * parameters.electionTimeoutMs * dice.roll("disk", this.id, -this.#operations);
+    atMs = Math.max(atMs, this.hangingUntil);
+    const point = isWrite ? this.#crashPoint : null;
+    if (point === null) {
+      time.schedule(atMs, complete);
+      return;
+    }
+    this.#crashPoint = null;
+    if (point.at === "before the write") time.schedule(time.now, point.crash);
+    if (point.at === "in the write") time.schedule((time.now + atMs) / 2, point.crash);
+    time.schedule(atMs, () => {
+      complete();
+      // The write is durable, and the process has no time to hear of it.
+      if (point.at === "after the write") point.crash();
+    });
+  }
+}
+
+/** Carries every message as the bytes that would travel. */
+class WireTransport extends MemoryTransport {
+  readonly #onSend: (message: PeerMessage) => void;
+
+  constructor(network: MemoryNetwork, listen: string, onSend: (message: PeerMessage) => void) {
+    super({ network, listen });
+    this.#onSend = onSend;
+  }
+
+  override send(groupId: GroupId, message: PeerMessage): void {
+    this.#onSend(message);
+    super.send(groupId, overTheWire(groupId, message));
+  }
+}
+
+function overTheWire(groupId: GroupId, message: PeerMessage): PeerMessage {
+  const { chunks, sizeBytes } = encodeMessage(groupId, message);
+  const frame = new Uint8Array(sizeBytes);
+  let offset = 0;
+  for (const chunk of chunks) {
+    frame.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return decodeMessage(frame).message;
+}
+
+/** Tells when a write is durable, before the node hears of it. */
+class WatchedStorage implements LogStorage {
+  readonly #storage: LogStorage;
+  readonly #onStored: (writes: readonly Write[]) => void;
+
+  constructor(storage: LogStorage, onStored: (writes: readonly Write[]) => void) {
+    this.#storage = storage;
+    this.#onStored = onStored;
+  }
+
+  get durability(): LogStorage["durability"] {
+    return this.#storage.durability;
+  }
+
+  open(): Promise<StoredState | null> {
+    return this.#storage.open();
+  }
+
+  initialize(identity: StorageIdentity, write: Write): Promise<StoredState> {
+    return this.#storage.initialize(identity, write);
+  }
+
+  async write(writes: readonly Write[]): Promise<void> {
+    await this.#storage.write(writes);
+    this.#onStored(writes);
+  }
+
+  read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]> {
+    return this.#storage.read(firstIndex, lastIndex, maxBytes);
+  }
+
+  compact(upTo: Index): Promise<void> {
+    return this.#storage.compact(upTo);
+  }
+
+  close(): Promise<void> {
+    return this.#storage.close();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The network: delays, reorders, doubles, holds back and loses messages, and knows which links carry nothing.
+ *
+ * What becomes of a message depends on which message of its link it is, and on nothing else, so that a run can do
+ * without some of them and stay the same otherwise.
+ */
+
+import type { PeerMessage } from "@quorate/contracts";
+import type { NodeId } from "@quorate/core";
+import type { Dice } from "./dice.js";
+import type { ServersParameters } from "./servers-parameters.js";
+import type { SimulatedTime } from "./simulated-time.js";
+
+/** What the network tells of. */
+export interface NetworkLog {
+  onLost(message: PeerMessage, unit: string): void;
+  onDuplicated(): void;
+  onLimbo(): void;
+}
+
+interface Link {
+  sent: number;
+  /** How many faults cut it at the moment. */
+  cuts: number;
+  /** Until when it holds everything back. */
+  cloggedUntil: number;
+  /** When the last message of an ordered link arrives. */
+  lastArrivalMs: number;
+}
+
+export class Network {
+  readonly #time: SimulatedTime;
+  readonly #dice: Dice;
+  readonly #parameters: ServersParameters;
+  readonly #without: ReadonlySet<string>;
+  readonly #log: NetworkLog;
+  readonly #links: Link[] = [];
+  #isCalm = false;
+
+  constructor(
+    time: SimulatedTime,
+    dice: Dice,
+    parameters: ServersParameters,
+    without: ReadonlySet<string>,
+    log: NetworkLog,
+  ) {
+    this.#time = time;
+    this.#dice = dice;
+    this.#parameters = parameters;
+    this.#without = without;
+    this.#log = log;
+    for (let link = 0; link < parameters.servers ** 2; link += 1) {
+      this.#links.push({ sent: 0, cuts: 0, cloggedUntil: 0, lastArrivalMs: 0 });
+    }
+  }
+
+  /** From now on nothing is lost, doubled or held back; delays remain. */
+  calm(): void {
+    this.#isCalm = true;
+  }
+
+  /** A link is cut once for each call, and carries again when each was taken back. */
+  cut(from: NodeId, to: NodeId): void {
+    this.#link(from, to).cuts += 1;
+  }
+
+  mend(from: NodeId, to: NodeId): void {
+    const link = this.#link(from, to);
+    link.cuts = Math.max(0, link.cuts - 1);
+  }
+
+  mendAll(): void {
+    for (const link of this.#links) {
+      link.cuts = 0;
+      link.cloggedUntil = 0;
+    }
+  }
+
+  /** The link carries nothing for a while, and then everything at once. */
+  clog(from: NodeId, to: NodeId, durationMs: number): void {
+    this.#link(from, to).cloggedUntil = this.#time.now + durationMs;
+  }
+
+  isCut(from: NodeId, to: NodeId): boolean {
+    return this.#link(from, to).cuts > 0;
+  }
+
+  #link(from: NodeId, to: NodeId): Link {
+    return this.#links[(from - 1) * this.#parameters.servers + to - 1] as Link;
+  }
+
+  /** `arrive` is called when the message gets there, which may be never or twice. */
+  carry(message: PeerMessage, arrive: (unit: string) => void): void {
+    const { from, to } = message;
+    const link = this.#link(from, to);
+    link.sent += 1;
+    const number = link.sent;
+    const unit = `m${from}>${to}#${number}`;
+    const place = (from - 1) * this.#parameters.servers + to;
+    const { lossRate, duplicationRate } = this.#parameters;
+    if (this.#without.has(unit) || link.cuts > 0 || this.#happens(lossRate, "loss", place, number)) {
+      this.#log.onLost(message, unit);
+      return;
+    }
+    this.#carryOnce(message, link, place, number, unit, arrive);
+    if (this.#happens(duplicationRate, "duplicate", place, number)) {
+      this.#log.onDuplicated();
+      this.#carryOnce(message, link, place, -number, `${unit}'`, arrive);
+    }
+  }
+
+  #carryOnce(
+    message: PeerMessage,
+    link: Link,
+    place: number,
+    number: number,
+    unit: string,
+    arrive: (unit: string) => void,
+  ): void {
+    if (this.#without.has(unit)) return;
+    const { minDelayMs, maxDelayMs, limboRate, limboMs, isOrdered } = this.#parameters;
+    const isInLimbo = this.#happens(limboRate, "limbo", place, number);
+    const roll = this.#dice.roll("delay", place, number);
+    let atMs = this.#time.now + minDelayMs + roll * (isInLimbo ? limboMs : maxDelayMs - minDelayMs);
+    if (isInLimbo) this.#log.onLimbo();
+    else if (isOrdered) {
+      atMs = Math.max(atMs, link.lastArrivalMs);
+      link.lastArrivalMs = atMs;
+    }
+    this.#time.schedule(Math.max(atMs, link.cloggedUntil), () => {
+      // What is under way when a link is cut is lost with it; what is in limbo has left the link.
+      if (link.cuts > 0 && !isInLimbo) this.#log.onLost(message, unit);
+      else arrive(unit);
+    });
+  }
+
+  #happens(rate: number, purpose: "loss" | "duplicate" | "limbo", place: number, number: number): boolean {
+    return rate > 0 && !this.#isCalm && this.#dice.roll(purpose, place, number) < rate;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * What clients and state machines were told, checked at once:
+ *
+ * - State machines apply the same commands in the same order, each once.
+ * - A result names the place where the command really is, after everything that was known when it was asked for.
+ * - A read sees everything that was acknowledged, or read, before it began.
+ * - What was "not executed" is nowhere.
+ */
+
+import type { CommittedCommand, RaftError } from "@quorate/contracts";
+import type { Index, Term } from "@quorate/core";
+import type { Violation } from "../ledger/index.js";
+import type { Command } from "./register-file.js";
+
+interface Applied {
+  readonly index: Index;
+  readonly term: Term;
+  readonly id: string;
+  readonly by: string;
+}
+
+type Report = (violation: Violation) => void;
+
+export class Outcomes {
+  /** In the order in which all must apply them. */
+  readonly #applied: Applied[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #refused = new Map<string, string>();
+  #acknowledged = 0;
+  readonly #report: Report;
+
+  constructor(report: Report) {
+    this.#report = report;
+  }
+
+  get length(): number {
+    return this.#applied.length;
+  }
+
+  /** How many commands a request that begins now must come after, or see. */
+  get acknowledgedLength(): number {
+    return this.#acknowledged;
+  }
+
+  onApplied(by: string, { index, term, command: { id } }: CommittedCommand<Command>, place: number): void {
+    const known = this.#applied[place - 1];
+    if (known === undefined) {
+      this.#onFirstApplied({ index, term, id, by }, place);
+    } else if (known.id !== id || known.index !== index || known.term !== term) {
+      this.#report({
+        property: "State Machine Safety",
+        oracle: "outcomes/same-order",
+        statement: "All state machines apply the same commands in the same order (Figure 3).",
+        facts: [
+          `${known.by} applied ${known.id} as number ${place}, from entry ${known.index}@${known.term}.`,
+          `${by} applied ${id} as number ${place}, from entry ${index}@${term}.`,
+        ],
+      });
+    }
+  }
+
+  #onFirstApplied(applied: Applied, place: number): void {
+    const { id, by, index, term } = applied;
+    const before = this.#places.get(id);
+    const refused = this.#refused.get(id);
+    this.#applied.push(applied);
+    this.#places.set(id, place);
+    if (before !== undefined) {
+      const first = this.#applied[before - 1] as Applied;
+      this.#report({
+        property: "Exactly once",
+        oracle: "outcomes/once",
+        statement: "A command that was proposed once is executed once at most.",
+        facts: [
+          `${first.by} applied ${id} as number ${before}, from entry ${first.index}@${first.term}.`,
+          `${by} applied ${id} again as number ${place}, from entry ${index}@${term}.`,
+        ],
+      });
+    }
+    if (refused !== undefined) this.#reportRefused(id, refused, `${by} applied it as number ${place}`);
+  }
+
+  #reportRefused(id: string, refused: string, executed: string): void {
+    this.#report({
+      property: "Honest outcomes",
+      oracle: "outcomes/not-executed",
+      statement: 'What a client is told was "not executed" is never executed.',
+      facts: [`The client of ${id} was told: ${refused}`, `${executed}.`],
+    });
+  }
+
+  /** `floor` is what {@link acknowledgedLength} was when the command was proposed. */
+  onResult(id: string, place: number, floor: number): void {
+    const there = this.#applied[place - 1];
+    if (there?.id !== id) {
+      this.#report({
+        property: "Honest outcomes",
+        oracle: "outcomes/result",
+        statement: "A result comes after its command was applied, and says what became of that very command.",
+        facts: [
+          `The client of ${id} was told that it is command number ${place}.`,
+          there === undefined
+            ? `No server had applied ${place} commands then; the most was ${this.#applied.length}.`
+            : `Number ${place} is ${there.id}, which ${there.by} applied from entry ${there.index}@${there.term}.`,
+        ],
+      });
+    }
+    if (place <= floor) this.#reportOrder(`${id} was proposed`, `${id} was given place ${place}`, floor);
+    this.#acknowledged = Math.max(this.#acknowledged, place);
+  }
+
+  onRefused(id: string, error: RaftError): void {
+    if (error.outcome !== "not-executed") return;
+    const said = `${error.code}: ${error.message}`;
+    this.#refused.set(id, said);
+    const place = this.#places.get(id);
+    if (place !== undefined) {
+      const { by, index, term } = this.#applied[place - 1] as Applied;
+      this.#reportRefused(id, said, `${by} had applied it as number ${place}, from entry ${index}@${term}`);
+    }
+  }
+
+  onRead(by: string, length: number, floor: number): void {
+    if (length < floor) this.#reportOrder(`a read on ${by} began`, `the read saw only ${length} commands`, floor);
+    this.#acknowledged = Math.max(this.#acknowledged, length);
+  }
+
+  #reportOrder(began: string, saw: string, floor: number): void {
+    const last = this.#applied[floor - 1];
+    this.#report({
+      property: "Linearizability",
+      oracle: "outcomes/real-time",
+      statement: "A request sees, or comes after, everything that any client knew before it began.",
+      facts: [
+        `Before ${began}, a client knew of ${floor} commands; the last of them was ${last?.id ?? "unknown"}.`,
+        `And yet ${saw}.`,
+      ],
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Registers: a replicated map of texts, made for checking. The answer to a command is its place among all commands, and
+ * a read tells how many there were, so that lost, doubled, reordered and stale results all show.
+ */
+
+import type { CommandCodec, CommittedCommand, StateMachine } from "@quorate/contracts";
+
+export interface Command {
+  /** Unique among all requests of the run. */
+  readonly id: string;
+  readonly f: "put" | "append";
+  readonly key: string;
+  readonly value: string;
+}
+
+export type OnApplied = (committed: CommittedCommand<Command>, place: number) => void;
+
+export class Registers implements StateMachine<Command, number> {
+  readonly #values = new Map<string, string>();
+  #length = 0;
+  readonly #onApplied: OnApplied;
+
+  constructor(onApplied: OnApplied) {
+    this.#onApplied = onApplied;
+  }
+
+  /** How many commands were applied. */
+  get length(): number {
+    return this.#length;
+  }
+
+  valueOf(key: string): string {
+    return this.#values.get(key) ?? "";
+  }
+
+  apply(committed: CommittedCommand<Command>): number {
+    const { f, key, value } = committed.command;
+    this.#values.set(key, f === "put" ? value : this.valueOf(key) + value);
+    this.#length += 1;
+    this.#onApplied(committed, this.#length);
+    return this.#length;
+  }
+}
+
+/** Commands are ASCII; places are decimal numbers. */
+export const registersCodec: CommandCodec<Command, number> = {
+  encodeCommand: ({ id, f, key, value }) => toBytes(`${id}|${f}|${key}|${value}`),
+  decodeCommand: (data) => {
+    const [id = "", f, key = "", value = ""] = toText(data).split("|");
+    if (f !== "put" && f !== "append") throw new RangeError(`"${toText(data)}" is no command`);
+    return { id, f, key, value };
+  },
+  encodeResult: (place) => toBytes(String(place)),
+  decodeResult: (data) => Number(toText(data)),
+};
+
+export function toBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let place = 0; place < text.length; place += 1) bytes[place] = text.charCodeAt(place);
+  return bytes;
+}
+
+function toText(data: Uint8Array): string {
+  return String.fromCharCode(...data);
+}

@@ -1,0 +1,86 @@
+/** What a seed decides in the world of servers: how many there are, the load, and how hostile their surroundings. */
+
+import type { Random } from "@quorate/core";
+import { FAULTS, type FaultName } from "./faults.js";
+
+export interface ServersParameters {
+  readonly servers: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** How long faults happen, in simulated milliseconds. */
+  readonly faultyMs: number;
+  /** The mean pause of a client between two requests. */
+  readonly thinkMs: number;
+  /** The share of requests that are reads, and of those that nobody waits for. */
+  readonly readRate: number;
+  readonly abandonRate: number;
+  /** How long a client waits for an answer. */
+  readonly requestTimeoutMs: number;
+  /** Whether what became of an unknown outcome is asked again. */
+  readonly retryRate: number;
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
+  readonly maxAppendBytes: number;
+  readonly logCacheBytes: number;
+  // The network.
+  readonly lossRate: number;
+  readonly duplicationRate: number;
+  /** Every message takes a delay between these two. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Whether messages of a link stay in order. */
+  readonly isOrdered: boolean;
+  /** The share of messages that are held back for up to as long: past an election, or several. */
+  readonly limboRate: number;
+  readonly limboMs: number;
+  // Machines.
+  readonly maxWriteMs: number;
+  readonly maxReadMs: number;
+  /** By how much the clocks run fast or slow, at most. */
+  readonly driftRate: number;
+  /** The share of links between the connected majority and the others that stay cut when the faults stop. */
+  readonly lastingCuts: number;
+  /** The mean time between two faults of each kind that is switched on, in milliseconds. */
+  readonly everyMs: Readonly<Partial<Record<FaultName, number>>>;
+}
+
+/** Draws everything anew for each seed, and switches a random subset of the faults on. */
+export function drawServersParameters(random: Random): ServersParameters {
+  const isOn = (rate = 0.5): boolean => random.between(0, 1) < rate;
+  const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
+  const pick = <T>(...from: T[]): T => from[whole(0, from.length - 1)] as T;
+  const electionTimeoutMs = pick(100, 250, 250, 500);
+  const minDelayMs = random.between(0.1, 2);
+  const faultyMs = random.between(8, 36) * electionTimeoutMs;
+  const everyMs: Partial<Record<FaultName, number>> = {};
+  // A few kinds at a time: with all of them at once nothing works long enough to go wrong.
+  const share = pick(0, 0.1, 0.2, 0.3);
+  for (const name of FAULTS) if (isOn(share)) everyMs[name] = faultyMs / random.between(0.5, 6);
+  return {
+    servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
+    clients: whole(1, 6),
+    keys: whole(1, 4),
+    faultyMs,
+    thinkMs: random.between(5, 120),
+    readRate: random.between(0.1, 0.6),
+    abandonRate: isOn() ? random.between(0, 0.3) : 0,
+    requestTimeoutMs: random.between(1, 10) * electionTimeoutMs,
+    retryRate: isOn() ? random.between(0, 0.5) : 0,
+    heartbeatIntervalMs: electionTimeoutMs / 5,
+    electionTimeoutMs,
+    maxAppendBytes: pick(1, 60, 1024, 1024 * 1024),
+    logCacheBytes: pick(1, 400, 1024 * 1024),
+    lossRate: isOn() ? random.between(0, 0.2) : 0,
+    duplicationRate: isOn() ? random.between(0, 0.2) : 0,
+    minDelayMs,
+    maxDelayMs: minDelayMs + random.between(0.1, 0.15) * electionTimeoutMs * random.between(0, 1),
+    isOrdered: isOn(),
+    limboRate: isOn() ? random.between(0, 0.05) : 0,
+    limboMs: random.between(1, 12) * electionTimeoutMs,
+    maxWriteMs: random.between(0.1, 0.15) * electionTimeoutMs * random.between(0, 1),
+    maxReadMs: random.between(0.1, 10),
+    driftRate: isOn() ? random.between(0, 0.2) : 0,
+    lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
+    everyMs,
+  };
+}

@@ -1,0 +1,446 @@
+/**
+ * The world of servers: a cluster of production nodes, clients that propose and read, and faults, all under one fake
+ * clock in one thread. When the faults stop, whatever majority can talk must get on, and all must agree in the end.
+ */
+
+import { type PeerMessage, RaftError } from "@quorate/contracts";
+import { type Effects, type Input, NOBODY, Random } from "@quorate/core";
+import { MemoryNetwork } from "@quorate/transport-memory";
+import { describeMessage, describeWrite } from "../describe.js";
+import { Digest } from "../digest.js";
+import { Ledger, type Violation } from "../ledger/index.js";
+import type { RunReport, Script, Settle } from "../run.js";
+import { Tally } from "../tally.js";
+import { Trace } from "../trace.js";
+import { Clients } from "./clients.js";
+import { Dice } from "./dice.js";
+import { DiskAccount } from "./disk-account.js";
+import { FaultInjector } from "./fault-injector.js";
+import { drawFaults, FAULTS, type FaultName } from "./faults.js";
+import { Machine, type Surroundings } from "./machine.js";
+import { Network } from "./network.js";
+import { Outcomes } from "./outcomes.js";
+import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
+import { SimulatedTime } from "./simulated-time.js";
+
+const STEADY_FAULTS = ["loss", "duplicate", "limbo", "clock drift", "abandoned call", "retry"] as const;
+
+const SITUATIONS = [
+  "a leader was elected",
+  "two servers believed they led",
+  "a leader stepped down",
+  "a candidate lost",
+  "entries were truncated",
+  "an append was refused",
+  "a proposal was passed on",
+  "an outcome was unknown",
+  "a proposal was not executed",
+  "a read was refused",
+  "a server stopped for good",
+  "a server did not open",
+  "entries were read from the disk",
+  "all servers were down",
+  "the cluster was fine throughout",
+] as const;
+
+type Situation = (typeof SITUATIONS)[number];
+
+/** Time enough for any number of split votes that will ever be seen, in election timeouts. */
+const PROGRESS_LIMIT = 60;
+
+/** Errors with which a process may stop, or not open, once its disk was told to fail. */
+const BLAMED_ON_DISK: ReadonlySet<string> = new Set([
+  "STORAGE_FAILED",
+  "STORAGE_CORRUPT",
+  "STORAGE_UNAVAILABLE",
+  "STORAGE_FORMAT",
+  "FOREIGN_STORAGE",
+  "NOT_BOOTSTRAPPED",
+  // A server that forgot what it promised is told so by its leader.
+  "INVARIANT_BROKEN",
+]);
+
+export class ServersWorld {
+  readonly #script: Script;
+  readonly #settle: Settle;
+  readonly #parameters: ServersParameters;
+  readonly #dice: Dice;
+  readonly #time = new SimulatedTime();
+  readonly #digest = new Digest();
+  readonly #ledger: Ledger;
+  readonly #outcomes: Outcomes;
+  readonly #network: Network;
+  readonly #machines: readonly Machine[];
+  readonly #clients: Clients;
+  readonly #account: DiskAccount;
+  readonly #injector: FaultInjector;
+  readonly #trace: Trace;
+  readonly #faults = new Tally<FaultName | (typeof STEADY_FAULTS)[number]>([...STEADY_FAULTS, ...FAULTS]);
+  readonly #situations = new Tally<Situation>(SITUATIONS);
+  readonly #roles: string[] = [];
+  #violation: Violation | null = null;
+  #events = 0;
+  #coreSteps = 0;
+  #isCalm = false;
+  #isClosing = false;
+
+  constructor(script: Script, settle: Settle, isTraced: boolean) {
+    this.#script = script;
+    this.#settle = settle;
+    const random = new Random(script.seed);
+    this.#parameters = drawServersParameters(random);
+    this.#dice = new Dice(random.nextUint32());
+    this.#trace = new Trace(isTraced);
+    const report = (violation: Violation): void => this.#violated(violation);
+    this.#ledger = new Ledger({ onViolation: report, now: () => this.#time.now });
+    this.#outcomes = new Outcomes(report);
+    const without = new Set(script.without);
+    this.#network = new Network(this.#time, this.#dice, this.#parameters, without, {
+      onLost: (message, unit) => {
+        this.#faults.add("loss");
+        this.#note(`n${message.from}`, "lose", () => `to n${message.to}: ${describeMessage(message)}`, unit);
+      },
+      onDuplicated: () => this.#faults.add("duplicate"),
+      onLimbo: () => this.#faults.add("limbo"),
+    });
+    this.#machines = this.#makeMachines();
+    this.#account = new DiskAccount(this.#machines.length);
+    this.#clients = this.#makeClients(without);
+    this.#injector = this.#makeInjector();
+    this.#injector.schedule(drawFaults(random, this.#parameters).filter(({ unit }) => !without.has(unit)));
+  }
+
+  #makeMachines(): Machine[] {
+    const names = Array.from({ length: this.#parameters.servers }, (_, place) => `n${place + 1}`);
+    const network = new MemoryNetwork({ deliver: ({ message }, handOver) => this.#carry(message, handOver) });
+    const surroundings: Surroundings = {
+      time: this.#time,
+      dice: this.#dice,
+      parameters: this.#parameters,
+      network,
+      ledger: this.#ledger,
+      onStep: (machine, input) => this.#onStep(machine, input),
+      onEffects: (machine, effects) => this.#onEffects(machine, effects),
+      onSent: (machine, message) => this.#onSent(machine, message),
+      onApplied: (machine, committed, place) => this.#outcomes.onApplied(machine.name, committed, place),
+      onStarting: (machine) => this.#note(machine.name, "start", () => `life ${machine.lives}`),
+      onStopped: (machine, error, when) => this.#onStopped(machine, error, when),
+    };
+    return names.map((_, place) => new Machine(place + 1, names, surroundings));
+  }
+
+  #makeClients(without: ReadonlySet<string>): Clients {
+    return new Clients({
+      time: this.#time,
+      dice: this.#dice,
+      parameters: this.#parameters,
+      machines: this.#machines,
+      outcomes: this.#outcomes,
+      without,
+      onAsked: (client, text, unit) => this.#note(client, "asks", text, unit),
+      onAnswered: (client, text, unit, error) => {
+        this.#note(client, "is told", text, unit);
+        if (error?.outcome === "unknown") this.#situations.add("an outcome was unknown");
+        if (error?.outcome === "not-executed") this.#situations.add("a proposal was not executed");
+      },
+      onAbandoned: () => this.#faults.add("abandoned call"),
+      onRetried: () => this.#faults.add("retry"),
+      onOddError: (error, asked) =>
+        this.#violated({
+          property: "Typed errors",
+          oracle: "servers/typed-errors",
+          statement: "Whatever goes wrong, a caller gets a RaftError with a code.",
+          facts: [`${asked} was asked for.`, `It failed with ${describeError(error)}.`],
+        }),
+    });
+  }
+
+  #makeInjector(): FaultInjector {
+    return new FaultInjector({
+      time: this.#time,
+      network: this.#network,
+      machines: this.#machines,
+      account: this.#account,
+      tally: this.#faults,
+      isOver: () => this.#isCalm,
+      onFault: (fault, where, text) => this.#note(where, fault.name, text, fault.unit),
+      crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
+      onDiskLost: (machine) => this.#ledger.onDiskLost(machine.id),
+    });
+  }
+
+  // --- the run ---
+
+  async run(): Promise<RunReport> {
+    const { faultyMs } = this.#parameters;
+    if (this.#parameters.driftRate > 0) this.#faults.add("clock drift");
+    for (const machine of this.#machines) machine.start();
+    this.#clients.start();
+    await this.#runUntil(() => this.#time.now >= faultyMs);
+    await this.#recover();
+    await this.#close();
+    return this.#report();
+  }
+
+  async #runUntil(isOver: () => boolean): Promise<void> {
+    await this.#settle();
+    while (!isOver() && this.#violation === null && this.#time.runNext()) {
+      this.#events += 1;
+      this.#digest.add(this.#time.now);
+      await this.#settle();
+    }
+  }
+
+  #carry(message: PeerMessage, handOver: () => void): void {
+    this.#network.carry(message, (unit) => {
+      const machine = this.#machines[message.to - 1] as Machine;
+      machine.receive(() => {
+        this.#note(machine.name, "receive", () => `from n${message.from}: ${describeMessage(message)}`, unit);
+        handOver();
+      });
+    });
+  }
+
+  // --- what is seen ---
+
+  #onStep(_machine: Machine, _input: Input): void {
+    this.#coreSteps += 1;
+  }
+
+  #onEffects(machine: Machine, { write, messages, applyTo, reads }: Effects): void {
+    this.#digest.add(machine.id * 0x1000 + messages.length);
+    this.#digest.add(applyTo);
+    if (write !== null) {
+      if (write.truncateFrom !== null) this.#situations.add("entries were truncated");
+      this.#note(machine.name, "write", () => describeWrite(write));
+    }
+    for (const { ready } of reads) if (!ready) this.#situations.add("a read was refused");
+    this.#onRole(machine);
+  }
+
+  #onSent(_machine: Machine, message: PeerMessage): void {
+    if (message.kind === "propose") this.#situations.add("a proposal was passed on");
+    if (message.kind === "appendEntriesResult" && !message.success) this.#situations.add("an append was refused");
+  }
+
+  #onRole(machine: Machine): void {
+    const { raft, id } = machine;
+    const before = this.#roles[id];
+    if (raft === null || raft.role === before) return;
+    const { role, currentTerm } = raft;
+    this.#roles[id] = role;
+    this.#note(machine.name, "becomes", () => `${role} (term ${currentTerm})`);
+    if (before === "candidate" && role === "follower") this.#situations.add("a candidate lost");
+    if (before === "leader") this.#situations.add("a leader stepped down");
+    if (role !== "leader") return;
+    this.#situations.add("a leader was elected");
+    if (this.#machines.some((other) => other !== machine && other.raft?.role === "leader"))
+      this.#situations.add("two servers believed they led");
+  }
+
+  // --- lives ---
+
+  #crash(machine: Machine, seed: number, restartAfterMs: number): void {
+    this.#note(machine.name, "crash", () => "");
+    this.#end(machine, seed);
+    this.#time.schedule(this.#time.now + restartAfterMs, () => machine.start());
+  }
+
+  #end(machine: Machine, seed: number): void {
+    const random = new Random(seed);
+    machine.crash(() => random.between(0, 1) < 0.5);
+    this.#roles[machine.id] = "down";
+    if (this.#machines.every(({ isRunning }) => !isRunning)) this.#situations.add("all servers were down");
+  }
+
+  /** A process that stopped by itself is started again, unless its disk is lost: then people must act. */
+  #onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void {
+    if (this.#isClosing && error.code === "CLOSED") return;
+    this.#note(machine.name, "stops", () => `${when}: ${error.code}: ${error.message}`);
+    this.#situations.add(when === "opening" ? "a server did not open" : "a server stopped for good");
+    const isLost = this.#account.isLost(machine.id);
+    const isToFail = machine.failuresToCome > 0 || machine.disk.isFull;
+    const isExpected = (isLost || isToFail) && BLAMED_ON_DISK.has(error.code);
+    if (!machine.disk.isFull) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
+    if (!isExpected) {
+      this.#violated({
+        property: "No server stops",
+        oracle: "servers/no-server-stops",
+        statement: "As long as its disk keeps what it promised, no server stops by itself or refuses to open.",
+        facts: [
+          `${machine.name} stopped while ${when}, with ${describeError(error)}.`,
+          `Its disk was told neither to fail nor to forget; ${machine.name} is in life ${machine.lives}.`,
+        ],
+      });
+      return;
+    }
+    const restartAfterMs = 200 + 800 * this.#dice.roll("life", machine.id, machine.lives, 1);
+    this.#time.schedule(this.#time.now + 1, () => {
+      this.#end(machine, machine.lives);
+      if (isLost) return;
+      this.#time.schedule(this.#time.now + restartAfterMs, () => {
+        machine.start();
+      });
+    });
+  }
+
+  // --- after the faults ---
+
+  async #recover(): Promise<void> {
+    if (this.#violation !== null) return;
+    this.#isCalm = true;
+    this.#note("", "calm", () => "the faults stop; links are mended, servers are started, disks work");
+    this.#clients.stop();
+    this.#network.calm();
+    this.#network.mendAll();
+    const connected = this.#connectedMajority();
+    this.#cutOthers(connected);
+    for (const machine of this.#machines) {
+      machine.hangingUntil = 0;
+      machine.slowDiskUntil = 0;
+      machine.slowApplyUntil = 0;
+      machine.disk.isFull = false;
+      if (!this.#account.isLost(machine.id)) machine.start();
+    }
+    const limitMs = PROGRESS_LIMIT * this.#parameters.electionTimeoutMs;
+    const deadline = this.#time.now + limitMs;
+    let isAnswered = false;
+    const ask = (turn: number): void => {
+      if (isAnswered || this.#time.now >= deadline) return;
+      const machine = connected[turn % connected.length] as Machine;
+      const again = (): void => void this.#time.schedule(this.#time.now + 100, () => ask(turn + 1));
+      void this.#clients.request(machine, "append", "x", this.#parameters.electionTimeoutMs * 4).then((isDone) => {
+        isAnswered ||= isDone;
+        again();
+      });
+    };
+    ask(0);
+    await this.#runUntil(() => (isAnswered && this.#haveConverged()) || this.#time.now >= deadline);
+    if (this.#violation === null && !(isAnswered && this.#haveConverged())) this.#stuck(connected, isAnswered, limitMs);
+    await this.#readEverything(deadline + limitMs);
+  }
+
+  /** A majority of servers whose disks hold what they should. */
+  #connectedMajority(): readonly Machine[] {
+    const rotation = this.#dice.seedFor("request", 0) % this.#machines.length;
+    const rotated = [...this.#machines.slice(rotation), ...this.#machines.slice(0, rotation)];
+    const healthy = rotated.filter(({ id }) => !this.#account.isLost(id));
+    return healthy.slice(0, Math.floor(this.#machines.length / 2) + 1);
+  }
+
+  #cutOthers(connected: readonly Machine[]): void {
+    const { lastingCuts } = this.#parameters;
+    for (const from of this.#machines) {
+      for (const to of this.#machines) {
+        if (from === to || (connected.includes(from) && connected.includes(to))) continue;
+        if (this.#dice.roll("loss", from.id, to.id, 1) < lastingCuts) this.#network.cut(from.id, to.id);
+      }
+    }
+  }
+
+  /** Whoever can be reached by everybody has applied everything. */
+  #haveConverged(): boolean {
+    if (this.#parameters.lastingCuts > 0) return true;
+    const length = this.#outcomes.length;
+    return this.#machines.every(({ id, appliedLength }) => this.#account.isLost(id) || appliedLength === length);
+  }
+
+  #stuck(connected: readonly Machine[], isAnswered: boolean, limitMs: number): void {
+    const said = this.#machines.map((machine) => {
+      const { name, raft } = machine;
+      if (raft === null) return `${name} is down`;
+      const leader = raft.leaderId === NOBODY ? "no leader" : `leader n${raft.leaderId}`;
+      return `${name} is ${raft.role} in term ${raft.currentTerm} with ${leader}, commit index ${raft.commitIndex}, ${machine.appliedLength} commands applied`;
+    });
+    this.#violated({
+      property: "Progress",
+      oracle: isAnswered ? "servers/convergence" : "servers/progress",
+      statement: `Once the faults stop, a majority that can talk executes a command, and all that can be reached apply it, within ${PROGRESS_LIMIT} election timeouts.`,
+      facts: [
+        `The faults stopped ${limitMs.toFixed(0)} ms ago; ${connected.map(({ name }) => name).join(", ")} could talk to each other${this.#parameters.lastingCuts > 0 ? "" : ", and all others with them"}.`,
+        `${isAnswered ? "A command was executed" : "No command was executed"}; ${said.join("; ")}.`,
+      ],
+    });
+  }
+
+  /** What every register holds in the end, for the check of the whole history. */
+  async #readEverything(deadline: number): Promise<void> {
+    if (this.#violation !== null || this.#parameters.lastingCuts > 0) return;
+    let left = 0;
+    for (let key = 0; key < this.#parameters.keys; key += 1) {
+      for (const machine of this.#machines) {
+        if (!machine.isRunning) continue;
+        left += 1;
+        void this.#clients.request(machine, "get", String.fromCharCode(120 + key), 5_000).then(() => {
+          left -= 1;
+        });
+      }
+    }
+    await this.#runUntil(() => left === 0 || this.#time.now >= deadline);
+  }
+
+  /** Every promise settles, at the latest when its server closes. */
+  async #close(): Promise<void> {
+    if (this.#violation !== null) return;
+    this.#isClosing = true;
+    let open = 0;
+    for (const machine of this.#machines) {
+      open += 1;
+      void machine.close().then(
+        () => {
+          open -= 1;
+        },
+        (error: unknown) => this.#notClosed(`${machine.name} failed to close with ${describeError(error)}`),
+      );
+    }
+    const deadline = this.#time.now + 20_000;
+    await this.#runUntil(() => (open === 0 && this.#clients.pending === 0) || this.#time.now >= deadline);
+    if (open > 0) this.#notClosed(`${open} servers did not close within 20 s`);
+    if (this.#clients.pending > 0) this.#notClosed(`${this.#clients.pending} requests were never answered`);
+  }
+
+  #notClosed(fact: string): void {
+    this.#violated({
+      property: "Every promise settles",
+      oracle: "servers/settles",
+      statement: "close() ends in good time, and every request is answered by then.",
+      facts: ["All servers were told to close.", `${fact}.`],
+    });
+  }
+
+  // --- the report ---
+
+  #violated(violation: Violation): void {
+    if (this.#violation !== null) return;
+    this.#violation = violation;
+    this.#note("", "violation", () => `${violation.property}: ${violation.statement}`);
+  }
+
+  #note(where: string, kind: string, text: () => string, unit: string | null = null): void {
+    this.#trace.add(this.#time.now, where, kind, text, unit === "" ? null : unit);
+  }
+
+  #report(): RunReport {
+    const { everyMs, ...parameters } = this.#parameters;
+    const faults = Object.keys(everyMs).join(", ");
+    return {
+      script: this.#script,
+      parameters: { ...parameters, faults },
+      violation: this.#violation,
+      events: this.#events,
+      coreSteps: this.#coreSteps,
+      simulatedMs: this.#time.now,
+      faults: this.#faults.counts,
+      situations: this.#situations.counts,
+      hash: this.#digest.toString(),
+      trace: this.#trace.events,
+    };
+  }
+}
+
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = error instanceof RaftError ? `${error.code}: ` : "";
+  const cause = error.cause === undefined ? "" : ` (because of ${describeError(error.cause)})`;
+  return `${code}${error.message}${cause}`;
+}
