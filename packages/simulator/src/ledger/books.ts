@@ -48,7 +48,7 @@ export class Books {
   }
 
   breach({ property, oracle, statement }: Rule, earlier: string, later: string): void {
-    this.#onViolation({ property, oracle, statement, facts: [earlier, later] });
+    this.#onViolation({ property, oracle, statement, facts: [sentence(earlier), sentence(later)] });
   }
 
   /** "at 12 ms", for a moment gone by, or for this one. */
@@ -70,6 +70,11 @@ export class Books {
   heldDurably(server: ServerRecord, node: EntryNode): boolean {
     return holds(server.durable.tip, node) || server.lost.some((tip) => holds(tip, node));
   }
+}
+
+/** Sentences begin with a capital letter, or with the name of a server. */
+function sentence(text: string): string {
+  return /^n\d/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export function nameOf({ index, term }: { readonly index: Index; readonly term: Term }): string {

@@ -89,11 +89,7 @@ export class Commits {
       const fact = `The last entry that any leader committed is ${nameOf(committed)}${this.#byWhom(committed)}.`;
       this.#books.breach(RULES.commitOrigin, fact, deed);
     } else if (node.committedInTerm > server.currentTerm) {
-      this.#books.breach(
-        RULES.commitOrigin,
-        `${capital(nameOf(node))} was committed first${this.#byWhom(node)}.`,
-        deed,
-      );
+      this.#books.breach(RULES.commitOrigin, `${nameOf(node)} was committed first${this.#byWhom(node)}.`, deed);
     }
   }
 
@@ -105,7 +101,7 @@ export class Commits {
     const other = entryAt(committed, node.index);
     this.#books.breach(
       RULES.stateMachineSafety,
-      `${capital(nameOf(other))} was committed${this.#byWhom(other)}.`,
+      `${nameOf(other)} was committed${this.#byWhom(other)}.`,
       `${deed.slice(0, -1)}, and with it ${nameOf(node)} in the log of n${id}.`,
     );
   }
@@ -150,17 +146,13 @@ export class Commits {
     const node = entryAt(committed, index);
     const isSame = node.term === term && tree.hasContent(node, { kind: "command", data });
     if (!isSame) {
-      const fact = `${capital(nameOf(node))}, a ${node.kind}, was committed${this.#byWhom(node)}.`;
+      const fact = `${nameOf(node)}, a ${node.kind}, was committed${this.#byWhom(node)}.`;
       this.#books.breach(RULES.stateMachineSafety, fact, deed);
     }
     for (let passed = node.parent; passed.index > before; passed = passed.parent) {
       if (passed.kind !== "command") continue;
-      this.#books.breach(RULES.applied, `${capital(nameOf(passed))} is a command that it did not get before.`, deed);
+      this.#books.breach(RULES.applied, `${nameOf(passed)} is a command that it did not get before.`, deed);
       return;
     }
   }
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

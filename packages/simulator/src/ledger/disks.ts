@@ -72,9 +72,12 @@ export class Disks {
   }
 
   #appended(server: ServerRecord, tip: EntryNode, entry: Entry, currentTerm: number): EntryNode {
-    const isInPlace = entry.index === tip.index + 1 && entry.term >= tip.term && entry.term <= currentTerm;
-    if (!isInPlace) this.#breachOrder(server, `${nameOf(entry)} after ${nameOf(tip)} while in term ${currentTerm}`);
     const { tree } = this.#books;
+    const isInPlace = entry.index === tip.index + 1 && entry.term >= tip.term && entry.term <= currentTerm;
+    if (!isInPlace) {
+      this.#breachOrder(server, `${nameOf(entry)} after ${nameOf(tip)} while in term ${currentTerm}`);
+      return tree.stray(tip, entry, server.id, this.#books.now());
+    }
     const known = tree.find(entry.index, entry.term);
     if (known !== null) return this.#matched(server, known, tip, entry);
     this.#checkOrigin(server, entry);

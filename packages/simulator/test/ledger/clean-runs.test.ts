@@ -25,5 +25,5 @@ it.each([1, 2, 3, 4, 5, 7])("has nothing to say of %i servers on a good day", (s
 it.each(Array.from({ length: 12 }, (_, place) => place))("has nothing to say in trouble, seed %i", (seed) => {
   const { cluster, ledger } = run([3, 5, 2, 4][seed % 4] as number, seed, 0.1 + (seed % 3) * 0.3, 20_000);
   expect(ledger.committedIndex).toBeGreaterThan(20);
-  expect(cluster.crashes).toBeGreaterThan(10);
+  expect(cluster.crashes).toBeGreaterThan(3);
 });

@@ -207,7 +207,7 @@ export class RandomCluster {
   }
 
   #disturb(server: Server): void {
-    switch (this.#below(8)) {
+    switch (this.#below(10)) {
       case 0:
         return this.#cut(this.#servers.find(({ raft }) => raft?.role === "leader") ?? server);
       case 1:
@@ -221,6 +221,8 @@ export class RandomCluster {
         this.now += ELECTION_TIMEOUT_MS * this.#below(3);
         return;
       case 4:
+      case 5:
+      case 6:
         this.#crash(server);
         return;
       default:
