@@ -2,4 +2,7 @@
 
 export { explore, replay } from "./explore.js";
 export type { Violation } from "./ledger/index.js";
+export { type Minimized, type MinimizeOptions, type MinimizeProgress, minimize } from "./minimize.js";
 export type { Counts, Parameters, RunOptions, RunReport, Script, Settle, TraceEvent, WorldName } from "./run.js";
+export { type RecordedRun, RUN_FILE_VERSION, type RunFile, scriptOf, toRunFile } from "./run-file.js";
+export { type StoryOptions, tellStory, tellTrace } from "./story.js";
