@@ -47,8 +47,19 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
   "storage-memory": { packages: ["core", "contracts", "codec"] },
   "storage-level": { packages: ["core", "contracts", "codec"], libraries: ["level"], node: true },
   "storage-level/abstract": { packages: ["core", "contracts"] },
+  linearizability: { packages: [] },
+  "linearizability/command": { packages: [], libraries: ["commander"], node: true },
   simulator: {
-    packages: ["core", "contracts", "codec", "runtime", "transport-memory", "storage-memory", "storage-level/abstract"],
+    packages: [
+      "core",
+      "contracts",
+      "codec",
+      "runtime",
+      "transport-memory",
+      "storage-memory",
+      "storage-level/abstract",
+      "linearizability",
+    ],
     libraries: ["abstract-level", "sorted-btree", "tinyqueue"],
   },
   quorate: ANYTHING,
@@ -156,6 +167,7 @@ function refuseLibrary(self: string, arrows: Arrows, name: string): string | nul
 /** The line of ARROWS that is about `path`. */
 function partOf(path: string, place: Place): string {
   if (isCompliance(path)) return "contracts/compliance";
+  if (path.startsWith("packages/linearizability/src/command/")) return "linearizability/command";
   return isAbstractStorage(path) ? "storage-level/abstract" : place.name;
 }
 
