@@ -48,6 +48,9 @@ type Situation = (typeof SITUATIONS)[number];
 /** Time enough for any number of split votes that will ever be seen, in election timeouts. */
 const PROGRESS_LIMIT = 60;
 
+/** Far more than a moment ever needs: what goes on for longer goes on for ever. */
+const MOST_EVENTS_AT_ONCE = 20_000;
+
 /** Errors with which a process may stop, or not open, once its disk was told to fail. */
 const BLAMED_ON_DISK: ReadonlySet<string> = new Set([
   "STORAGE_FAILED",
@@ -80,6 +83,9 @@ export class ServersWorld {
   readonly #roles: string[] = [];
   #violation: Violation | null = null;
   #events = 0;
+  /** The moment of the last event, and how many events there were before it. */
+  #moment = -1;
+  #momentBegan = 0;
   #coreSteps = 0;
   #isCalm = false;
   #isClosing = false;
@@ -186,9 +192,28 @@ export class ServersWorld {
     await this.#settle();
     while (!isOver() && this.#violation === null && this.#time.runNext()) {
       this.#events += 1;
+      this.#checkRest();
       this.#digest.add(this.#time.now);
       await this.#settle();
     }
+  }
+
+  #checkRest(): void {
+    if (this.#time.now !== this.#moment) {
+      this.#moment = this.#time.now;
+      this.#momentBegan = this.#events;
+    }
+    const count = this.#events - this.#momentBegan;
+    if (count < MOST_EVENTS_AT_ONCE) return;
+    this.#violated({
+      property: "Rest",
+      oracle: "servers/rest",
+      statement: "A server whose time has not come rests; it does not ask for one turn after the other.",
+      facts: [
+        `Time stood still at ${this.#moment} ms.`,
+        `${count} events happened at that moment, and more were to come.`,
+      ],
+    });
   }
 
   #carry(message: PeerMessage, handOver: () => void): void {
