@@ -56,7 +56,7 @@ const ARROWS: Readonly<Record<string, Arrows>> = {
       "codec",
       "runtime",
       "transport-memory",
-      "storage-memory",
+      "linearizability",
       "storage-level/abstract",
       "linearizability",
     ],

@@ -66,8 +66,8 @@ export class Clients {
   start(): void {
     const { time, dice, parameters } = this.#options;
     for (let client = 1; client <= parameters.clients; client += 1) {
-      this.#newProcess();
-      time.schedule(dice.roll("request", client) * parameters.thinkMs, () => this.#next(client, 1, this.#processes));
+      const process = this.#newProcess();
+      time.schedule(dice.roll("request", client) * parameters.thinkMs, () => this.#next(client, 1, process));
     }
   }
 

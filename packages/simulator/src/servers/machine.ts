@@ -46,6 +46,7 @@ export interface Surroundings {
   onSent(machine: Machine, message: PeerMessage): void;
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
   onStarting(machine: Machine): void;
+  onDiskRead(): void;
   /** The process ends by itself: it could not open, or stopped for good. */
   onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
 }
@@ -151,8 +152,11 @@ export class Machine {
     const opened = RaftNode.open<Command, number>({
       id: this.name,
       bootstrap: this.mayBootstrap ? bootstrap : undefined,
-      storage: new WatchedStorage(openLogStorage(this.disk), (writes) => {
-        if (this.#life === life) this.#onStored(writes);
+      storage: new WatchedStorage(openLogStorage(this.disk), {
+        onStored: (writes) => {
+          if (this.#life === life) this.#onStored(writes);
+        },
+        onRead: () => this.#surroundings.onDiskRead(),
       }),
       transport,
       stateMachine: registers,
@@ -356,14 +360,19 @@ function overTheWire(groupId: GroupId, message: PeerMessage): PeerMessage {
   return decodeMessage(frame).message;
 }
 
-/** Tells when a write is durable, before the node hears of it. */
+interface StorageWatcher {
+  /** These are durable; the node has not heard of it. */
+  onStored(writes: readonly Write[]): void;
+  onRead(): void;
+}
+
 class WatchedStorage implements LogStorage {
   readonly #storage: LogStorage;
-  readonly #onStored: (writes: readonly Write[]) => void;
+  readonly #watcher: StorageWatcher;
 
-  constructor(storage: LogStorage, onStored: (writes: readonly Write[]) => void) {
+  constructor(storage: LogStorage, watcher: StorageWatcher) {
     this.#storage = storage;
-    this.#onStored = onStored;
+    this.#watcher = watcher;
   }
 
   get durability(): LogStorage["durability"] {
@@ -380,10 +389,11 @@ class WatchedStorage implements LogStorage {
 
   async write(writes: readonly Write[]): Promise<void> {
     await this.#storage.write(writes);
-    this.#onStored(writes);
+    this.#watcher.onStored(writes);
   }
 
   read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]> {
+    this.#watcher.onRead();
     return this.#storage.read(firstIndex, lastIndex, maxBytes);
   }
 
