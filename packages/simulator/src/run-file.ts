@@ -42,7 +42,7 @@ function recorded({ parameters: _, ...run }: RunReport): RecordedRun {
 export function scriptOf(file: unknown): Script {
   const { version, shrunk } = (file ?? {}) as Partial<RunFile>;
   if (version !== RUN_FILE_VERSION) throw new RangeError(`this is no run of version ${RUN_FILE_VERSION}`);
-  const { seed, world, actions, without } = (shrunk?.script ?? {}) as Partial<Script>;
+  const { seed, world, actions, without, scenario } = (shrunk?.script ?? {}) as Partial<Script>;
   const areStrings = (list: unknown): boolean => Array.isArray(list) && list.every((each) => typeof each === "string");
   const isSound =
     typeof seed === "number" &&
@@ -50,5 +50,5 @@ export function scriptOf(file: unknown): Script {
     (actions === null || areStrings(actions)) &&
     areStrings(without);
   if (!isSound) throw new RangeError("the script of this run is damaged");
-  return { seed, world, actions, without } as Script;
+  return { seed, world, actions, without, scenario } as Script;
 }

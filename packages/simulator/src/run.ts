@@ -1,6 +1,7 @@
 /** One run of the simulator, from outside: what goes in, and what comes out. */
 
 import type { Violation } from "./ledger/index.js";
+import type { Scenario } from "./servers/scenario.js";
 
 /**
  * - `cores`: bare cores, one step at a time, in an order that no clock would give. Fast, and hostile to the protocol.
@@ -19,6 +20,8 @@ export interface Script {
   readonly actions: readonly string[] | null;
   /** In the world of servers: the units (see {@link TraceEvent}) that do not happen. */
   readonly without: readonly string[];
+  /** In the world of servers: what happens, where that is not drawn from the seed. */
+  readonly scenario?: Scenario | undefined;
 }
 
 /** Something that happened, for people and tools. */

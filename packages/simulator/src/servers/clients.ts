@@ -7,6 +7,7 @@ import { RaftError } from "@quorate/contracts";
 import type { Dice } from "./dice.js";
 import type { Machine } from "./machine.js";
 import type { Outcomes } from "./outcomes.js";
+import type { Call } from "./scenario.js";
 import type { ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
 
@@ -68,6 +69,28 @@ export class Clients {
     for (let client = 1; client <= parameters.clients; client += 1) {
       const process = this.#newProcess();
       time.schedule(dice.roll("request", client) * parameters.thinkMs, () => this.#next(client, 1, process));
+    }
+  }
+
+  /** Sends each call at its time. Those after the faults have stopped are sent as well. */
+  schedule(calls: readonly Call[]): void {
+    const { time, machines, without } = this.#options;
+    for (const [place, { atMs, server, f, key, timeoutMs }] of calls.entries()) {
+      const unit = `call${place + 1}`;
+      const machine = machines[(server - 1) % machines.length] as Machine;
+      const process = this.#newProcess();
+      if (without.has(unit)) continue;
+      const request = {
+        client: `caller ${place + 1}`,
+        id: unit,
+        unit,
+        machine,
+        f,
+        key,
+        value: `${place + 1} `,
+        process,
+      };
+      time.schedule(atMs, () => void this.ask(request, timeoutMs));
     }
   }
 

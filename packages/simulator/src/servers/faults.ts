@@ -47,7 +47,7 @@ export interface Fault {
 }
 
 /** All faults of a run, by rising time. */
-export function drawFaults(random: Random, parameters: ServersParameters): readonly Fault[] {
+export function drawFaults(random: Random, parameters: ServersParameters): readonly Omit<Fault, "unit">[] {
   const { servers, faultyMs, electionTimeoutMs, everyMs } = parameters;
   const faults: Omit<Fault, "unit">[] = [];
   for (const name of FAULTS) {
@@ -61,6 +61,10 @@ export function drawFaults(random: Random, parameters: ServersParameters): reado
       faults.push({ name, atMs, durationMs, server, seed: own.nextUint32() });
     }
   }
-  faults.sort((left, right) => left.atMs - right.atMs);
+  return faults.sort((left, right) => left.atMs - right.atMs);
+}
+
+/** Gives each fault the unit by which it can be left out. */
+export function named(faults: readonly Omit<Fault, "unit">[]): readonly Fault[] {
   return faults.map((fault, place) => ({ ...fault, unit: `f${place + 1}` }));
 }

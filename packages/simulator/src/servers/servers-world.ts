@@ -17,10 +17,11 @@ import { Clients } from "./clients.js";
 import { Dice } from "./dice.js";
 import { DiskAccount } from "./disk-account.js";
 import { FaultInjector } from "./fault-injector.js";
-import { drawFaults, FAULTS, type FaultName } from "./faults.js";
+import { drawFaults, FAULTS, type FaultName, named } from "./faults.js";
 import { Machine, type Surroundings } from "./machine.js";
 import { Network } from "./network.js";
 import { Outcomes } from "./outcomes.js";
+import { QUIET } from "./scenario.js";
 import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
 import { SimulatedTime } from "./simulated-time.js";
 
@@ -97,8 +98,10 @@ export class ServersWorld {
   constructor(script: Script, settle: Settle, isTraced: boolean) {
     this.#script = script;
     this.#settle = settle;
-    const random = new Random(script.seed);
-    this.#parameters = drawServersParameters(random);
+    const { seed, scenario } = script;
+    const random = new Random(seed);
+    const drawn = drawServersParameters(random);
+    this.#parameters = scenario === undefined ? drawn : { ...QUIET, ...scenario.parameters };
     this.#dice = new Dice(random.nextUint32());
     this.#trace = new Trace(isTraced);
     const report = (violation: Violation): void => this.#violated(violation);
@@ -117,7 +120,9 @@ export class ServersWorld {
     this.#account = new DiskAccount(this.#machines.length);
     this.#clients = this.#makeClients(without);
     this.#injector = this.#makeInjector();
-    this.#injector.schedule(drawFaults(random, this.#parameters).filter(({ unit }) => !without.has(unit)));
+    const faults = named(scenario?.faults ?? drawFaults(random, this.#parameters));
+    this.#injector.schedule(faults.filter(({ unit }) => !without.has(unit)));
+    this.#clients.schedule(scenario?.calls ?? []);
   }
 
   #makeMachines(): Machine[] {
