@@ -108,7 +108,8 @@ function checkPartition<State, Operation>(
       ? { verdict: "linearizable", order: decision.order, stuckAt: null }
       : { verdict: "not-linearizable", order: [], stuckAt: null };
   }
-  const operations = Array.from(partition.calls, (call) => columns.operations[call] as Operation);
+  const operations: Operation[] = [];
+  for (const call of partition.calls) operations.push(columns.operations[call] as Operation);
   const compiled = model.compile?.(operations) ?? new InternedModel(model, operations);
   const isRead = (place: number): boolean => compiled.isRead(place);
   return new Search(timelineOf(columns, partition.calls, partition.returned, isRead, scratch), compiled, budget).run();

@@ -63,66 +63,105 @@ export interface Columns<Operation> {
  * @throws HistoryError if a process returns what it has not invoked, or invokes before it has returned.
  */
 export function columnsOf(history: readonly HistoryEvent[]): Columns<HistoryOperation> {
-  const endOf = endsOf(history);
-  const operations: HistoryOperation[] = [];
-  const processes: (string | number)[] = [];
-  const invokedAt = new Int32Array(history.length);
-  const returnedAt = new Int32Array(history.length);
-  const callOf = new Int32Array(history.length);
-  let count = 0;
-  history.forEach((invocation, index) => {
-    const end = endOf[index] as number;
-    if (end === IGNORED) return;
-    const isKnown = end !== NEVER;
-    operations.push(operationOf(invocation, isKnown ? history[end] : undefined));
-    processes.push(invocation.process);
-    invokedAt[count] = index;
-    returnedAt[count] = end;
-    if (isKnown) callOf[end] = count + 1;
-    count += 1;
-  });
-  const byReturn = callOf.filter((call) => call > 0).map((call) => call - 1);
-  return {
-    operations,
-    processes,
-    invokedAt: invokedAt.subarray(0, count),
-    returnedAt: returnedAt.subarray(0, count),
-    byReturn,
-  };
+  const pairing = new Pairing(history.length);
+  for (let index = 0; index < history.length; index += 1) {
+    const event = history[index] as HistoryEvent;
+    if (event.type === "invoke") pairing.onInvoke(event, index);
+    else pairing.onReturn(event, index);
+  }
+  return pairing.columns();
 }
 
-const IGNORED = -1;
+/** The `returnedAt` of an operation that failed, until it is left out. */
+const FAILED = -1;
 
-/** For each invocation that may have happened the place of its return, or `NEVER`; for other events `IGNORED`. */
-function endsOf(history: readonly HistoryEvent[]): Int32Array {
-  const endOf = new Int32Array(history.length).fill(IGNORED);
-  const open = new Map<string | number, number>();
-  history.forEach((event, index) => {
-    const { process, type } = event;
-    const invocation = open.get(process);
-    if (type === "invoke") {
-      if (invocation !== undefined) {
-        throw new HistoryError(index, `process ${process} invokes "${event.f}" before its last operation has returned`);
-      }
-      open.set(process, index);
-      endOf[index] = NEVER;
-    } else if (invocation !== undefined) {
-      const { f } = history[invocation] as HistoryEvent;
-      if (f !== event.f) {
-        throw new HistoryError(index, `process ${process} returns from "${event.f}", but it has invoked "${f}"`);
-      }
-      open.delete(process);
-      if (type !== "info") endOf[invocation] = type === "ok" ? index : IGNORED;
-    } else if (type !== "info") {
-      throw new HistoryError(index, `process ${process} returns from "${event.f}" without having invoked it`);
+/** All that is wanted of an event is read once, and in order: for a million of them that is what takes the time. */
+class Pairing {
+  readonly #operations: Mutable<HistoryOperation>[] = [];
+  readonly #processes: (string | number)[] = [];
+  readonly #invokedAt: Int32Array;
+  readonly #returnedAt: Int32Array;
+  readonly #byReturn: Int32Array;
+  #returns = 0;
+  #failures = 0;
+  /** The open operation of each process, or -1. */
+  readonly #open = new Map<string | number, number>();
+
+  constructor(events: number) {
+    this.#invokedAt = new Int32Array(events);
+    this.#returnedAt = new Int32Array(events);
+    this.#byReturn = new Int32Array(events);
+  }
+
+  onInvoke({ process, f, key, value }: HistoryEvent, index: number): void {
+    if ((this.#open.get(process) ?? -1) !== -1) {
+      throw new HistoryError(index, `process ${process} invokes "${f}" before its last operation has returned`);
     }
-  });
-  return endOf;
+    const call = this.#operations.push({ f, key, input: value, output: undefined }) - 1;
+    this.#processes.push(process);
+    this.#invokedAt[call] = index;
+    this.#returnedAt[call] = NEVER;
+    this.#open.set(process, call);
+  }
+
+  onReturn({ process, type, f, value }: HistoryEvent, index: number): void {
+    const call = this.#open.get(process) ?? -1;
+    if (call === -1) {
+      if (type === "info") return;
+      throw new HistoryError(index, `process ${process} returns from "${f}" without having invoked it`);
+    }
+    const operation = this.#operations[call] as Mutable<HistoryOperation>;
+    if (operation.f !== f) {
+      throw new HistoryError(index, `process ${process} returns from "${f}", but it has invoked "${operation.f}"`);
+    }
+    this.#open.set(process, -1);
+    if (type === "ok") {
+      operation.output = value;
+      if (operation.input === undefined) operation.input = value;
+      this.#returnedAt[call] = index;
+      this.#byReturn[this.#returns] = call;
+      this.#returns += 1;
+    } else if (type === "fail") {
+      this.#returnedAt[call] = FAILED;
+      this.#failures += 1;
+    }
+  }
+
+  columns(): Columns<HistoryOperation> {
+    const count = this.#failures === 0 ? this.#operations.length : this.#leaveOutFailures();
+    return {
+      operations: this.#operations,
+      processes: this.#processes,
+      invokedAt: this.#invokedAt.subarray(0, count),
+      returnedAt: this.#returnedAt.subarray(0, count),
+      byReturn: this.#byReturn.subarray(0, this.#returns),
+    };
+  }
+
+  #leaveOutFailures(): number {
+    const [operations, processes] = [this.#operations, this.#processes];
+    const numberOf = new Int32Array(operations.length);
+    let count = 0;
+    for (let call = 0; call < operations.length; call += 1) {
+      const returnedAt = this.#returnedAt[call] as number;
+      if (returnedAt === FAILED) continue;
+      operations[count] = operations[call] as Mutable<HistoryOperation>;
+      processes[count] = processes[call] as string | number;
+      this.#invokedAt[count] = this.#invokedAt[call] as number;
+      this.#returnedAt[count] = returnedAt;
+      numberOf[call] = count;
+      count += 1;
+    }
+    operations.length = count;
+    processes.length = count;
+    for (let at = 0; at < this.#returns; at += 1) {
+      this.#byReturn[at] = numberOf[this.#byReturn[at] as number] as number;
+    }
+    return count;
+  }
 }
 
-function operationOf({ f, key, value }: HistoryEvent, end: HistoryEvent | undefined): HistoryOperation {
-  return { f, key, input: value === undefined ? end?.value : value, output: end?.value };
-}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** `calls` in columns. What returns at the very time at which another is invoked counts as concurrent with it. */
 export function columnsOfCalls<Operation>(calls: readonly Call<Operation>[]): Columns<Operation> {

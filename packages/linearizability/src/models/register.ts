@@ -12,76 +12,82 @@ import {
 } from "../model.js";
 import { describeOperation, partitionByKey, refuse } from "./operation.js";
 
-/** What an operation asks of the value, and what it makes of it. */
-interface Effect {
-  /** The value that must be there, in an array; empty if any will do. */
-  readonly needs: readonly [unknown] | readonly [];
-  /** The value that is there afterwards, in an array; empty if it stays. */
-  readonly sets: readonly [unknown] | readonly [];
-}
+/** Any value will do; or, the value stays. */
+const ANY = Symbol("any");
 
-type EffectOf = (operation: HistoryOperation) => Effect;
+/** What operations ask of the value, and what they make of it. */
+interface Effects {
+  /** The value that must be there, or `ANY`. */
+  needs(operation: HistoryOperation): unknown;
+  /** The value that is there afterwards, or `ANY` if it stays. */
+  sets(operation: HistoryOperation): unknown;
+}
 
 export type RegisterModel = Model<unknown, HistoryOperation>;
 
 /** `write` v and `read`. `init`: the value before the first write; default null. */
 export function register({ init = null }: { readonly init?: unknown } = {}): RegisterModel {
-  return registerLike("register", init, (operation) => {
-    if (operation.f === "cas") return refuse("register", operation);
-    return effectOf("register", operation);
+  return registerLike("register", init, {
+    needs(operation) {
+      if (operation.f === "read") return operation.output === undefined ? ANY : operation.output;
+      return operation.f === "write" ? ANY : refuse("register", operation);
+    },
+    sets: ({ f, input }) => (f === "write" ? input : ANY),
   });
 }
 
 /** `write` v, `read` and `cas` [from, to]; a cas that failed did not happen. `init` as for `register`. */
 export function casRegister({ init = null }: { readonly init?: unknown } = {}): RegisterModel {
-  return registerLike("cas-register", init, (operation) => effectOf("cas-register", operation));
+  return registerLike("cas-register", init, {
+    needs(operation) {
+      if (operation.f === "read") return operation.output === undefined ? ANY : operation.output;
+      if (operation.f === "write") return ANY;
+      return operation.f === "cas" ? pairOf(operation)[0] : refuse("cas-register", operation);
+    },
+    sets(operation) {
+      if (operation.f === "write") return operation.input;
+      return operation.f === "cas" ? pairOf(operation)[1] : ANY;
+    },
+  });
+}
+
+function pairOf(operation: HistoryOperation): readonly unknown[] {
+  const { input } = operation;
+  return Array.isArray(input) && input.length === 2 ? input : refuse("cas-register", operation, "cas needs [from, to]");
 }
 
 /** `acquire` and `release`, of whichever process. `init`: whether it is held at first; default false. */
 export function mutex({ init = false }: { readonly init?: boolean } = {}): RegisterModel {
-  return registerLike("mutex", init, (operation) => {
-    if (operation.f === "acquire") return { needs: [false], sets: [true] };
-    if (operation.f === "release") return { needs: [true], sets: [false] };
-    return refuse("mutex", operation);
+  const isAcquire = (operation: HistoryOperation): boolean => {
+    if (operation.f !== "acquire" && operation.f !== "release") refuse("mutex", operation);
+    return operation.f === "acquire";
+  };
+  return registerLike("mutex", init, {
+    needs: (operation) => !isAcquire(operation),
+    sets: (operation) => isAcquire(operation),
   });
 }
 
-function effectOf(model: string, operation: HistoryOperation): Effect {
-  const { f, input, output } = operation;
-  switch (f) {
-    case "read":
-      return { needs: output === undefined ? [] : [output], sets: [] };
-    case "write":
-      return { needs: [], sets: [input] };
-    case "cas": {
-      if (!Array.isArray(input) || input.length !== 2) return refuse(model, operation, "cas needs [from, to]");
-      return { needs: [input[0]], sets: [input[1]] };
-    }
-    default:
-      return refuse(model, operation);
-  }
-}
-
-function registerLike(name: string, initial: unknown, effectOf: EffectOf): RegisterModel {
+function registerLike(name: string, initial: unknown, effects: Effects): RegisterModel {
   const isSame = (left: unknown, right: unknown): boolean => identityOf(left) === identityOf(right);
   return {
     name,
     init: () => initial,
     step(state: unknown, operation): unknown | typeof Illegal {
-      const { needs, sets } = effectOf(operation);
-      if (needs.length === 1 && !isSame(needs[0], state)) return illegal;
-      return sets.length === 1 ? sets[0] : state;
+      const needed = effects.needs(operation);
+      if (needed !== ANY && !isSame(needed, state)) return illegal;
+      const set = effects.sets(operation);
+      return set === ANY ? state : set;
     },
     partition: partitionByKey,
-    isRead: (operation) => effectOf(operation).sets.length === 0,
-    isOverwrite: (operation) => effectOf(operation).sets.length === 1,
+    isRead: (operation) => effects.sets(operation) === ANY,
+    isOverwrite: (operation) => effects.sets(operation) !== ANY,
     explains(observer, earlier) {
-      const [needed] = effectOf(observer).needs;
-      const { sets } = effectOf(earlier);
-      return effectOf(observer).needs.length === 1 && sets.length === 1 && isSame(needed, sets[0]);
+      const set = effects.sets(earlier);
+      return set !== ANY && isSame(effects.needs(observer), set);
     },
     describe: describeOperation,
-    compile: (operations) => new CompiledRegister(initial, operations, effectOf),
+    compile: (operations) => new CompiledRegister(initial, operations, effects),
   };
 }
 
@@ -94,22 +100,25 @@ class CompiledRegister implements CompiledModel {
   readonly #sets: Int32Array;
   readonly #values: number;
 
-  constructor(initial: unknown, operations: readonly HistoryOperation[], effectOf: EffectOf) {
-    const numbers = new Map<unknown, number>([[identityOf(initial), 0]]);
+  constructor(initial: unknown, operations: readonly HistoryOperation[], effects: Effects) {
+    const numbers = new Map<unknown, number>([
+      [ANY, NOTHING],
+      [identityOf(initial), 0],
+    ]);
     const numberOf = (value: unknown): number => {
       const identity = identityOf(value);
       const known = numbers.get(identity);
       if (known !== undefined) return known;
-      numbers.set(identity, numbers.size);
-      return numbers.size - 1;
+      numbers.set(identity, numbers.size - 1);
+      return numbers.size - 2;
     };
     const needsOf = new Int32Array(operations.length);
     const setsOf = new Int32Array(operations.length);
-    operations.forEach((operation, call) => {
-      const { needs, sets } = effectOf(operation);
-      needsOf[call] = needs.length === 1 ? numberOf(needs[0]) : NOTHING;
-      setsOf[call] = sets.length === 1 ? numberOf(sets[0]) : NOTHING;
-    });
+    for (let call = 0; call < operations.length; call += 1) {
+      const operation = operations[call] as HistoryOperation;
+      needsOf[call] = numberOf(effects.needs(operation));
+      setsOf[call] = numberOf(effects.sets(operation));
+    }
     this.#needs = needsOf;
     this.#sets = setsOf;
     this.#values = numbers.size;
