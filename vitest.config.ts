@@ -9,6 +9,7 @@ const WORLD = [
   "examples/*/test/**/*.test.ts",
   "test/processes/**/*.test.ts",
   "test/docs/**/*.test.ts",
+  "test/sim/**/*.test.ts",
 ];
 
 export default defineConfig({
