@@ -18,8 +18,11 @@ export interface Finding {
   readonly shrunkEvents: number;
 }
 
-/** How long after its time the simulator may still be at work: the last run, and making it shorter. */
-const GRACE_SECONDS = 120;
+/** How long a failing run is made shorter, at most. */
+const SHRINK_SECONDS = 10;
+
+/** How long after its time the simulator may still be at work. */
+const GRACE_SECONDS = SHRINK_SECONDS + 110;
 
 interface Outcome {
   /** Null if it had to be stopped. */
@@ -54,7 +57,8 @@ export async function compile(root: string, folders: readonly string[]): Promise
 
 /** What `pnpm sim` does, in the copy at `root`. Null if it found nothing; throws if it did not run as it should. */
 export async function simulate(root: string, seconds: number): Promise<Finding | null> {
-  const args = ["--conditions=source", "--import", "tsx", "test/sim/main.ts", "--seconds", String(seconds), "--json"];
+  const options = ["--seconds", String(seconds), "--shrink-seconds", String(SHRINK_SECONDS), "--json"];
+  const args = ["--conditions=source", "--import", "tsx", "test/sim/main.ts", ...options];
   const { exitCode, stdout, stderr } = await runNode(root, args, seconds + GRACE_SECONDS);
   if (exitCode === null) throw new Error(`the simulator did not end ${GRACE_SECONDS} s after its time`);
   if (exitCode === 0) return null;
