@@ -4,16 +4,18 @@ import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { type CoreFigures, measureCore } from "./core.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
+import { measureSimulator, type SimulatorFigures } from "./simulator.js";
 
 const USAGE = `Usage: pnpm bench PART [options]
 
 Parts:
   core     three cores in one thread, 256-byte proposals at 1, 64 and 1024 in flight
   memory   three processes on LevelDB, one long row of 256-byte entries: does memory grow with the log?
+  simulator  one core, all checkers on: steps of bare cores, and simulated time of whole servers, in a second
 
 Options:
-  --seconds S   core: how long each repeat runs (default 1)
-  --repeats N   core: how often each case is measured; cases take turns (default 5)
+  --seconds S   core, simulator: how long each repeat runs (default 1)
+  --repeats N   core, simulator: how often each case is measured; cases take turns (default 5)
   --entries N   memory: how many entries (default 1000000)
   --json        one JSON object on standard output, progress on standard error
   --help        this text
@@ -58,7 +60,7 @@ async function main(): Promise<void> {
   }
 }
 
-const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = { core, memory };
+const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = { core, memory, simulator };
 
 // --- core ---
 
@@ -108,6 +110,30 @@ function describeServer({ name, isLeader, samples, spreadPercent }: MemoryFigure
   const fifths = [1, 2, 3, 4, 5].map((fifth) => samples[Math.ceil((samples.length * fifth) / 5) - 1]?.rssMiB ?? 0);
   const row = fifths.map((rss) => rss.toFixed(0).padStart(6)).join(" ");
   return `${(isLeader ? `${name} (leads)` : name).padEnd(11)} ${row.padEnd(40)} ${spreadPercent.toFixed(0)} %`;
+}
+
+// --- simulator ---
+
+async function simulator({ seconds, repeats, isJson }: Settings): Promise<void> {
+  const runs: SimulatorFigures[] = [];
+  await measureSimulator(seconds, 1);
+  for (let repeat = 1; repeat <= repeats; repeat += 1) {
+    progress(`simulator: repeat ${repeat} of ${repeats}`);
+    runs.push(await measureSimulator(seconds, 100_000 * repeat));
+  }
+  progress("");
+  const rows = {
+    "cores, steps/s": spread(runs.map((run) => run.coreStepsPerSecond)),
+    "3 servers in good times, × real time": spread(runs.map((run) => run.quietTimesRealTime)),
+    "servers in bad times, × real time": spread(runs.map((run) => run.hostileTimesRealTime)),
+    "servers in bad times, events/s": spread(runs.map((run) => run.hostileEventsPerSecond)),
+  };
+  if (isJson) return printJson({ part: "simulator", machine: machine(), rows });
+  say(`simulator: one core, all checkers on (${describeMachine()})`);
+  say("median (lowest … highest)");
+  for (const [name, { median, lowest, highest }] of Object.entries(rows)) {
+    say(`${name.padEnd(38)} ${whole(median)} (${whole(lowest)} … ${whole(highest)})`);
+  }
 }
 
 // --- output ---

@@ -47,6 +47,8 @@ export interface Surroundings {
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
   onStarting(machine: Machine): void;
   onDiskRead(): void;
+  /** The disk has answered. */
+  onDiskDone(): void;
   /** The process ends by itself: it could not open, or stopped for good. */
   onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
 }
@@ -309,7 +311,11 @@ export class Machine {
 
   // --- the disk ---
 
-  #onDisk({ kind }: DiskOperation, complete: () => void): void {
+  #onDisk({ kind }: DiskOperation, done: () => void): void {
+    const complete = (): void => {
+      this.#surroundings.onDiskDone();
+      done();
+    };
     const { time, dice, parameters } = this.#surroundings;
     this.#operations += 1;
     const isWrite = kind === "sync" || kind === "write";
