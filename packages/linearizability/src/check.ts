@@ -50,7 +50,7 @@ export function check<State>(
   model: Model<State, HistoryOperation>,
   limits?: Limits,
 ): CheckResult<HistoryOperation> {
-  return checkColumns(columnsOf(history), model, limits);
+  return checkColumns(columnsOf(history), model, new Budget(limits));
 }
 
 /**
@@ -63,15 +63,15 @@ export function checkCalls<State, Operation>(
   model: Model<State, Operation>,
   limits?: Limits,
 ): CheckResult<Operation> {
-  return checkColumns(columnsOfCalls(calls), model, limits);
+  return checkColumns(columnsOfCalls(calls), model, new Budget(limits));
 }
 
-function checkColumns<State, Operation>(
+/** `check`, of columns, and within what is left of `budget`. */
+export function checkColumns<State, Operation>(
   columns: Columns<Operation>,
   model: Model<State, Operation>,
-  limits: Limits | undefined,
+  budget: Budget,
 ): CheckResult<Operation> {
-  const budget = new Budget(limits);
   const partitions = partitionsOf(columns, model);
   const scratch = new Int32Array(columns.operations.length);
   let verdict: Verdict = "linearizable";
@@ -104,6 +104,7 @@ function checkPartition<State, Operation>(
 ): Found {
   const decision = model.decide?.(callsAt(columns, partition.calls)) ?? null;
   if (decision !== null) {
+    if (!budget.spend(partition.calls.length)) return { verdict: "unknown", order: [], stuckAt: null };
     return decision.isLinearizable
       ? { verdict: "linearizable", order: decision.order, stuckAt: null }
       : { verdict: "not-linearizable", order: [], stuckAt: null };

@@ -43,6 +43,12 @@ export interface Model<State, Operation> {
   /** Whether the state after `operation` does not depend on the one before it. Default: no. */
   isOverwrite?(operation: Operation): boolean;
 
+  /**
+   * Whether `operation` and `previous`, the one before it of the same process, make sense only together: a lock that is
+   * released and was acquired. A failing history is made smaller only by both at once. Default: no.
+   */
+  completes?(operation: Operation, previous: Operation): boolean;
+
   /** `operation` in a few words, for pictures. Default: its JSON. */
   describe?(operation: Operation): string;
 

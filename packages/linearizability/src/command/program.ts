@@ -1,9 +1,13 @@
 /** The command line: reads histories, prints a verdict for each, one JSON object a line. */
 
+import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { type CheckResult, check } from "../check.js";
+import { type CheckResult, check, type Failure } from "../check.js";
+import { explain } from "../explain.js";
 import type { HistoryEvent, HistoryOperation } from "../history.js";
 import { type HistoryModel, inferInit, inferModel, type ModelName, modelNamed, modelNames } from "../models/infer.js";
+import { drawPicture } from "../picture/draw.js";
 import type { Limits } from "../search/budget.js";
 import { manifestEntryOf, readHistory } from "./files.js";
 
@@ -46,6 +50,7 @@ export function run(args: readonly string[]): number {
     .option("--init <json>", "the initial value, as JSON (default: the model's)", parseJson)
     .option("--time-limit-ms <ms>", "give up on a file after this time", parsePositive, 60_000)
     .option("--memory-limit-mb <mb>", "give up when the tables of the search are this large", parsePositive, 1024)
+    .option("--html <picture>", "draw the first failure, made as small as possible, into this file")
     .addHelpText("after", EXAMPLES)
     .action((files: readonly string[], options: Options) => {
       exitCode = checkFiles(files, options);
@@ -74,32 +79,52 @@ function parsePositive(text: string): number {
 }
 
 function checkFiles(files: readonly string[], options: Options): number {
+  let html = options.html;
   const exitCodes = files.map((file) => {
     try {
-      return checkFile(file, options);
+      const { model, result } = checkFile(file, options);
+      if (result.failure === null) return 0;
+      if (html !== undefined) draw(html, file, model, result.failure, options);
+      html = undefined;
+      return 1;
     } catch (error) {
       process.stderr.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`);
       return 2;
     }
   });
+  if (html !== undefined) process.stderr.write(`${html} is not written: there is no failure to draw\n`);
   return Math.max(...exitCodes);
 }
 
-function checkFile(file: string, options: Options): number {
+interface Checked {
+  readonly model: HistoryModel;
+  readonly result: CheckResult<HistoryOperation>;
+}
+
+function checkFile(file: string, options: Options): Checked {
   const start = performance.now();
   const history = readHistory(file);
   const model = modelOf(file, history, options);
-  const limits: Limits = {
-    timeLimitMs: options.timeLimitMs,
-    memoryLimitBytes: options.memoryLimitMb * 2 ** 20,
-    now: () => performance.now(),
-  };
-  const result = check(history, model, limits);
+  const result = check(history, model, limitsOf(options));
   const ms = Math.round((performance.now() - start) * 10) / 10;
-  process.stdout.write(
-    `${JSON.stringify({ file, verdict: result.verdict, ms, model: model.name, ...detailsOf(result) })}\n`,
-  );
-  return result.verdict === "not-linearizable" ? 1 : 0;
+  const line = { file, verdict: result.verdict, ms, model: model.name, ...detailsOf(result) };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  return { model, result };
+}
+
+function limitsOf({ timeLimitMs, memoryLimitMb }: Options): Limits {
+  return { timeLimitMs, memoryLimitBytes: memoryLimitMb * 2 ** 20, now: () => performance.now() };
+}
+
+function draw(
+  html: string,
+  file: string,
+  model: HistoryModel,
+  failure: Failure<HistoryOperation>,
+  options: Options,
+): void {
+  const explanation = explain(failure, model, limitsOf(options));
+  writeFileSync(html, drawPicture(explanation, { title: basename(file) }));
 }
 
 function detailsOf({ operations, steps, limit, failure }: CheckResult<HistoryOperation>): object {

@@ -28,7 +28,6 @@ export function kvAppend({ init = "" }: { readonly init?: string } = {}): Model<
     fingerprint: (state) => state,
     partition: partitionByKey,
     isRead: ({ f }) => f === "get",
-    isOverwrite: ({ f }) => f === "put",
     explains(observer, earlier) {
       const seen = observer.output;
       if (observer.f !== "get" || typeof seen !== "string" || earlier.f === "get") return false;

@@ -62,10 +62,12 @@ export function mutex({ init = false }: { readonly init?: boolean } = {}): Regis
     if (operation.f !== "acquire" && operation.f !== "release") refuse("mutex", operation);
     return operation.f === "acquire";
   };
-  return registerLike("mutex", init, {
+  const effects: Effects = {
     needs: (operation) => !isAcquire(operation),
     sets: (operation) => isAcquire(operation),
-  });
+  };
+  const completes: RegisterModel["completes"] = (operation, previous) => !isAcquire(operation) && isAcquire(previous);
+  return { ...registerLike("mutex", init, effects), completes };
 }
 
 function registerLike(name: string, initial: unknown, effects: Effects): RegisterModel {

@@ -46,16 +46,16 @@ export class Budget {
     return this.steps < this.#nextLook || this.#look(memoryBytes);
   }
 
-  /** Whether time is up, for work that has no steps. */
-  isTimeUp(): boolean {
-    if (this.#deadline !== Number.POSITIVE_INFINITY && this.#now() >= this.#deadline) this.exceeded = "time";
-    return this.exceeded === "time";
+  /** Counts many steps at once. False: a limit is reached. */
+  spend(steps: number): boolean {
+    this.steps += steps;
+    return this.#look(() => 0);
   }
 
   #look(memoryBytes: () => number): boolean {
     this.#nextLook = Math.min(this.steps + STEPS_PER_LOOK, this.#stepLimit);
     if (this.steps >= this.#stepLimit) this.exceeded = "steps";
-    else if (this.isTimeUp()) this.exceeded = "time";
+    else if (this.#deadline !== Number.POSITIVE_INFINITY && this.#now() >= this.#deadline) this.exceeded = "time";
     else this.exceeded = memoryBytes() > this.memoryLimitBytes ? "memory" : null;
     return this.exceeded === null;
   }

@@ -3,7 +3,7 @@
  * long before the search arrives there.
  */
 
-import type { CompiledModel } from "../model.js";
+import { type CompiledModel, NOTHING } from "../model.js";
 import type { Timeline } from "./timeline.js";
 import type { UnknownClasses } from "./unknowns.js";
 
@@ -30,18 +30,19 @@ export class Lookahead {
     for (const [call, place] of unknown.entries()) this.#callAt[place] = ~call;
   }
 
-  /** Whether no way leads from `state` to the next known call that sees. */
-  isHopeless(state: number, base: number, isLinearized: Uint8Array, classes: UnknownClasses): boolean {
+  /** The next known call that sees, if no way leads from `state` to it; else `NOTHING`. */
+  unreachable(state: number, base: number, isLinearized: Uint8Array, classes: UnknownClasses): number {
     const { known, returnedAt, invokedAt, unknownInvokedAt } = this.#timeline;
     let observer = this.#nextObserver[base] as number;
     while (isLinearized[observer] === 1) observer = this.#nextObserver[observer + 1] as number;
-    if (observer === known.length) return false;
+    if (observer === known.length) return NOTHING;
     const until = returnedAt[observer] as number;
-    return this.#model.isHopeless(state, known[observer] as number, (place) => {
+    const isHopeless = this.#model.isHopeless(state, known[observer] as number, (place) => {
       const call = this.#callAt[place] as number;
       if (call < 0) return (unknownInvokedAt[~call] as number) < until && !classes.isUsed(~call);
       return (invokedAt[call] as number) < until && isLinearized[call] === 0;
     });
+    return isHopeless ? observer : NOTHING;
   }
 }
 

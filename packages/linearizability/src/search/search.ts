@@ -118,7 +118,11 @@ export class Search {
   }
 
   #isHopeless(): boolean {
-    return this.#lookahead?.isHopeless(this.#state, this.#base, this.#isLinearized, this.#classes) ?? false;
+    if (this.#lookahead === null) return false;
+    const observer = this.#lookahead.unreachable(this.#state, this.#base, this.#isLinearized, this.#classes);
+    // Without that call there might have been a way: what contradicts itself reaches as far as its return.
+    if (observer > this.#farthest) this.#farthest = observer;
+    return observer !== NOTHING;
   }
 
   #found(verdict: Found["verdict"]): Found {
