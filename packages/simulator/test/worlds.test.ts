@@ -64,6 +64,16 @@ describe("the world of servers", () => {
     expect(await firstViolation(SERVERS)).toMatchObject({ oracle: "servers/settles" });
   });
 
+  it("servers/counters: a node that counts what is over", async () => {
+    const status = RaftNode.prototype.status;
+    vi.spyOn(RaftNode.prototype, "status").mockImplementation(function (this: RaftNode<unknown, unknown>) {
+      return { ...status.call(this), pendingBytes: 12 };
+    });
+    const found = await firstViolation([...SERVERS, 36, 40, 44, 48, 52, 56, 60]);
+    expect(found).toMatchObject({ oracle: "servers/counters" });
+    expect(found?.facts[1]).toContain("12 bytes");
+  });
+
   it("servers/typed-errors: an error without a code", async () => {
     vi.spyOn(RaftNode.prototype, "read").mockRejectedValue(new TypeError("undefined is not a function"));
     const found = await firstViolation(SERVERS);

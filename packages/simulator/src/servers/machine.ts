@@ -24,7 +24,7 @@ import {
   type Term,
   type Write,
 } from "@quorate/core";
-import { RaftNode } from "@quorate/runtime";
+import { type NodeStatus, RaftNode } from "@quorate/runtime";
 import { type MemoryNetwork, MemoryTransport } from "@quorate/transport-memory";
 import { type DiskOperation, openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Ledger } from "../ledger/index.js";
@@ -252,20 +252,16 @@ export class Machine {
   // --- the end of a process ---
 
   /**
-   * The process dies: nothing of it runs again. What was written and not synced survives as far as `survives` says, by
-   * the number of the batch.
+   * The process dies: nothing of it runs again. Of what was under way to the disk, and not synced, `survives` says what
+   * has reached it: any part, whatever the order, for the disk writes as it likes. What is found are the first ones.
    */
-  crash(survives: (batch: number) => boolean): void {
+  crash(survives: () => boolean): void {
     const life = this.#life;
     if (life === null) return;
     this.#life = null;
     this.#crashPoint = null;
     life.clock.crash();
-    let batch = 0;
-    this.disk.crash(() => {
-      batch += 1;
-      return survives(batch);
-    });
+    this.disk.crash(survives);
     // The network sees the address go; the dead process hears of nothing.
     void life.transport.close();
     if (life.raft !== null) this.#surroundings.ledger.onCrash(this.id);
@@ -280,6 +276,11 @@ export class Machine {
   /** Settles when the life of now ends; at once if there is none. */
   async whenEnded(): Promise<void> {
     await this.#life?.ended;
+  }
+
+  /** Null unless a process runs. */
+  status(): NodeStatus | null {
+    return this.#life?.node?.status() ?? null;
   }
 
   /** Ends the process in good order. */

@@ -15,6 +15,7 @@ import type { SimulatedTime } from "./simulated-time.js";
 export interface NetworkLog {
   onLost(message: PeerMessage, unit: string): void;
   onDuplicated(): void;
+  onReordered(): void;
   onLimbo(): void;
 }
 
@@ -123,9 +124,10 @@ export class Network {
     const roll = this.#dice.roll("delay", place, number);
     let atMs = this.#time.now + minDelayMs + roll * (isInLimbo ? limboMs : maxDelayMs - minDelayMs);
     if (isInLimbo) this.#log.onLimbo();
-    else if (isOrdered) {
-      atMs = Math.max(atMs, link.lastArrivalMs);
-      link.lastArrivalMs = atMs;
+    else {
+      if (atMs < link.lastArrivalMs && !isOrdered) this.#log.onReordered();
+      if (isOrdered) atMs = Math.max(atMs, link.lastArrivalMs);
+      link.lastArrivalMs = Math.max(atMs, link.lastArrivalMs);
     }
     this.#time.schedule(Math.max(atMs, link.cloggedUntil), () => {
       // What is under way when a link is cut is lost with it; what is in limbo has left the link.

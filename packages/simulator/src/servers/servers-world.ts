@@ -25,7 +25,16 @@ import { QUIET } from "./scenario.js";
 import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
 import { SimulatedTime } from "./simulated-time.js";
 
-const STEADY_FAULTS = ["loss", "duplicate", "limbo", "clock drift", "abandoned call", "retry"] as const;
+const STEADY_FAULTS = [
+  "loss",
+  "duplicate",
+  "reordering",
+  "limbo",
+  "lost write",
+  "clock drift",
+  "abandoned call",
+  "retry",
+] as const;
 
 const SITUATIONS = [
   "a leader was elected",
@@ -54,6 +63,11 @@ const PROGRESS_LIMIT = 60;
 const MOST_EVENTS_AT_ONCE = 20_000;
 
 const EVENTS_PER_SETTLE = 16;
+
+/** The share of runs that go on until all timeouts have passed. */
+const LINGER_RATE = 0.15;
+/** What nodes allow by default. */
+const DEFAULT_TIMEOUT_MS = 5_000;
 
 /** A limit that is the same on every machine. */
 const MOST_CHECKER_STEPS = 200_000;
@@ -96,6 +110,7 @@ export class ServersWorld {
   #momentBegan = 0;
   #coreSteps = 0;
   #isCalm = false;
+  #calmAt = 0;
   #isClosing = false;
 
   constructor(script: Script, settle: Settle, isTraced: boolean) {
@@ -117,6 +132,7 @@ export class ServersWorld {
         this.#note(`n${message.from}`, "lose", () => `to n${message.to}: ${describeMessage(message)}`, unit);
       },
       onDuplicated: () => this.#faults.add("duplicate"),
+      onReordered: () => this.#faults.add("reordering"),
       onLimbo: () => this.#faults.add("limbo"),
     });
     this.#machines = this.#makeMachines();
@@ -210,6 +226,7 @@ export class ServersWorld {
     await this.#runUntil(() => this.#time.now >= faultyMs);
     await this.#recover();
     this.#checkHistory();
+    if (this.#dice.roll("request", 0, 1) < LINGER_RATE) await this.#linger();
     await this.#close();
     return this.#report();
   }
@@ -311,7 +328,11 @@ export class ServersWorld {
 
   #end(machine: Machine, seed: number): void {
     const random = new Random(seed);
-    machine.crash(() => random.between(0, 1) < 0.5);
+    machine.crash(() => {
+      const survives = random.between(0, 1) < 0.5;
+      if (!survives) this.#faults.add("lost write");
+      return survives;
+    });
     this.#hasPromises = true;
     this.#roles[machine.id] = "down";
     if (this.#machines.every(({ isRunning }) => !isRunning)) this.#situations.add("all servers were down");
@@ -354,6 +375,7 @@ export class ServersWorld {
   async #recover(): Promise<void> {
     if (this.#violation !== null) return;
     this.#isCalm = true;
+    this.#calmAt = this.#time.now;
     this.#note("", "calm", () => "the faults stop; links are mended, servers are started, disks work");
     this.#clients.stop();
     this.#network.calm();
@@ -463,6 +485,31 @@ export class ServersWorld {
         "There is no order of these, each within its time, that explains what was read.",
       ],
     });
+  }
+
+  /** Once nobody waits any more, and all timeouts have passed, no server counts anything as under way. */
+  async #linger(): Promise<void> {
+    if (this.#violation !== null) return;
+    const asked = (this.#script.scenario?.calls ?? []).map(({ timeoutMs }) => timeoutMs);
+    const longestMs = Math.max(DEFAULT_TIMEOUT_MS, this.#parameters.requestTimeoutMs, ...asked);
+    // Clocks may run slow.
+    const end = this.#time.now + 1.5 * longestMs;
+    await this.#runUntil(() => this.#time.now >= end);
+    for (const machine of this.#machines) {
+      const status = machine.status();
+      if (status === null || status.fatal !== null) continue;
+      const { pendingProposals, pendingReads, pendingBytes } = status;
+      if (pendingProposals === 0 && pendingReads === 0 && pendingBytes === 0) continue;
+      this.#violated({
+        property: "Counters",
+        oracle: "servers/counters",
+        statement: "What a server counts as under way is under way.",
+        facts: [
+          `No request was made in the last ${(end - this.#calmAt).toFixed(0)} ms, and all timeouts have passed.`,
+          `${machine.name} counts ${pendingProposals} proposals and ${pendingReads} reads, and ${pendingBytes} bytes for them.`,
+        ],
+      });
+    }
   }
 
   /** Every promise settles, at the latest when its server closes. */
