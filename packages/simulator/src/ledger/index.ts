@@ -1,7 +1,5 @@
 /** The ledger: what must hold in every run, checked after every step. */
 
-export type { LedgerOptions } from "./books.js";
 export type { CoreView } from "./core-view.js";
 export { Ledger } from "./ledger.js";
-export { RULES } from "./rules.js";
 export type { Violation } from "./violation.js";
