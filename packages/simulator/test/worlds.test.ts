@@ -103,7 +103,23 @@ describe("the world of servers", () => {
     ) {
       return read.call(this, query, { ...options, consistency: "stale" });
     } as typeof read);
-    expect(await firstViolation(SERVERS)).toMatchObject({ property: "Linearizability" });
+    expect(await firstViolation(SERVERS)).toMatchObject({ oracle: "outcomes/real-time" });
+  });
+
+  it("servers/linearizability: a node that reads what is no longer there", async () => {
+    const read = RaftNode.prototype.read;
+    let last: unknown;
+    vi.spyOn(RaftNode.prototype, "read").mockImplementation(async function (
+      this: RaftNode<unknown, unknown>,
+      ...asked: Parameters<typeof read>
+    ) {
+      const now = (await read.apply(this, asked)) as { readonly length: number; readonly value: string };
+      last ??= now.value;
+      return { ...now, value: last };
+    } as typeof read);
+    const found = await firstViolation(SERVERS);
+    expect(found).toMatchObject({ oracle: "servers/linearizability" });
+    expect(found?.facts[1]).toContain("does not explain");
   });
 });
 

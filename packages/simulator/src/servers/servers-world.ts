@@ -5,7 +5,7 @@
 
 import { type PeerMessage, RaftError } from "@quorate/contracts";
 import { type Effects, type Input, NOBODY, Random } from "@quorate/core";
-import { check, kvAppend } from "@quorate/linearizability";
+import { check, explain, kvAppend } from "@quorate/linearizability";
 import { MemoryNetwork } from "@quorate/transport-memory";
 import { describeMessage, describeWrite } from "../describe.js";
 import { Digest } from "../digest.js";
@@ -469,20 +469,20 @@ export class ServersWorld {
   /** Whether what all clients saw fits with one copy of each register, on which requests happen one after another. */
   #checkHistory(): void {
     if (this.#violation !== null) return;
-    const { verdict, failure } = check(this.#clients.history, kvAppend(), { stepLimit: MOST_CHECKER_STEPS });
+    const model = kvAppend();
+    const limits = { stepLimit: MOST_CHECKER_STEPS };
+    const { verdict, failure } = check(this.#clients.history, model, limits);
     if (verdict === "unknown") this.#situations.add("a history was too hard to check");
     if (failure === null) return;
-    const calls = failure.calls.map(({ process, operation: { f, input, output }, returnedAt }) => {
-      const result = returnedAt === null ? "no answer" : f === "get" ? JSON.stringify(output) : "done";
-      return `process ${process}: ${f}${f === "get" ? "" : ` ${JSON.stringify(input)}`} → ${result}`;
-    });
+    const { calls, descriptions, order, states, initialState, stuck } = explain(failure, model, limits);
+    const told = (place: number): string => `process ${calls[place]?.process}: ${descriptions[place]}`;
     this.#violated({
       property: "Linearizability",
       oracle: "servers/linearizability",
       statement: "Clients see one copy of the data, on which each request happens at one moment while it is under way.",
       facts: [
-        `On register ${failure.partition.join(", ")}, clients did and saw: ${calls.join("; ")}.`,
-        "There is no order of these, each within its time, that explains what was read.",
+        `On register ${failure.partition.join(", ")}, in the order in which they began: ${calls.map((_, place) => told(place)).join("; ")}.`,
+        `The longest row that explains what was read is ${order.map(told).join(", then ") || "empty"}; the register holds ${states.at(-1) ?? initialState} then, which does not explain ${stuck.map(told).join(", nor ")}.`,
       ],
     });
   }
