@@ -8,6 +8,7 @@ const WORLD = [
   "packages/transport-tcp/test/**/*.test.ts",
   "examples/*/test/**/*.test.ts",
   "test/processes/**/*.test.ts",
+  "test/determinism/**/*.test.ts",
   "test/docs/**/*.test.ts",
   "test/sim/**/*.test.ts",
 ];

@@ -53,6 +53,7 @@ async function shorten(farm: Farm, report: RunReport, options: ExplainOptions): 
     replay: async (script, isTraced) =>
       reportOf(await farm.run({ kind: "replay", script, isTraced }, PATIENCE_SECONDS)),
     budgetMs: options.budgetSeconds * 1000,
+    now: () => performance.now(),
     concurrency: farm.processes,
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });

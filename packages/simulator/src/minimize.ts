@@ -17,8 +17,8 @@ export interface MinimizeOptions {
   readonly budgetMs?: number;
   /** How often to run at most. Default: no limit. */
   readonly maxReplays?: number;
-  /** Default: `performance.now`. */
-  readonly now?: () => number;
+  /** A clock, such as `performance.now`: the simulator has none. */
+  readonly now: () => number;
   /** How many runs to ask for at once. More than one helps only if `replay` has several processes. Default: 1. */
   readonly concurrency?: number;
   readonly onProgress?: (progress: MinimizeProgress) => void;
@@ -69,7 +69,7 @@ class Minimizer {
     if (report.violation === null) throw new RangeError(`Nothing broke with seed ${report.script.seed}`);
     this.#options = options;
     this.#property = report.violation.property;
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now;
     this.#startMs = this.#now();
     this.#raw = report;
     this.#best = report;
