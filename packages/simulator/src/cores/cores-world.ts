@@ -70,7 +70,11 @@ export class CoresWorld {
     this.parameters = drawCoresParameters(this.#random);
     this.#trace = new Trace(isTraced);
     this.#actions = isTraced ? [] : null;
-    this.#ledger = new Ledger({ onViolation: (violation) => this.violated(violation), now: () => this.#events });
+    this.#ledger = new Ledger({
+      onViolation: (violation) => this.violated(violation),
+      now: () => this.#events,
+      formatTime: (events) => `event ${events}`,
+    });
     const { servers, maxEntriesPerAppend } = this.parameters;
     this.flight = new Flight(servers);
     const surroundings: Surroundings = {
