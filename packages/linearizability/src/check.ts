@@ -126,5 +126,5 @@ function failureOf<Operation>(columns: Columns<Operation>, partition: Partition,
   );
   // What was still under way may have taken effect or not.
   const cut = calls.map((call) => ((call.returnedAt ?? 0) > until ? { ...call, returnedAt: null } : call));
-  return { partition: partition.names, calls: cut };
+  return { partition: partition.names.filter((name) => name !== ""), calls: cut };
 }

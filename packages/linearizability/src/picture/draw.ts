@@ -21,18 +21,18 @@ export function drawPicture<Operation>(
   explanation: Explanation<Operation>,
   { title = "History" }: PictureOptions = {},
 ): string {
-  const part = explanation.partition.length === 1 && explanation.partition[0] !== "" ? explanation.partition[0] : null;
-  const name = part === null || part === undefined ? title : `${title}, key ${part}`;
+  const [part, ...others] = explanation.partition;
+  const name = part === undefined || others.length > 0 ? title : `${title}, key ${part}`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(name)}: not linearizable</title>
+<title>${escaped(name)}: not linearizable</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>${escape(name)} is not linearizable</h1>
+<h1>${escaped(name)} is not linearizable</h1>
 ${introduction(explanation)}
 <div class="scroll">${timeline(explanation)}</div>
 ${legend()}
@@ -65,7 +65,7 @@ ${drawn.join("\n")}
 function drawLane(lane: Lane, top: number, width: number, descriptions: readonly string[]): string {
   const middle = top + 34;
   const line = `<line class="lane" x1="${LEFT}" x2="${round(LEFT + width)}" y1="${middle}" y2="${middle}"/>`;
-  const name = `<text class="process" x="0" y="${middle + 4}">process ${escape(String(lane.process))}</text>`;
+  const name = `<text class="process" x="0" y="${middle + 4}">process ${escaped(String(lane.process))}</text>`;
   return [line, name, ...lane.bars.map((bar) => drawBar(bar, top, descriptions[bar.place] as string))].join("\n");
 }
 
@@ -76,9 +76,9 @@ function drawBar({ label, from, to, isUnknown, fate, moment }: Bar, top: number,
     moment === null
       ? ""
       : `<circle cx="${at}" cy="${top + 34}" r="9"/><text class="number" x="${at}" y="${top + 38}">${moment.number}</text>`;
-  return `<g class="${fate}"><title>${escape(description)}</title>
+  return `<g class="${fate}"><title>${escaped(description)}</title>
 <rect ${shape} width="${round(Math.max(4, to - from))}" height="20"/>
-<text class="label" x="${round(LEFT + from)}" y="${top + 18}">${escape(label)}</text>${effect}</g>`;
+<text class="label" x="${round(LEFT + from)}" y="${top + 18}">${escaped(label)}</text>${effect}</g>`;
 }
 
 function legend(): string {
@@ -92,14 +92,14 @@ function legend(): string {
 
 function orderFound<Operation>({ order, states, initialState, descriptions, calls }: Explanation<Operation>): string {
   const rows = order.map(
-    (place, index) => `<tr><td>${index + 1}</td><td>${escape(String(calls[place]?.process))}</td>
-<td><code>${escape(descriptions[place] as string)}</code></td><td><code>${escape(states[index] as string)}</code></td></tr>`,
+    (place, index) => `<tr><td>${index + 1}</td><td>${escaped(String(calls[place]?.process))}</td>
+<td><code>${escaped(descriptions[place] as string)}</code></td><td><code>${escaped(states[index] as string)}</code></td></tr>`,
   );
   return `<h2>The longest order that fits</h2>
 <table>
 <thead><tr><th>#</th><th>process</th><th>operation</th><th>leaves behind</th></tr></thead>
 <tbody>
-<tr><td></td><td></td><td>at the beginning</td><td><code>${escape(initialState)}</code></td></tr>
+<tr><td></td><td></td><td>at the beginning</td><td><code>${escaped(initialState)}</code></td></tr>
 ${rows.join("\n")}
 </tbody>
 </table>`;
@@ -109,18 +109,18 @@ function whereItStops<Operation>({ stuck, states, initialState, descriptions, ca
   const state = states.at(-1) ?? initialState;
   const items = stuck.map(
     (place) =>
-      `<li>process ${escape(String(calls[place]?.process))}: <code>${escape(descriptions[place] as string)}</code></li>`,
+      `<li>process ${escaped(String(calls[place]?.process))}: <code>${escaped(descriptions[place] as string)}</code></li>`,
   );
   const next =
     stuck.length === 1 ? "Next comes the only operation left that had begun by then" : "One of these comes next";
   return `<h2>Where it stops</h2>
-<p>What there is now is <code>${escape(state)}</code>. ${next}: all others begin only after one of them has
+<p>What there is now is <code>${escaped(state)}</code>. ${next}: all others begin only after one of them has
 returned. Yet none of them could have had its answer from this state, and every other order stops earlier, or no
 later.</p>
 <ul class="stops">${items.join("")}</ul>`;
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 }
 
