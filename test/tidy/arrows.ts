@@ -13,6 +13,7 @@ import { basename } from "node:path/posix";
 import {
   isRelative,
   type Place,
+  partOf,
   placeOf,
   resolveRelative,
   splitSpecifier,
@@ -110,10 +111,11 @@ function refuseRelative(repository: Repository, path: string, place: Place, spec
   if (place.isSource && !target.startsWith(`${place.folder}/src/`) && !target.endsWith("package.json")) {
     return `"${specifier}" leaves src: what is published must not need what is not`;
   }
-  if (isCompliance(target) && place.isSource && !isCompliance(path)) {
+  const [from, to] = [partOf(path), partOf(target)];
+  if (to === "contracts/compliance" && place.isSource && from !== to) {
     return `"${specifier}" brings vitest into production code`;
   }
-  if (isAbstractStorage(path) && !isAbstractStorage(target)) {
+  if (from === "storage-level/abstract" && from !== to) {
     return `"${specifier}" leaves src/abstract, which is for machines without files, too`;
   }
   return place.folder === "packages/core" && place.isSource ? refuseLayer(path, target) : null;
@@ -145,7 +147,7 @@ function refuseByName(
   if (!place.isSource || place.area !== "packages") {
     return place.isSource && isComplianceSubpath(folder, subpath) ? `"${specifier}" is for tests` : null;
   }
-  const self = partOf(path, place);
+  const self = partOf(path);
   const arrows = ARROWS[self];
   if (arrows === undefined) return `packages/${place.name} has no line in ARROWS: give it its place`;
   if (isBuiltin(specifier)) return arrows.node ? null : `${self} must not import "${specifier}": it knows no Node`;
@@ -162,21 +164,6 @@ function refuseByName(
 function refuseLibrary(self: string, arrows: Arrows, name: string): string | null {
   const isAllowed = arrows.libraries === null || arrows.libraries?.includes(name);
   return isAllowed ? null : `${self} must not import the library "${name}"`;
-}
-
-/** The line of ARROWS that is about `path`. */
-function partOf(path: string, place: Place): string {
-  if (isCompliance(path)) return "contracts/compliance";
-  if (path.startsWith("packages/linearizability/src/command/")) return "linearizability/command";
-  return isAbstractStorage(path) ? "storage-level/abstract" : place.name;
-}
-
-function isAbstractStorage(path: string): boolean {
-  return path.startsWith("packages/storage-level/src/abstract/");
-}
-
-function isCompliance(path: string): boolean {
-  return path.startsWith("packages/contracts/src/compliance/");
 }
 
 function isComplianceSubpath(folder: string | undefined, subpath: string): boolean {

@@ -15,6 +15,8 @@ export interface Place {
   readonly isSource: boolean;
 }
 
+const PARTS = new Set(["contracts/compliance", "linearizability/command", "storage-level/abstract"]);
+
 export function placeOf(path: string): Place {
   const [area = "", name = "", part] = path.split("/");
   if (area === "packages" || area === "examples") {
@@ -22,6 +24,13 @@ export function placeOf(path: string): Place {
   }
   if (area === "test" && name !== "") return { folder: "test", area, name: "test", isSource: false };
   return { folder: "", area: "", name: "", isSource: false };
+}
+
+/** The package that a file belongs to, or the part of it that has rules of its own: `core`, `storage-level/abstract`. */
+export function partOf(path: string): string {
+  const { name } = placeOf(path);
+  const part = /^packages\/[^/]+\/src\/([^/]+)\//.exec(path)?.[1];
+  return PARTS.has(`${name}/${part}`) ? `${name}/${part}` : name;
 }
 
 function isTypeScript(path: string): boolean {

@@ -184,6 +184,44 @@ describe("purity", () => {
     expect(placesFound(checkPurity, { "packages/core/src/a.ts": text })).toEqual([]);
   });
 
+  it.each([
+    "const process = 1; use(process);",
+    "const { process } = x; const f = () => process;",
+    "const { x: [process = 1, ...rest] } = y; use(process);",
+    "const f = ({ process }: X, ...performance: Y[]) => use(process, performance);",
+    "function f(process: number): void { use({ process }); }",
+    "type F = (process: number) => void;",
+    "class C { m(process: number) { return () => process; } }",
+    'import { performance } from "./clock.js"; performance.now();',
+    "try { f(); } catch (process) { use(process); }",
+  ])("knows what is a file's own: %s", (text) => {
+    expect(placesFound(checkPurity, { "packages/simulator/src/a.ts": text })).toEqual([]);
+  });
+
+  it.each([
+    "declare const process: X;\nprocess.exit();",
+    "const f = (process: number) => process;\nprocess.exit();",
+    "class C { m(process: number) { } n() {\nprocess.exit(); } }",
+    "const x = process.pid;\nconst { process: y } = x; process.exit();",
+  ])("knows what is not: %s", (text) => {
+    expect(placesFound(checkPurity, { "packages/simulator/src/a.ts": text })).toContain(
+      "packages/simulator/src/a.ts:2",
+    );
+  });
+
+  it("knows the parts of packages", () => {
+    const files = {
+      "packages/storage-level/src/abstract/a.ts": "globalThis.process;\nDate.now();",
+      "packages/storage-level/src/a.ts": "Date.now();",
+      "packages/linearizability/src/a.ts": "Date.now();\nperformance.now();",
+      "packages/linearizability/src/command/a.ts": "process.exit();",
+    };
+    expect(placesFound(checkPurity, files)).toEqual([
+      "packages/linearizability/src/a.ts:2",
+      "packages/storage-level/src/abstract/a.ts:2",
+    ]);
+  });
+
   it("lets tests, compliance suites and what meets the world use the world", () => {
     const text = "setTimeout(f, Date.now());";
     const files = {
