@@ -11,7 +11,6 @@ import { servePage } from "./page-server.js";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 const STDERR_CHARACTERS = 4_000;
-const GRACE_MS = 5_000;
 
 /** The program that QUORATE_CHROMIUM names, or else one on the PATH; null if there is none. */
 export function findChromium(): string | null {
@@ -97,11 +96,9 @@ class Browser {
     return new Error(`${this.#program} ${what}; it wrote to stderr:\n${this.#stderr}`);
   }
 
-  /** Resolves when no process of it is left. Asked politely it ends its helpers, too; if it does not listen, it dies. */
+  /** Resolves when no process of it is left. */
   async kill(): Promise<void> {
-    this.#process.kill("SIGTERM");
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), GRACE_MS);
+    this.#process.kill("SIGKILL");
     await this.#closed.catch(() => undefined);
-    clearTimeout(timer);
   }
 }
