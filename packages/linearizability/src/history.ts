@@ -117,7 +117,6 @@ class Pairing {
     this.#open.set(process, -1);
     if (type === "ok") {
       operation.output = value;
-      if (operation.input === undefined) operation.input = value;
       this.#returnedAt[call] = index;
       this.#byReturn[this.#returns] = call;
       this.#returns += 1;

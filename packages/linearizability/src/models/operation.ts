@@ -12,11 +12,11 @@ export function refuse(model: string, operation: HistoryOperation, problem?: str
   throw new HistoryError(-1, `${model}: ${problem ?? `no such operation`}: ${describeOperation(operation)}`);
 }
 
-/** `write 3`, `x: read → 3`, `x: cas 3 → 4 → ?`. */
+/** `write 3`, `read → 3`, `x: cas [3,4]`. A transaction is told by its answer, which repeats what was asked. */
 export function describeOperation({ f, key, input, output }: HistoryOperation): string {
   const name = key === undefined ? f : `${key}: ${f}`;
+  if (f === "txn") return `${name} ${JSON.stringify(output ?? input)}`;
   const given = input === undefined ? "" : ` ${JSON.stringify(input)}`;
-  const isEcho =
-    input === undefined ? output === undefined : output === undefined || identityOf(input) === identityOf(output);
+  const isEcho = output === undefined || identityOf(input) === identityOf(output);
   return isEcho ? name + given : `${name}${given} → ${JSON.stringify(output)}`;
 }
