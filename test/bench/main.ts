@@ -3,6 +3,7 @@
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { type CoreFigures, measureCore } from "./core.js";
+import { type HistoryOrder, type LinearizabilityFigures, measureLinearizability } from "./linearizability.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
 import { measureSimulator, type SimulatorFigures } from "./simulator.js";
 
@@ -11,11 +12,12 @@ const USAGE = `Usage: pnpm bench PART [options]
 Parts:
   core     three cores in one thread, 256-byte proposals at 1, 64 and 1024 in flight
   memory   three processes on LevelDB, one long row of 256-byte entries: does memory grow with the log?
+  linearizability  the history checker: a million operations of 100 clients on 100 keys, 1 % of unknown outcome
   simulator  one core, all checkers on: steps of bare cores, and simulated time of whole servers, in a second
 
 Options:
   --seconds S   core, simulator: how long each repeat runs (default 1)
-  --repeats N   core, simulator: how often each case is measured; cases take turns (default 5)
+  --repeats N   core, simulator, linearizability: how often each case is measured; cases take turns (default 5)
   --entries N   memory: how many entries (default 1000000)
   --json        one JSON object on standard output, progress on standard error
   --help        this text
@@ -60,7 +62,12 @@ async function main(): Promise<void> {
   }
 }
 
-const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = { core, memory, simulator };
+const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = {
+  core,
+  memory,
+  simulator,
+  linearizability,
+};
 
 // --- core ---
 
@@ -133,6 +140,33 @@ async function simulator({ seconds, repeats, isJson }: Settings): Promise<void> 
   say("median (lowest … highest)");
   for (const [name, { median, lowest, highest }] of Object.entries(rows)) {
     say(`${name.padEnd(38)} ${whole(median)} (${whole(lowest)} … ${whole(highest)})`);
+  }
+}
+
+// --- linearizability ---
+
+const HISTORY: HistoryOrder = { operations: 1_000_000, clients: 100, keys: 100, unknown: 0.01 };
+
+function linearizability({ repeats, isJson }: Settings): void {
+  const runs: LinearizabilityFigures[] = [];
+  for (let repeat = 1; repeat <= repeats; repeat += 1) {
+    progress(`linearizability: repeat ${repeat} of ${repeats}`);
+    runs.push(measureLinearizability(HISTORY, repeat));
+  }
+  progress("");
+  const generateMs = spread(runs.map((run) => run.generateMs));
+  const checkMs = spread(runs.map((run) => run.checkMs));
+  const steps = spread(runs.map((run) => run.steps));
+  if (isJson) {
+    printJson({ part: "linearizability", machine: machine(), history: HISTORY, generateMs, checkMs, steps });
+    return;
+  }
+  say(
+    `linearizability: ${whole(HISTORY.operations)} operations on ${HISTORY.keys} cas-registers (${describeMachine()})`,
+  );
+  say("             median (lowest … highest)");
+  for (const [name, { median, lowest, highest }] of Object.entries({ generateMs, checkMs, steps })) {
+    say(`${name.padEnd(10)}   ${whole(median)} (${whole(lowest)} … ${whole(highest)})`);
   }
 }
 
