@@ -132,7 +132,7 @@ export class Clients {
       return again(this.#newProcess());
     }
     void answered.then((outcome) => {
-      if (outcome === "unknown" && roll(7) < parameters.retryRate) {
+      if (outcome === "unknown" && !this.#isOver && roll(7) < parameters.retryRate) {
         this.#options.onRetried();
         void this.ask({ ...request, id: `${unit}r`, process: this.#newProcess() }, parameters.requestTimeoutMs);
       }

@@ -495,6 +495,7 @@ export class ServersWorld {
     // Clocks may run slow.
     const end = this.#time.now + 1.5 * longestMs;
     await this.#runUntil(() => this.#time.now >= end);
+    if (this.#violation !== null) return;
     for (const machine of this.#machines) {
       const status = machine.status();
       if (status === null || status.fatal !== null) continue;
@@ -505,7 +506,7 @@ export class ServersWorld {
         oracle: "servers/counters",
         statement: "What a server counts as under way is under way.",
         facts: [
-          `No request was made in the last ${(end - this.#calmAt).toFixed(0)} ms, and all timeouts have passed.`,
+          `No client has asked for anything in the last ${(end - this.#calmAt).toFixed(0)} ms, and all timeouts have passed.`,
           `${machine.name} counts ${pendingProposals} proposals and ${pendingReads} reads, and ${pendingBytes} bytes for them.`,
         ],
       });
