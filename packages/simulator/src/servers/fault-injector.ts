@@ -206,8 +206,7 @@ export class FaultInjector {
         return;
       case "hanging disk":
         this.#happened(fault, machine.name, () => `its disk does nothing for ${ms(durationMs)}`);
-        machine.hangingUntil = time.now + durationMs;
-        return;
+        return machine.hangDiskFor(durationMs);
       case "full disk":
         this.#happened(fault, machine.name, () => `its disk is full for ${ms(durationMs)}`);
         disk.isFull = true;

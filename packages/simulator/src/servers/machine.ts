@@ -83,8 +83,7 @@ export class Machine {
   readonly disk: SimulatedDisk;
   /** Whether the process is told to found the cluster on a blank disk. An operator does that once. */
   mayBootstrap = true;
-  /** Until when its disk does nothing, takes long, or its state machine is slow. */
-  hangingUntil = 0;
+  /** Until when its disk takes long, or its state machine is slow. */
   slowDiskUntil = 0;
   slowApplyUntil = 0;
   /** How often the disk was told to fail and has not yet: each time, a process may stop. */
@@ -96,6 +95,9 @@ export class Machine {
   readonly #rate: number;
   #life: Life | null = null;
   #lives = 0;
+  /** What a disk that hangs is to do once it no longer does; null while it works. */
+  #hung: (() => void)[] | null = null;
+  #hangs = 0;
   #operations = 0;
   #applications = 0;
 
@@ -312,8 +314,31 @@ export class Machine {
 
   // --- the disk ---
 
+  /** The disk does nothing for a while. */
+  hangDiskFor(durationMs: number): void {
+    this.#hung ??= [];
+    this.#hangs += 1;
+    const hang = this.#hangs;
+    const { time } = this.#surroundings;
+    time.schedule(time.now + durationMs, () => {
+      if (this.#hangs === hang) this.releaseDisk();
+    });
+  }
+
+  /** The disk works again, and does what it was asked for meanwhile. */
+  releaseDisk(): void {
+    const hung = this.#hung ?? [];
+    this.#hung = null;
+    this.#hangs += 1;
+    for (const complete of hung) complete();
+  }
+
   #onDisk({ kind }: DiskOperation, done: () => void): void {
     const complete = (): void => {
+      if (this.#hung !== null) {
+        this.#hung.push(complete);
+        return;
+      }
       this.#surroundings.onDiskDone();
       done();
     };
@@ -324,7 +349,6 @@ export class Machine {
     let atMs = time.now + mostMs * dice.roll("disk", this.id, this.#operations);
     if (time.now < this.slowDiskUntil)
       atMs += 2 * parameters.electionTimeoutMs * dice.roll("disk", this.id, -this.#operations);
-    atMs = Math.max(atMs, this.hangingUntil);
     const point = isWrite ? this.#crashPoint : null;
     if (point === null) {
       time.schedule(atMs, complete);

@@ -46,5 +46,6 @@ export const QUIET: ServersParameters = {
   maxReadMs: 1,
   driftRate: 0,
   lastingCuts: 0,
+  lastingHang: false,
   everyMs: {},
 };

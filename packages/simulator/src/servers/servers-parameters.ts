@@ -40,6 +40,8 @@ export interface ServersParameters {
   readonly driftRate: number;
   /** The share of links between the connected majority and the others that stay cut when the faults stop. */
   readonly lastingCuts: number;
+  /** Whether the disk of one server, the leader if there is one, hangs when the faults stop (PITFALLS P8). */
+  readonly lastingHang: boolean;
   /** The mean time between two faults of each kind that is switched on, in milliseconds. */
   readonly everyMs: Readonly<Partial<Record<FaultName, number>>>;
 }
@@ -81,6 +83,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     maxReadMs: random.between(0.1, 10),
     driftRate: isOn() ? random.between(0, 0.2) : 0,
     lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
+    lastingHang: isOn(0.2),
     everyMs,
   };
 }

@@ -111,6 +111,8 @@ export class ServersWorld {
   #coreSteps = 0;
   #isCalm = false;
   #calmAt = 0;
+  /** The machine whose disk hangs while the others must get on. */
+  #hanging: Machine | null = null;
   #isClosing = false;
 
   constructor(script: Script, settle: Settle, isTraced: boolean) {
@@ -380,16 +382,17 @@ export class ServersWorld {
     this.#clients.stop();
     this.#network.calm();
     this.#network.mendAll();
+    for (const machine of this.#machines) machine.releaseDisk();
+    const limitMs = PROGRESS_LIMIT * this.#parameters.electionTimeoutMs;
+    this.#hangOne(limitMs);
     const connected = this.#connectedMajority();
     this.#cutOthers(connected);
     for (const machine of this.#machines) {
-      machine.hangingUntil = 0;
       machine.slowDiskUntil = 0;
       machine.slowApplyUntil = 0;
       machine.disk.isFull = false;
       if (!this.#account.isLost(machine.id)) machine.start();
     }
-    const limitMs = PROGRESS_LIMIT * this.#parameters.electionTimeoutMs;
     const deadline = this.#time.now + limitMs;
     let isAnswered = false;
     const ask = (turn: number): void => {
@@ -404,14 +407,28 @@ export class ServersWorld {
     ask(0);
     await this.#runUntil(() => (isAnswered && this.#haveConverged()) || this.#time.now >= deadline);
     if (this.#violation === null && !(isAnswered && this.#haveConverged())) this.#stuck(connected, isAnswered, limitMs);
+    this.#hanging?.releaseDisk();
     await this.#readEverything(deadline + limitMs);
   }
 
-  /** A majority of servers whose disks hold what they should. */
+  /** A cluster gets on without one server whose disk does nothing, if the others are a majority. */
+  #hangOne(durationMs: number): void {
+    const { lastingHang } = this.#parameters;
+    const lost = this.#machines.filter(({ id }) => this.#account.isLost(id)).length;
+    if (!lastingHang || this.#machines.length - lost - 1 <= this.#machines.length / 2) return;
+    const healthy = this.#machines.filter(({ id }) => !this.#account.isLost(id));
+    const hanging = healthy.find(({ raft }) => raft?.role === "leader") ?? (healthy[0] as Machine);
+    this.#hanging = hanging;
+    hanging.hangDiskFor(2 * durationMs);
+    this.#faults.add("hanging disk");
+    this.#note(hanging.name, "hanging disk", () => "from now on its disk does nothing");
+  }
+
+  /** A majority of servers whose disks hold what they should, and work. */
   #connectedMajority(): readonly Machine[] {
     const rotation = this.#dice.seedFor("request", 0) % this.#machines.length;
     const rotated = [...this.#machines.slice(rotation), ...this.#machines.slice(0, rotation)];
-    const healthy = rotated.filter(({ id }) => !this.#account.isLost(id));
+    const healthy = rotated.filter((machine) => machine !== this.#hanging && !this.#account.isLost(machine.id));
     return healthy.slice(0, Math.floor(this.#machines.length / 2) + 1);
   }
 
@@ -429,7 +446,9 @@ export class ServersWorld {
   #haveConverged(): boolean {
     if (this.#parameters.lastingCuts > 0) return true;
     const length = this.#outcomes.length;
-    return this.#machines.every(({ id, appliedLength }) => this.#account.isLost(id) || appliedLength === length);
+    return this.#machines.every(
+      (machine) => machine === this.#hanging || this.#account.isLost(machine.id) || machine.appliedLength === length,
+    );
   }
 
   #stuck(connected: readonly Machine[], isAnswered: boolean, limitMs: number): void {
