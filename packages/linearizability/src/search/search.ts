@@ -230,9 +230,9 @@ export class Search {
     return this.#model.step(this.#stateBefore[last] as number, place) !== this.#nextState;
   }
 
-  /** What the calls that may come next lack, and what those unknown calls lack that could give it. */
+  /** What the calls that may come next lack, and what the unknown calls lack that could give it. */
   #findWanted(until: number): void {
-    const { invokedAt, known, unknown } = this.#timeline;
+    const { invokedAt, known } = this.#timeline;
     const hints = this.#model.hints as NonNullable<CompiledModel["hints"]>;
     const head = this.#known;
     this.#isWanted.clear();
@@ -240,16 +240,8 @@ export class Search {
       if ((invokedAt[call] as number) > until) break;
       this.#isWanted.add(hints.wants(this.#state, known[call] as number));
     }
-    this.#isWanted.delete(NOTHING);
-    for (let size = -1; size !== this.#isWanted.size; ) {
-      size = this.#isWanted.size;
-      for (let index = 0; index < this.#classes.count && size > 0; index += 1) {
-        if (!this.#isWanted.has(this.#classes.gives[index] as number)) continue;
-        const next = this.#classes.next(index, until);
-        if (next !== NOTHING) this.#isWanted.add(hints.wants(this.#state, unknown[next] as number));
-      }
-      this.#isWanted.delete(NOTHING);
-    }
+    const { unknown } = this.#timeline;
+    this.#classes.addWanted(this.#isWanted, until, (call) => hints.wants(this.#state, unknown[call] as number));
   }
 
   #take(call: number): void {

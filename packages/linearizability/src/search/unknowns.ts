@@ -56,6 +56,20 @@ export class UnknownClasses {
     return (this.#timeline.unknownInvokedAt[unknown] as number) < time ? unknown : NOTHING;
   }
 
+  /** Adds to `wanted` what those calls want that give what is wanted, and so on: a chain of them may be needed. */
+  addWanted(wanted: Set<number>, time: number, wants: (unknown: number) => number): void {
+    wanted.delete(NOTHING);
+    for (let size = -1; size !== wanted.size; ) {
+      size = wanted.size;
+      for (let index = 0; index < this.count && size > 0; index += 1) {
+        if (!wanted.has(this.gives[index] as number)) continue;
+        const next = this.next(index, time);
+        if (next !== NOTHING) wanted.add(wants(next));
+      }
+      wanted.delete(NOTHING);
+    }
+  }
+
   isUsed(unknown: number): boolean {
     return this.#isUsed[unknown] === 1;
   }
