@@ -8,4 +8,4 @@ export { type RecordedRun, RUN_FILE_VERSION, type RunFile, scriptOf, toRunFile }
 export { FAULTS, type FaultName } from "./servers/faults.js";
 export { type Call, QUIET, type Scenario } from "./servers/scenario.js";
 export type { ServersParameters } from "./servers/servers-parameters.js";
-export { describeCounts, describeParameters, type StoryOptions, tellStory, tellTrace } from "./story.js";
+export { describeCounts, describeParameters, type StoryOptions, shortTimes, tellStory, tellTrace } from "./story.js";

@@ -76,7 +76,8 @@ function describeHeartbeats(events: readonly Marked[]): string {
   const count = (isOne: (event: TraceEvent) => boolean): number => events.filter(({ event }) => isOne(event)).length;
   const answers = count(({ text }) => text.includes("heartbeat result"));
   const lost = count(({ kind }) => kind === "lose");
-  const parts = [`${events.length - answers} heartbeats`, `${answers} answers`];
+  const parts = [`${events.length - answers} heartbeats`];
+  if (answers > 0) parts.push(`${answers} answers`);
   if (lost > 0) parts.push(`${lost} of these lost`);
   return parts.join(", ");
 }

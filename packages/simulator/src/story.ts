@@ -55,13 +55,18 @@ export function tellTrace(report: RunReport, { width = 120, isColoured = false }
 
 function whatHappened(report: RunReport, isShorter: boolean, width: number, paint: Paint): readonly string[] {
   const title = isShorter ? "What happened, without all that could be left out:" : "What happened:";
-  return [paint.bold(title), "", ...tableOf(rowsOf(report), width, paint), "", ...LEGEND.map(paint.dim)];
+  return [paint.bold(title), "", ...tableOf(rowsOf(report), width, paint), "", ...legendOf(report).map(paint.dim)];
 }
 
-const LEGEND: readonly string[] = [
-  "○──▶ a message that arrives, ○──× one that is lost, ● something at one server, │ a server that runs.",
-  "1▶ and 2▶ are where the two facts above were seen. 5@3 is the entry with index 5 that was made in term 3.",
-];
+function legendOf({ script }: RunReport): readonly string[] {
+  return [
+    "○──▶ a message that arrives, ○──× one that is lost, ● something at one server, │ a server that runs.",
+    "1▶ and 2▶ are where the two facts above were seen. 5@3 is the entry with index 5 that was made in term 3.",
+    ...(script.without.length === 0
+      ? []
+      : ["Where numbers are missing, messages were lost on purpose that change nothing."]),
+  ];
+}
 
 function factLines(fact: string, marker: string, width: number, paint: Paint): readonly string[] {
   const [first = "", ...rest] = wrap(shortTimes(fact), width - 5);
@@ -84,10 +89,13 @@ function indented(lines: readonly string[], by: number): readonly string[] {
   return lines.map((line) => " ".repeat(by) + line);
 }
 
-/** "3 servers" reads better than "servers = 3", but not for all; numbers are cut to what a person compares. */
+/** "servers 3, lossRate 0.0982": numbers are cut to what a person compares. */
 export function describeParameters(parameters: Parameters): string {
   return Object.entries(parameters)
-    .map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(3)) : value || "none"}`)
+    .map(
+      ([name, value]) =>
+        `${name} ${typeof value === "number" ? Number(value.toPrecision(3)) : value === "" ? "none" : value}`,
+    )
     .join(", ");
 }
 

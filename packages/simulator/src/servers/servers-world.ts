@@ -72,6 +72,9 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 /** A limit that is the same on every machine. */
 const MOST_CHECKER_STEPS = 200_000;
 
+/** What a full disk says, and nothing else does. */
+const NO_SPACE = "No space left on device";
+
 /** Errors with which a process may stop, or not open, once its disk was told to fail. */
 const BLAMED_ON_DISK: ReadonlySet<string> = new Set([
   "STORAGE_FAILED",
@@ -347,9 +350,9 @@ export class ServersWorld {
     this.#note(machine.name, "stops", () => `${when}: ${error.code}: ${error.message}`);
     this.#situations.add(when === "opening" ? "a server did not open" : "a server stopped for good");
     const isLost = this.#account.isLost(machine.id);
-    const isToFail = machine.failuresToCome > 0 || machine.disk.isFull;
-    const isExpected = (isLost || isToFail) && BLAMED_ON_DISK.has(error.code);
-    if (!machine.disk.isFull) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
+    const isFull = describeError(error).includes(NO_SPACE);
+    const isExpected = (isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code);
+    if (!isFull) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
     if (!isExpected) {
       this.#violated({
         property: "No server stops",
@@ -382,7 +385,10 @@ export class ServersWorld {
     this.#clients.stop();
     this.#network.calm();
     this.#network.mendAll();
-    for (const machine of this.#machines) machine.releaseDisk();
+    for (const machine of this.#machines) {
+      machine.disk.isFull = false;
+      machine.releaseDisk();
+    }
     const limitMs = PROGRESS_LIMIT * this.#parameters.electionTimeoutMs;
     this.#hangOne(limitMs);
     const connected = this.#connectedMajority();
@@ -390,7 +396,6 @@ export class ServersWorld {
     for (const machine of this.#machines) {
       machine.slowDiskUntil = 0;
       machine.slowApplyUntil = 0;
-      machine.disk.isFull = false;
       if (!this.#account.isLost(machine.id)) machine.start();
     }
     const deadline = this.#time.now + limitMs;
