@@ -1,6 +1,6 @@
 /** How fast the simulator is on one core, with everything that it checks switched on. */
 
-import { explore, replay, type RunReport, type Script } from "@quorate/simulator";
+import { explore, type RunReport, replay, type Script } from "@quorate/simulator";
 
 export interface SimulatorFigures {
   /** Bare cores: facts that cores took in. */
