@@ -131,10 +131,6 @@ export function identityOf(value: unknown): unknown {
   return typeof value === "object" && value !== null ? `\u0000${canonicalJson(value)}` : value;
 }
 
-export function sameValue(left: unknown, right: unknown): boolean {
-  return Object.is(identityOf(left), identityOf(right));
-}
-
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";

@@ -60,7 +60,7 @@ export function layoutOf<Operation>(explanation: Explanation<Operation>): Layout
   return { lanes, width: xs.at(-1) as number };
 }
 
-export function shortened(text: string): string {
+function shortened(text: string): string {
   return text.length <= LONGEST_LABEL ? text : `${text.slice(0, LONGEST_LABEL - 1)}…`;
 }
 
