@@ -12,8 +12,11 @@ import { build, defaultClientConditions, type Plugin } from "vite";
 const PAGE = fileURLToPath(new URL("./page.ts", import.meta.url));
 
 // With the slash they are packages, and not parts of Node.
-const { resolve } = createRequire(import.meta.url);
-const REPLACEMENTS = new Map(["buffer", "events"].map((name) => [name, resolve(`${name}/`)]));
+const require = createRequire(import.meta.url);
+const REPLACEMENTS = new Map([
+  ["buffer", require.resolve("buffer/")],
+  ["events", require.resolve("events/")],
+]);
 
 const withoutNode: Plugin = {
   name: "without-node",

@@ -88,12 +88,12 @@ describe("the page", () => {
   });
 
   it.skipIf(note !== "")(`tells what goes wrong in it${note}`, async () => {
-    const thrown = exploreInChromium(needChromium(), 'throw new Error("on purpose")', [], TIMEOUT_MS);
+    const thrown = exploreInChromium(needChromium(), 'throw new Error("on purpose")', [], 30_000);
     await expect(thrown).rejects.toThrow("In the page: Error: on purpose");
   });
 
   it("is given up when there is no such browser", async () => {
-    await expect(exploreInChromium("/no/such/chromium", "", [], TIMEOUT_MS)).rejects.toThrow("could not be started");
+    await expect(exploreInChromium("/no/such/chromium", "", [], 30_000)).rejects.toThrow("could not be started");
   });
 });
 
