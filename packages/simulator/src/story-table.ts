@@ -35,7 +35,8 @@ export function tableOf(rows: readonly StoryRow[], width: number, paint: Paint):
   const numberWidth = Math.max(1, ...numbers.map(({ number }) => String(number).length));
   const timeWidth = Math.max(2, ...numbers.map(({ atMs }) => atMs.toFixed(1).length));
   const indent = 3 + numberWidth + 2 + timeWidth + 2;
-  const textWidth = Math.max(30, width - indent - lanes.width);
+  // Further lines of one event are indented by two.
+  const textWidth = Math.max(30, width - indent - lanes.width - 2);
   const lines = [paint.dim(`${" ".repeat(3)}${"#".padStart(numberWidth)}  ${"ms".padStart(timeWidth)}  ${lanes.head}`)];
   for (const row of rows) {
     if (row.kind === "folded") {

@@ -55,17 +55,23 @@ export function tellTrace(report: RunReport, { width = 120, isColoured = false }
 
 function whatHappened(report: RunReport, isShorter: boolean, width: number, paint: Paint): readonly string[] {
   const title = isShorter ? "What happened, without all that could be left out:" : "What happened:";
-  return [paint.bold(title), "", ...tableOf(rowsOf(report), width, paint), "", ...legendOf(report).map(paint.dim)];
+  return [
+    paint.bold(title),
+    "",
+    ...tableOf(rowsOf(report), width, paint),
+    "",
+    ...legendOf(report, width).map(paint.dim),
+  ];
 }
 
-function legendOf({ script }: RunReport): readonly string[] {
-  return [
+function legendOf({ script }: RunReport, width: number): readonly string[] {
+  const lines = [
     "○──▶ a message that arrives, ○──× one that is lost, ● something at one server, │ a server that runs.",
     "1▶ and 2▶ are where the two facts above were seen. 5@3 is the entry with index 5 that was made in term 3.",
-    ...(script.without.length === 0
-      ? []
-      : ["Where numbers are missing, messages were lost on purpose that change nothing."]),
   ];
+  if (script.without.length > 0)
+    lines.push("Where numbers are missing, messages were lost on purpose that change nothing.");
+  return lines.flatMap((line) => wrap(line, width));
 }
 
 function factLines(fact: string, marker: string, width: number, paint: Paint): readonly string[] {

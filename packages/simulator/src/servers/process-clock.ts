@@ -21,8 +21,11 @@ export class ProcessClock implements Clock {
   /** What jumps added, and suspensions took away, in milliseconds. */
   #offsetMs = 0;
   #pausedUntil = 0;
-  /** What the event of now has cost already. */
-  #spentMs = 0;
+  /** Until when the process is at work on what it has begun: for the process, that is now. */
+  #busyUntil = 0;
+  /** What it shows while the machine sleeps. */
+  #frozenAt: number | null = null;
+  #suspensions = 0;
   #hasCrashed = false;
   readonly #timers = new Set<Timer>();
 
@@ -32,7 +35,7 @@ export class ProcessClock implements Clock {
   }
 
   now(): number {
-    return (this.#time.now + this.#spentMs) * this.#rate + this.#offsetMs;
+    return this.#frozenAt ?? Math.max(this.#time.now, this.#busyUntil) * this.#rate + this.#offsetMs;
   }
 
   wakeAt(atMs: number, callback: () => void): Cancel {
@@ -60,18 +63,14 @@ export class ProcessClock implements Clock {
   /** Runs `callback` as part of the process: now, when it goes on, or never. */
   run(callback: () => void): void {
     if (this.#hasCrashed) return;
-    if (this.#time.now < this.#pausedUntil) {
-      this.#time.schedule(this.#pausedUntil, () => this.run(callback));
-      return;
-    }
-    this.#spentMs = 0;
-    callback();
-    if (this.#spentMs > 0) this.#pausedUntil = this.#time.now + this.#spentMs;
+    const freeAt = Math.max(this.#pausedUntil, this.#busyUntil);
+    if (this.#time.now < freeAt) this.#time.schedule(freeAt, () => this.run(callback));
+    else callback();
   }
 
   /** What runs now takes this long: time goes on meanwhile, for this process and for all others. */
   spend(ms: number): void {
-    this.#spentMs += ms;
+    this.#busyUntil = Math.max(this.#busyUntil, this.#time.now) + ms;
   }
 
   /** The process stands still, as under SIGSTOP. */
@@ -82,12 +81,23 @@ export class ProcessClock implements Clock {
   /** The machine sleeps: the process stands still, and its clock with it. */
   suspendFor(ms: number): void {
     this.pauseFor(ms);
-    this.#time.schedule(this.#time.now + ms, () => this.#shift(-Math.min(ms, ms * this.#rate)));
+    this.#frozenAt = this.now();
+    this.#suspensions += 1;
+    this.#time.schedule(this.#time.now + ms, () => this.#wakeUp());
+  }
+
+  #wakeUp(): void {
+    this.#suspensions -= 1;
+    if (this.#suspensions > 0 || this.#frozenAt === null) return;
+    const shownMs = this.#frozenAt;
+    this.#frozenAt = null;
+    this.#shift(shownMs - this.now());
   }
 
   /** Runs ahead all at once. */
   jump(ms: number): void {
-    this.#shift(ms);
+    if (this.#frozenAt !== null) this.#frozenAt += ms;
+    else this.#shift(ms);
   }
 
   #shift(ms: number): void {
