@@ -100,10 +100,10 @@ async function carryOut(farm: Farm, options: Options): Promise<number> {
 async function exploreMany(farm: Farm, options: Options): Promise<number> {
   const { seed, seeds = seed === undefined ? SEEDS : 1, seconds, checkDeterminism = false, json = false } = options;
   const firstSeed = seed ?? options.firstSeed ?? randomInt(SEEDS);
-  if (!json && process.stderr.isTTY) process.stderr.write(`From seed ${firstSeed} on, ${farm.processes} at a time.\n`);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   process.once("SIGINT", stop).once("SIGTERM", stop);
+  if (!json) process.stderr.write(`From seed ${firstSeed} on, ${farm.processes} at a time. Ctrl-C ends it.\n`);
   const exploration = await exploreSeeds(farm, {
     firstSeed,
     seeds,

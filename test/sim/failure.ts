@@ -14,8 +14,8 @@ import {
 import type { Failure } from "./exploration.js";
 import type { Answer, Farm } from "./farm.js";
 
-/** A candidate that does not end is no candidate; nobody waits long for it. */
-const PATIENCE_SECONDS = 5;
+/** A run that is made shorter and then does not end is of no use; nobody waits long for it. */
+const MIN_PATIENCE_SECONDS = 2;
 
 export interface ExplainOptions {
   readonly budgetSeconds: number;
@@ -49,9 +49,14 @@ export async function explain(farm: Farm, failure: Failure, options: ExplainOpti
 }
 
 async function shorten(farm: Farm, report: RunReport, options: ExplainOptions): Promise<Minimized> {
+  let patienceSeconds: number | undefined;
   return minimize(report, {
-    replay: async (script, isTraced) =>
-      reportOf(await farm.run({ kind: "replay", script, isTraced }, PATIENCE_SECONDS)),
+    replay: async (script, isTraced) => {
+      const startMs = performance.now();
+      const answer = await farm.run({ kind: "replay", script, isTraced }, patienceSeconds);
+      patienceSeconds ??= MIN_PATIENCE_SECONDS + (4 * (performance.now() - startMs)) / 1000;
+      return reportOf(answer);
+    },
     budgetMs: options.budgetSeconds * 1000,
     now: () => performance.now(),
     concurrency: farm.processes,

@@ -1,6 +1,6 @@
 /** What the command prints: results on standard output, progress on standard error where somebody looks on. */
 
-import { describeCounts, describeParameters, type RunReport } from "@quorate/simulator";
+import { describeCounts, describeParameters, type RunReport, shortTimes } from "@quorate/simulator";
 import type { Explained } from "./failure.js";
 import type { Totals } from "./totals.js";
 
@@ -85,7 +85,7 @@ export function describeRun({
 export function jsonOf({ failure, minimized, file }: Explained, seconds: number): object {
   const { property, oracle, statement, facts } = failure.violation;
   return {
-    violation: { property, oracle, message: `${statement} ${facts.join(" ")}` },
+    violation: { property, oracle, message: `${statement} ${facts.map(shortTimes).join(" ")}` },
     seed: failure.seed,
     rawEvents: minimized?.raw.events ?? 0,
     shrunkEvents: minimized?.report.events ?? 0,
