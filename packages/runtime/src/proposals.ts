@@ -32,6 +32,8 @@ export class Proposals<Command, Result> {
   readonly #deadlines = new DeadlineQueue<Proposal<Result>>();
   readonly #forwarder: Forwarder<Result>;
   readonly #seen = new SeenRequests();
+  /** The term in which this life began: what this server led before, it led in a former one. */
+  readonly #firstTerm: Term;
   /** To go on their way in the next turn; may hold settled ones. */
   #gathered: Proposal<Result>[] = [];
   /** With the core, which answers in the same turn. */
@@ -45,6 +47,7 @@ export class Proposals<Command, Result> {
 
   constructor(options: ProposalsOptions<Command, Result>) {
     this.#options = options;
+    this.#firstTerm = options.raft.currentTerm;
     this.#forwarder = new Forwarder(options, this.#deadlines);
   }
 
@@ -66,15 +69,18 @@ export class Proposals<Command, Result> {
     });
   }
 
-  /** A proposal that a peer passes on, if this server leads the term that the peer means. */
+  /**
+   * A proposal that a peer passes on, if this server leads the term that the peer means. A copy of one that came before
+   * is not answered: only the first is known to have been taken, or not, whoever leads by now (PITFALLS K1, K6).
+   */
   onRequest(request: ProposeRequest): void {
     const { raft, proposeTimeoutMs, maxCommandBytes } = this.#options;
+    if (!this.#seen.add(request.from, request.requestId)) return;
     const asker = new PeerAsker(this.#options, request);
     if (raft.role !== "leader" || raft.currentTerm !== request.term) {
-      asker.onError(new RaftError("NOT_LEADER", `This server does not lead term ${request.term}.`));
+      asker.onError(this.#refusalOf(request.term));
       return;
     }
-    if (!this.#seen.add(request.from, request.requestId)) return;
     try {
       checkCommandSize(request.data, maxCommandBytes);
       this.#admit(request.data, asker, true, proposeTimeoutMs);
@@ -82,6 +88,12 @@ export class Proposals<Command, Result> {
       if (!(error instanceof RaftError)) throw error;
       asker.onError(error);
     }
+  }
+
+  /** What a former life of this server took as leader, this one cannot know. */
+  #refusalOf(term: Term): RaftError {
+    if (term > this.#firstTerm) return new RaftError("NOT_LEADER", `This server does not lead term ${term}.`);
+    return new RaftError("OUTCOME_UNKNOWN", `This server has restarted since term ${term}.`);
   }
 
   /** The leader's answer to what was forwarded. */

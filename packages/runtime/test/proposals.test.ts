@@ -176,6 +176,38 @@ describe("K7: forwarding", () => {
     expect(counts(cluster.servers, "once")).toEqual([1, 1, 1]);
   });
 
+  it("K6: a copy that comes when the leader has stepped down does not take back what the first one began", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.others(leader) as [number];
+    const answers = (): number => cluster.network.sent.filter(({ kind }) => kind === "proposeResult").length;
+    cluster.network.fate = ({ kind }) => (kind === "appendEntriesResult" ? "drop" : "deliver");
+    const asked = cluster.propose(follower, "taken", 60_000);
+    await cluster.world.run(20);
+    const copy = cluster.network.sent.find(({ kind }) => kind === "propose");
+    cluster.network.isolate(leader);
+    await cluster.world.until(() => cluster.server(leader).node.status().role !== "leader");
+    const before = answers();
+    if (copy !== undefined) cluster.server(leader).transport.receive(0, copy);
+    await cluster.world.run(20);
+    expect(answers()).toBe(before);
+    asked.catch(() => undefined);
+  });
+
+  it("K6: a server that has restarted does not know what it took as leader before", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.others(leader) as [number];
+    await cluster.world.finish(cluster.propose(follower, "once"));
+    const copy = cluster.network.sent.find(({ kind }) => kind === "propose");
+    await cluster.world.finish(cluster.server(leader).node.close());
+    await cluster.start(leader);
+    if (copy !== undefined) cluster.server(leader).transport.receive(0, copy);
+    await cluster.world.run(0);
+    const last = cluster.network.sent.filter(({ kind }) => kind === "proposeResult").at(-1);
+    expect(last).toMatchObject({ from: leader, outcome: "unknown", code: "OUTCOME_UNKNOWN" });
+  });
+
   it("a leader that is deposed in the same moment refuses, and passes nothing on", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
