@@ -11,7 +11,7 @@ import { describeRun, isColoured, jsonOf, progress, progressOf, say, summaryOf, 
 import type { Totals } from "./totals.js";
 
 /** Exit codes. */
-export const EXIT = { nothingBroke: 0, broken: 1, usage: 2 } as const;
+const EXIT = { nothingBroke: 0, broken: 1, usage: 2 } as const;
 
 interface Options {
   readonly firstSeed?: number;

@@ -185,7 +185,7 @@ export class FarmClosedError extends Error {
 }
 
 /** The program of the farm did not get as far as being asked for anything. */
-export class SimulatorStartError extends Error {
+class SimulatorStartError extends Error {
   override readonly name = "SimulatorStartError";
 
   constructor(detail: string) {

@@ -28,14 +28,15 @@ export function rowsOf(report: RunReport): readonly StoryRow[] {
   const left = new Set(report.script.without);
   // What was left out of the run shows as a loss that nobody caused.
   const events = (report.trace ?? []).filter(({ unit }) => unit === null || !left.has(unit));
-  return cut(foldCycles(foldHeartbeats(markFacts(events, report))));
+  // Twice, so that what repeats with an exception now and then is folded, too.
+  return cut(foldCycles(foldCycles(foldHeartbeats(markFacts(events, report)))));
 }
 
 /** A fact names servers and moments: "n3 told of its vote at 325.9 ms", "event 17". */
 function markFacts(events: readonly TraceEvent[], { violation }: RunReport): readonly Marked[] {
   const marks = new Map<TraceEvent, Mark>();
   for (const [place, fact] of (violation?.facts ?? []).entries()) {
-    for (const event of eventsOf(fact, events)) if (!marks.has(event)) marks.set(event, place === 0 ? 1 : 2);
+    for (const event of eventsOf(fact, events)) marks.set(event, place === 0 ? 1 : 2);
   }
   return events.map((event) => ({ event, mark: marks.get(event) ?? 0 }));
 }
@@ -56,16 +57,16 @@ function isHeartbeat({ event: { kind, text }, mark }: Marked): boolean {
   return mark === 0 && (kind === "receive" || kind === "lose") && /: heartbeat\b/.test(text);
 }
 
-function foldHeartbeats(events: readonly Marked[]): readonly (Marked | string)[] {
-  const rows: (Marked | string)[] = [];
+function foldHeartbeats(events: readonly Marked[]): readonly StoryRow[] {
+  const rows: StoryRow[] = [];
   for (let place = 0; place < events.length; ) {
     let end = place;
     while (end < events.length && isHeartbeat(events[end] as Marked)) end += 1;
     if (end - place >= REPETITIONS) {
-      rows.push(describeHeartbeats(events.slice(place, end)));
+      rows.push({ kind: "folded", text: describeHeartbeats(events.slice(place, end)) });
       place = end;
     } else {
-      rows.push(events[place] as Marked);
+      rows.push({ kind: "event", ...(events[place] as Marked) });
       place += 1;
     }
   }
@@ -82,14 +83,14 @@ function describeHeartbeats(events: readonly Marked[]): string {
   return parts.join(", ");
 }
 
-/** Finds what repeats: the shortest cycle first, numbers aside. */
-function foldCycles(rows: readonly (Marked | string)[]): readonly StoryRow[] {
+/** Folds what repeats, numbers aside: the shortest cycle first. */
+function foldCycles(rows: readonly StoryRow[]): readonly StoryRow[] {
   const shapes = rows.map(shapeOf);
   const folded: StoryRow[] = [];
   for (let place = 0; place < rows.length; ) {
     const cycle = cycleAt(shapes, place);
     const end = cycle === null ? place + 1 : place + cycle.length;
-    for (const row of rows.slice(place, end)) folded.push(rowOf(row));
+    folded.push(...rows.slice(place, end));
     if (cycle !== null) folded.push({ kind: "folded", text: describeCycle(cycle.length, cycle.times - 1) });
     place = cycle === null ? end : place + cycle.length * cycle.times;
   }
@@ -111,16 +112,12 @@ function cycleAt(shapes: readonly (string | null)[], start: number): Cycle | nul
   return null;
 }
 
-/** What an event looks like without its numbers, terms aside: null for one that stands for itself. */
-function shapeOf(row: Marked | string): string | null {
-  if (typeof row === "string") return row.replace(/\d+/g, "#");
+/** What a row looks like without its numbers; null for one that stands for itself. */
+function shapeOf(row: StoryRow): string | null {
+  if (row.kind === "folded") return row.text.replace(/\d+/g, "#");
   const { event, mark } = row;
   if (mark !== 0 || event.kind === "violation") return null;
   return `${event.where} ${event.kind} ${event.text.replace(/\b\d+\b/g, "#")}`;
-}
-
-function rowOf(row: Marked | string): StoryRow {
-  return typeof row === "string" ? { kind: "folded", text: row } : { kind: "event", ...row };
 }
 
 function describeCycle(length: number, times: number): string {

@@ -89,6 +89,17 @@ describe("a story", () => {
     expect(story.split("\n").filter((line) => /^.{3} *\d+ /.test(line))).toHaveLength(3);
   });
 
+  it("folds what repeats with an exception now and then", () => {
+    const often = [5, 7, 4, 6, 8, 5, 9].flatMap((times): Told[] => [
+      ...Array.from({ length: times }, (): Told => [1, "n2", "receive", `from n1: append (term ${times})`]),
+      [2, "n3", "receive", `from n1: pre-vote request (term ${times})`],
+    ]);
+    const story = tellStory(reportOf(often));
+    expect(story).toContain("… the same 4 times more, with other numbers");
+    expect(story).toContain("… the same 3 rows 6 times more, with other numbers");
+    expect(story.split("\n").filter((line) => /^.{3} *\d+ /.test(line))).toHaveLength(2);
+  });
+
   it("leaves out what was taken from the run on purpose", () => {
     const report = reportOf([
       [1, "n1", "lose", "to n2: append"],
