@@ -124,7 +124,5 @@ function failureOf<Operation>(columns: Columns<Operation>, partition: Partition,
     columns,
     partition.calls.filter((call) => (columns.invokedAt[call] as number) < until),
   );
-  // What was still under way may have taken effect or not.
-  const cut = calls.map((call) => ((call.returnedAt ?? 0) > until ? { ...call, returnedAt: null } : call));
-  return { partition: partition.names.filter((name) => name !== ""), calls: cut };
+  return { partition: partition.names.filter((name) => name !== ""), calls };
 }

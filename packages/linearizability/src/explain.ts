@@ -67,11 +67,9 @@ class Shrinking<State, Operation> {
 
   run(): Call<Operation>[] {
     let kept = this.#lastThatFail();
+    // Once through each size is enough: what fails without some calls, fails with them.
     for (let size = kept.length >> 1; size >= 1 && this.#budget.exceeded === null; size >>= 1) {
-      const before = kept.length;
       kept = this.#leaveOut(kept, size);
-      // Whatever went may have been what kept something before it.
-      if (size === 1 && kept.length < before) size = 2;
     }
     return kept.map((place) => this.#calls[place] as Call<Operation>);
   }

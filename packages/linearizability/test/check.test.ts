@@ -282,6 +282,34 @@ describe("limits", () => {
     expect(() => check([], sum, { timeLimitMs: Number.NaN })).toThrow(RangeError);
   });
 
+  it("is not slowed down by many reads at the same time", () => {
+    const reads = (type: "invoke" | "ok") =>
+      Array.from({ length: 25 }, (_, process): HistoryEvent => {
+        const event = { process: process + 10, type, f: "read" };
+        return type === "ok" ? { ...event, value: 0 } : event;
+      });
+    const contradiction: HistoryEvent[] = [
+      { process: 1, type: "invoke", f: "read" },
+      { process: 1, type: "ok", f: "read", value: 1 },
+    ];
+    const history = [...reads("invoke"), ...contradiction, ...reads("ok")];
+    expect(check(history, sum, { stepLimit: 10_000 }).verdict).toBe("unknown");
+    const withReads = { ...sum, isRead: ({ f }: HistoryOperation) => f === "read" };
+    expect(check(history, withReads, { stepLimit: 10_000 }).verdict).toBe("not-linearizable");
+  });
+
+  it("is not slowed down by operations that change nothing, and of which nobody knows whether they happened", () => {
+    const adds = Array.from(
+      { length: 25 },
+      (_, process): HistoryEvent => ({ process: process + 10, type: "invoke", f: "add", value: 0 }),
+    );
+    const read: HistoryEvent[] = [
+      { process: 1, type: "invoke", f: "read" },
+      { process: 1, type: "ok", f: "read", value: 1 },
+    ];
+    expect(check([...adds, ...read], sum, { stepLimit: 10_000 }).verdict).toBe("not-linearizable");
+  });
+
   it("is not slowed down by many operations that never end", () => {
     const writes = Array.from(
       { length: 2000 },

@@ -55,6 +55,20 @@ describe("explain", () => {
     });
   });
 
+  it("looks for reasons far back, and leaves out what lies between", () => {
+    const turn = (f: string, input: unknown, output: unknown): HistoryEvent[] => [
+      { process: 1, type: "invoke", f, ...(input === undefined ? {} : { value: input }) },
+      { process: 1, type: "ok", f, value: output },
+    ];
+    const between = Array.from({ length: 50 }, (_, index) => [
+      ...turn("write", index + 10, index + 10),
+      ...turn("read", undefined, index + 10),
+    ]);
+    const history = [...turn("write", 1, 1), ...between.flat(), ...turn("read", undefined, 1)];
+    const { descriptions } = explained(history, register()) as Explanation<unknown>;
+    expect(descriptions).toEqual(["write 1", expect.stringMatching(/^write \d\d$/), "read → 1"]);
+  });
+
   it("keeps a lock's acquire and its release together", () => {
     const turn = (process: number, f: string): HistoryEvent[] => [
       { process, type: "invoke", f },

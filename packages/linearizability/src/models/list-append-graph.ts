@@ -132,22 +132,18 @@ function decideRows<Operation>(calls: readonly Call<Operation>[], rows: readonly
   const happened = calls.map(({ returnedAt }) => returnedAt !== null);
   for (const { appenders } of rows) for (const appender of appenders) happened[appender] = true;
   const graph = new Graph(calls.length);
-  for (const row of rows) {
-    if (!addRow(graph, row, happened)) return CONTRADICTION;
-  }
+  for (const row of rows) addRow(graph, row, happened);
   addRealTime(graph, calls, happened);
   const order = graph.topologicalOrder();
   if (order === null) return CONTRADICTION;
   return { isLinearizable: true, order: order.filter((node) => node < calls.length && happened[node]) };
 }
 
-/** False: two transactions each read the last list, and each appended to it. */
-function addRow(graph: Graph, { appenders, readers, unseen }: Row, happened: readonly boolean[]): boolean {
+function addRow(graph: Graph, { appenders, readers, unseen }: Row, happened: readonly boolean[]): void {
   const rest = unseen.filter((each) => happened[each]);
   const chain = [...appenders];
-  // Who read the last list and then appended, comes before everyone else who appended.
+  // Who read the last list and then appended, comes before everyone else who appended. (Two of them make a cycle.)
   const continuing = rest.filter((each) => readers.get(each) === appenders.length);
-  if (continuing.length > 1) return false;
   chain.push(...continuing);
   const end = graph.addNode();
   for (const [index, each] of chain.entries()) graph.addEdge(each, chain[index + 1] ?? end);
@@ -156,7 +152,6 @@ function addRow(graph: Graph, { appenders, readers, unseen }: Row, happened: rea
     if (count > 0) graph.addEdge(chain[count - 1] as number, reader);
     graph.addEdge(reader, chain[count] ?? end);
   }
-  return true;
 }
 
 /** What returned comes before what was invoked later: through one chain of moments, so that the graph stays small. */
