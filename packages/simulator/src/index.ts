@@ -5,7 +5,7 @@ export type { Violation } from "./ledger/index.js";
 export { type Minimized, type MinimizeOptions, type MinimizeProgress, minimize } from "./minimize.js";
 export type { Counts, Parameters, RunOptions, RunReport, Script, Settle, TraceEvent, WorldName } from "./run.js";
 export { type RecordedRun, RUN_FILE_VERSION, type RunFile, scriptOf, toRunFile } from "./run-file.js";
-export { FAULTS, type FaultName } from "./servers/faults.js";
+export { FAULTS, type FaultName } from "./servers/fault-names.js";
 export { type Call, QUIET, type Scenario } from "./servers/scenario.js";
 export type { ServersParameters } from "./servers/servers-parameters.js";
 export { describeCounts, describeParameters, type StoryOptions, shortTimes, tellStory, tellTrace } from "./story.js";

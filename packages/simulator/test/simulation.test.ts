@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { explore, replay } from "../src/index.js";
 
-const SEEDS = Number(process.env.QUORATE_SEEDS ?? 60);
+const SEEDS = Number(process.env["QUORATE_SEEDS"] ?? 60);
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -18,7 +18,7 @@ import { Chooser } from "./chooser.js";
 import { CoreServer, type Surroundings } from "./core-server.js";
 import { type CoresParameters, drawCoresParameters } from "./cores-parameters.js";
 import { Flight, type UnderWay } from "./flight.js";
-import { Recovery } from "./recovery.js";
+import { type Patient, Recovery } from "./recovery.js";
 
 const FAULTS = ["duplicate", "late message", "loss", "clock drift", "crash", "crash in a write", "cut"] as const;
 
@@ -41,7 +41,7 @@ const SITUATIONS = [
 /** How far back in the queue a message counts as late. */
 const LATE_AGE = 20;
 
-export class CoresWorld {
+export class CoresWorld implements Patient {
   readonly servers: readonly CoreServer[];
   readonly flight: Flight;
   readonly parameters: CoresParameters;

@@ -4,22 +4,35 @@
  */
 
 import { NOBODY, type NodeId, type Random } from "@quorate/core";
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
-import type { CoresWorld } from "./cores-world.js";
+import type { Violation } from "../ledger/index.js";
+import type { Action } from "./actions.js";
+import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
+import type { CoresParameters } from "./cores-parameters.js";
+import type { Flight } from "./flight.js";
 
 /** Time enough for any number of split votes that will ever be seen. */
 const LIMIT_MS = 40 * ELECTION_TIMEOUT_MS;
 const ROUND_MS = HEARTBEAT_INTERVAL_MS / 4;
 
+/** The world that is to recover. */
+export interface Patient {
+  readonly servers: readonly CoreServer[];
+  readonly flight: Flight;
+  readonly parameters: CoresParameters;
+  readonly isBroken: boolean;
+  perform(action: Action): void;
+  violated(violation: Violation): void;
+}
+
 export class Recovery {
-  readonly #world: CoresWorld;
+  readonly #world: Patient;
   readonly #random: Random;
   /** A majority, all of whose links carry messages. */
   readonly #connected: readonly NodeId[];
   /** The last thing that was proposed. */
   #target: { readonly index: number; readonly term: number } | null = null;
 
-  constructor(world: CoresWorld, random: Random) {
+  constructor(world: Patient, random: Random) {
     this.#world = world;
     this.#random = random;
     const ids = world.servers.map(({ id }) => id);

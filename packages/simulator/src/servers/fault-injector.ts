@@ -1,12 +1,15 @@
 /** Carries out the faults of a run, each at its time, and takes back what is to end. */
 
-import type { NodeId } from "@quorate/core";
 import { Random } from "@quorate/core";
 import { entryKey } from "../disk/index.js";
 import type { Tally } from "../tally.js";
 import type { DiskAccount } from "./disk-account.js";
-import type { Fault, FaultName } from "./faults.js";
-import type { CrashPoint, DurableMark, Machine } from "./machine.js";
+import type { CrashPoint } from "./disk-timing.js";
+import { durationText } from "./duration-text.js";
+import type { FaultName } from "./fault-names.js";
+import type { Fault } from "./faults.js";
+import { LinkFaults } from "./link-faults.js";
+import type { DurableMark, Machine } from "./machine.js";
 import type { Network } from "./network.js";
 import type { SimulatedTime } from "./simulated-time.js";
 
@@ -28,9 +31,12 @@ const CRASH_POINTS: readonly CrashPoint[] = ["before the write", "in the write",
 
 export class FaultInjector {
   readonly #targets: FaultTargets;
+  readonly #links: LinkFaults;
 
   constructor(targets: FaultTargets) {
     this.#targets = targets;
+    const happened = this.#happened.bind(this);
+    this.#links = new LinkFaults({ ...targets, isOver: () => targets.isOver(), happened });
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -54,7 +60,7 @@ export class FaultInjector {
       case "flapping link":
       case "swizzled links":
       case "clogged link":
-        return this.#onLinks(fault, name, random);
+        return this.#links.inject(fault, random);
       case "pause":
       case "event-loop stall":
       case "suspended machine":
@@ -75,77 +81,6 @@ export class FaultInjector {
     this.#targets.onFault(fault, where, text);
   }
 
-  // --- links ---
-
-  #onLinks(fault: Fault, name: FaultName, random: Random): void {
-    const { network, time, machines } = this.#targets;
-    const ids = machines.map(({ id }) => id);
-    if (ids.length === 1) return;
-    const { server, durationMs } = fault;
-    const others = ids.filter((id) => id !== server);
-    const other = others[Math.floor(random.between(0, others.length))] as NodeId;
-    const [from, to] = random.between(0, 1) < 0.5 ? [server, other] : [other, server];
-    switch (name) {
-      case "clogged link":
-        this.#happened(fault, `n${from}`, () => `what is sent to n${to} is held back for ${ms(durationMs)}`);
-        return network.clog(from, to, durationMs);
-      case "one-way cut":
-        return this.#cut(fault, `n${from} → n${to} carries nothing`, [[from, to]]);
-      case "isolation":
-        return this.#cut(fault, `n${server} is cut off`, both(pairs([server], others)));
-      case "halves": {
-        const left = ids.filter(() => random.between(0, 1) < 0.5);
-        const right = ids.filter((id) => !left.includes(id));
-        return this.#cut(fault, `${names(left)} and ${names(right)} are cut apart`, both(pairs(left, right)));
-      }
-      case "bridge": {
-        const left = others.filter((_, place) => place % 2 === 0);
-        const right = others.filter((_, place) => place % 2 === 1);
-        const text = `only n${server} can talk with all; ${names(left)} and ${names(right)} are cut apart`;
-        return this.#cut(fault, text, both(pairs(left, right)));
-      }
-      case "chain": {
-        const order = shuffled(ids, random);
-        const apart = pairs(order, order).filter(([a, b]) => Math.abs(order.indexOf(a) - order.indexOf(b)) > 1);
-        return this.#cut(fault, `a chain: ${order.map((id) => `n${id}`).join(" – ")}`, apart);
-      }
-      case "flapping link": {
-        this.#happened(fault, `n${from}`, () => `the link to n${to} comes and goes for ${ms(durationMs)}`);
-        const periodMs = random.between(10, 300);
-        const until = time.now + durationMs;
-        const flap = (): void => {
-          if (time.now >= until || this.#targets.isOver()) return;
-          this.#cutFor([[from, to]], periodMs / 2);
-          time.schedule(time.now + periodMs, flap);
-        };
-        return flap();
-      }
-      default: {
-        this.#happened(fault, "", () => `links are cut one after the other, and mended in another order`);
-        for (const link of shuffled(pairs(ids, ids), random)) {
-          if (link[0] === link[1]) continue;
-          time.schedule(time.now + random.between(0, durationMs / 2), () => {
-            if (!this.#targets.isOver()) this.#cutFor([link], random.between(0, durationMs / 2));
-          });
-        }
-      }
-    }
-  }
-
-  #cut(fault: Fault, text: string, links: readonly (readonly [NodeId, NodeId])[]): void {
-    this.#happened(fault, "", () => `${text} for ${ms(fault.durationMs)}`);
-    this.#cutFor(links, fault.durationMs);
-  }
-
-  #cutFor(links: readonly (readonly [NodeId, NodeId])[], durationMs: number): void {
-    const { network, time } = this.#targets;
-    for (const [from, to] of links) network.cut(from, to);
-    time.schedule(time.now + durationMs, () => {
-      // When the faulty time is over all links were mended, and some cut for good.
-      if (!this.#targets.isOver()) for (const [from, to] of links) network.mend(from, to);
-    });
-  }
-
   // --- processes ---
 
   #onProcess(fault: Fault, name: FaultName, machine: Machine): void {
@@ -154,19 +89,19 @@ export class FaultInjector {
     if (clock === null) return;
     switch (name) {
       case "pause":
-        this.#happened(fault, machine.name, () => `stands still for ${ms(durationMs)}`);
+        this.#happened(fault, machine.name, () => `stands still for ${durationText(durationMs)}`);
         return clock.pauseFor(durationMs);
       case "event-loop stall":
-        this.#happened(fault, machine.name, () => `its event loop is blocked for ${ms(durationMs / 4)}`);
+        this.#happened(fault, machine.name, () => `its event loop is blocked for ${durationText(durationMs / 4)}`);
         return clock.run(() => clock.spend(durationMs / 4));
       case "suspended machine":
-        this.#happened(fault, machine.name, () => `sleeps for ${ms(durationMs)}, and its clock with it`);
+        this.#happened(fault, machine.name, () => `sleeps for ${durationText(durationMs)}, and its clock with it`);
         return clock.suspendFor(durationMs);
       case "clock jump":
-        this.#happened(fault, machine.name, () => `its clock jumps ahead by ${ms(durationMs)}`);
+        this.#happened(fault, machine.name, () => `its clock jumps ahead by ${durationText(durationMs)}`);
         return clock.jump(durationMs);
       default:
-        this.#happened(fault, machine.name, () => `applies slowly for ${ms(durationMs)}`);
+        this.#happened(fault, machine.name, () => `applies slowly for ${durationText(durationMs)}`);
         machine.slowApplyUntil = this.#targets.time.now + durationMs;
     }
   }
@@ -181,14 +116,14 @@ export class FaultInjector {
     }
     if (!machine.isRunning) return;
     if (name === "crash") {
-      this.#happened(fault, machine.name, () => `dies, and is started again after ${ms(durationMs)}`);
+      this.#happened(fault, machine.name, () => `dies, and is started again after ${durationText(durationMs)}`);
       return crash(machine, random.nextUint32(), durationMs);
     }
     const at = CRASH_POINTS[Math.floor(random.between(0, CRASH_POINTS.length))] as CrashPoint;
     const seed = random.nextUint32();
-    machine.crashInWrite(at, () => {
+    machine.diskTiming.crashInWrite(at, () => {
       if (this.#targets.isOver()) return;
-      this.#happened(fault, machine.name, () => `dies ${at}, and is started again after ${ms(durationMs)}`);
+      this.#happened(fault, machine.name, () => `dies ${at}, and is started again after ${durationText(durationMs)}`);
       crash(machine, seed, durationMs);
     });
   }
@@ -201,14 +136,13 @@ export class FaultInjector {
     const { disk } = machine;
     switch (name) {
       case "slow disk":
-        this.#happened(fault, machine.name, () => `its disk is slow for ${ms(durationMs)}`);
-        machine.slowDiskUntil = time.now + durationMs;
-        return;
+        this.#happened(fault, machine.name, () => `its disk is slow for ${durationText(durationMs)}`);
+        return machine.diskTiming.slowDownFor(durationMs);
       case "hanging disk":
-        this.#happened(fault, machine.name, () => `its disk does nothing for ${ms(durationMs)}`);
-        return machine.hangDiskFor(durationMs);
+        this.#happened(fault, machine.name, () => `its disk does nothing for ${durationText(durationMs)}`);
+        return machine.diskTiming.hangFor(durationMs);
       case "full disk":
-        this.#happened(fault, machine.name, () => `its disk is full for ${ms(durationMs)}`);
+        this.#happened(fault, machine.name, () => `its disk is full for ${durationText(durationMs)}`);
         disk.isFull = true;
         time.schedule(time.now + durationMs, () => {
           disk.isFull = false;
@@ -266,7 +200,11 @@ export class FaultInjector {
       if (this.#targets.isOver() || machine.lives !== lives || !this.#isKnownElsewhere(machine, durable)) return;
       if (!account.mayLose(machine.id)) return;
       account.lose(machine.id);
-      this.#happened(fault, machine.name, () => `dies, and comes back with the disk of ${ms(fault.durationMs)} ago`);
+      this.#happened(
+        fault,
+        machine.name,
+        () => `dies, and comes back with the disk of ${durationText(fault.durationMs)} ago`,
+      );
       this.#targets.crash(machine, random.nextUint32(), random.between(1, 200));
       machine.disk.rollBack(snapshot);
       this.#targets.onDiskLost(machine);
@@ -287,27 +225,4 @@ export class FaultInjector {
       )
     );
   }
-}
-
-function ms(duration: number): string {
-  return `${duration.toFixed(0)} ms`;
-}
-
-function names(ids: readonly NodeId[]): string {
-  return ids.length === 0 ? "nobody" : ids.map((id) => `n${id}`).join(", ");
-}
-
-function pairs(left: readonly NodeId[], right: readonly NodeId[]): (readonly [NodeId, NodeId])[] {
-  return left.flatMap((from) => right.map((to) => [from, to] as const));
-}
-
-function both(links: readonly (readonly [NodeId, NodeId])[]): (readonly [NodeId, NodeId])[] {
-  return links.flatMap(([from, to]) => [[from, to] as const, [to, from] as const]);
-}
-
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  const rest = [...items];
-  const order: T[] = [];
-  while (rest.length > 0) order.push(...rest.splice(Math.floor(random.between(0, rest.length)), 1));
-  return order;
 }

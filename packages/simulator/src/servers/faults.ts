@@ -2,37 +2,8 @@
 
 import type { NodeId } from "@quorate/core";
 import { Random } from "@quorate/core";
+import { FAULTS, type FaultName } from "./fault-names.js";
 import type { ServersParameters } from "./servers-parameters.js";
-
-/** Single deeds; the network's steady faults (loss, duplicates, delay, limbo) are parameters. */
-export const FAULTS = [
-  "one-way cut",
-  "isolation",
-  "halves",
-  "bridge",
-  "chain",
-  "flapping link",
-  "swizzled links",
-  "clogged link",
-  "pause",
-  "event-loop stall",
-  "suspended machine",
-  "clock jump",
-  "slow apply",
-  "crash",
-  "crash in a write",
-  "restart storm",
-  "slow disk",
-  "hanging disk",
-  "failed write",
-  "failed fsync",
-  "full disk",
-  "bit flip",
-  "wiped disk",
-  "rolled-back disk",
-] as const;
-
-export type FaultName = (typeof FAULTS)[number];
 
 export interface Fault {
   /** What a script leaves out to make it not happen. */

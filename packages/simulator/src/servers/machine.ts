@@ -3,18 +3,9 @@
  * has stopped. The process is a production `RaftNode` with the production storage and codec.
  */
 
-import { decodeMessage, encodeMessage } from "@quorate/codec";
-import {
-  type GroupId,
-  type LogStorage,
-  type PeerMessage,
-  RaftError,
-  type StorageIdentity,
-  type StoredState,
-} from "@quorate/contracts";
+import { type PeerMessage, RaftError } from "@quorate/contracts";
 import {
   type Effects,
-  type Entry,
   type Index,
   type Input,
   NOBODY,
@@ -25,14 +16,17 @@ import {
   type Write,
 } from "@quorate/core";
 import { type NodeStatus, RaftNode } from "@quorate/runtime";
-import { type MemoryNetwork, MemoryTransport } from "@quorate/transport-memory";
-import { type DiskOperation, openLogStorage, SimulatedDisk } from "../disk/index.js";
+import type { MemoryNetwork } from "@quorate/transport-memory";
+import { openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Ledger } from "../ledger/index.js";
 import type { Dice } from "./dice.js";
+import { DiskTiming } from "./disk-timing.js";
 import { ProcessClock } from "./process-clock.js";
 import { type Command, type OnApplied, Registers, registersCodec } from "./register-file.js";
 import type { ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
+import { WatchedStorage } from "./watched-storage.js";
+import { WireTransport } from "./wire-transport.js";
 
 /** What all machines of a world share, and whom they tell. */
 export interface Surroundings {
@@ -41,9 +35,9 @@ export interface Surroundings {
   readonly parameters: ServersParameters;
   readonly network: MemoryNetwork;
   readonly ledger: Ledger;
-  onStep(machine: Machine, input: Input): void;
+  onStep(): void;
   onEffects(machine: Machine, effects: Effects): void;
-  onSent(machine: Machine, message: PeerMessage): void;
+  onSent(message: PeerMessage): void;
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
   onStarting(machine: Machine): void;
   onDiskRead(): void;
@@ -62,14 +56,11 @@ export interface DurableMark {
   readonly truncations: number;
 }
 
-/** What happens to the next write of the disk. */
-export type CrashPoint = "before the write" | "in the write" | "after the write";
-
 /** One life of a process. */
 interface Life {
   readonly clock: ProcessClock;
   readonly registers: Registers;
-  readonly transport: MemoryTransport;
+  readonly transport: WireTransport;
   readonly ended: Promise<void>;
   readonly onEnd: () => void;
   raft: Raft | null;
@@ -83,22 +74,17 @@ export class Machine {
   readonly disk: SimulatedDisk;
   /** Whether the process is told to found the cluster on a blank disk. An operator does that once. */
   mayBootstrap = true;
-  /** Until when its disk takes long, or its state machine is slow. */
-  slowDiskUntil = 0;
+  /** Until when its state machine is slow. */
   slowApplyUntil = 0;
+  readonly diskTiming: DiskTiming;
   /** How often the disk was told to fail and has not yet: each time, a process may stop. */
   failuresToCome = 0;
   #durable: DurableMark = { currentTerm: 0, votedFor: NOBODY, lastIndex: 0, truncations: 0 };
-  #crashPoint: { readonly at: CrashPoint; readonly crash: () => void } | null = null;
   readonly #surroundings: Surroundings;
   readonly #members: readonly { readonly name: string; readonly address: string }[];
   readonly #rate: number;
   #life: Life | null = null;
   #lives = 0;
-  /** What a disk that hangs is to do once it no longer does; null while it works. */
-  #hung: (() => void)[] | null = null;
-  #hangs = 0;
-  #operations = 0;
   #applications = 0;
 
   constructor(id: NodeId, names: readonly string[], surroundings: Surroundings) {
@@ -108,7 +94,9 @@ export class Machine {
     this.#surroundings = surroundings;
     this.#members = names.map((name) => ({ name, address: name }));
     this.#rate = 1 + parameters.driftRate * (2 * dice.roll("drift", id) - 1);
-    this.disk = new SimulatedDisk({ schedule: (operation, complete) => this.#onDisk(operation, complete) });
+    const onDone = (): void => surroundings.onDiskDone();
+    this.diskTiming = new DiskTiming({ time: surroundings.time, dice, parameters, id, onDone });
+    this.disk = new SimulatedDisk({ schedule: (operation, done) => this.diskTiming.onOperation(operation, done) });
   }
 
   get isRunning(): boolean {
@@ -217,7 +205,7 @@ export class Machine {
   #onStep(life: Life, input: Input): void {
     if (this.#life !== life) return;
     this.#surroundings.ledger.onStep(this.id, input);
-    this.#surroundings.onStep(this, input);
+    this.#surroundings.onStep();
   }
 
   #onEffects(life: Life, effects: Effects): void {
@@ -231,7 +219,7 @@ export class Machine {
     if (message.kind !== "propose" && message.kind !== "proposeResult") {
       this.#surroundings.ledger.onWire(this.id, message);
     }
-    this.#surroundings.onSent(this, message);
+    this.#surroundings.onSent(message);
   }
 
   #onApplied(life: Life, ...[committed, place]: Parameters<OnApplied>): void {
@@ -261,18 +249,13 @@ export class Machine {
     const life = this.#life;
     if (life === null) return;
     this.#life = null;
-    this.#crashPoint = null;
+    this.diskTiming.forgetCrash();
     life.clock.crash();
     this.disk.crash(survives);
     // The network sees the address go; the dead process hears of nothing.
     void life.transport.close();
     if (life.raft !== null) this.#surroundings.ledger.onCrash(this.id);
     life.onEnd();
-  }
-
-  /** The process dies when the disk next writes. */
-  crashInWrite(at: CrashPoint, crash: () => void): void {
-    if (this.#life !== null) this.#crashPoint = { at, crash };
   }
 
   /** Settles when the life of now ends; at once if there is none. */
@@ -310,129 +293,5 @@ export class Machine {
   /** Hands over a message that has arrived: when the process is not paused, and alive. */
   receive(handOver: () => void): void {
     this.#life?.clock.run(handOver);
-  }
-
-  // --- the disk ---
-
-  /** The disk does nothing for a while. */
-  hangDiskFor(durationMs: number): void {
-    this.#hung ??= [];
-    this.#hangs += 1;
-    const hang = this.#hangs;
-    const { time } = this.#surroundings;
-    time.schedule(time.now + durationMs, () => {
-      if (this.#hangs === hang) this.releaseDisk();
-    });
-  }
-
-  /** The disk works again, and does what it was asked for meanwhile. */
-  releaseDisk(): void {
-    const hung = this.#hung ?? [];
-    this.#hung = null;
-    this.#hangs += 1;
-    for (const complete of hung) complete();
-  }
-
-  #onDisk({ kind }: DiskOperation, done: () => void): void {
-    const complete = (): void => {
-      if (this.#hung !== null) {
-        this.#hung.push(complete);
-        return;
-      }
-      this.#surroundings.onDiskDone();
-      done();
-    };
-    const { time, dice, parameters } = this.#surroundings;
-    this.#operations += 1;
-    const isWrite = kind === "sync" || kind === "write";
-    const mostMs = isWrite ? parameters.maxWriteMs : parameters.maxReadMs;
-    let atMs = time.now + mostMs * dice.roll("disk", this.id, this.#operations);
-    if (time.now < this.slowDiskUntil)
-      atMs += 2 * parameters.electionTimeoutMs * dice.roll("disk", this.id, -this.#operations);
-    const point = isWrite ? this.#crashPoint : null;
-    if (point === null) {
-      time.schedule(atMs, complete);
-      return;
-    }
-    this.#crashPoint = null;
-    if (point.at === "before the write") time.schedule(time.now, point.crash);
-    if (point.at === "in the write") time.schedule((time.now + atMs) / 2, point.crash);
-    time.schedule(atMs, () => {
-      complete();
-      // The write is durable, and the process has no time to hear of it.
-      if (point.at === "after the write") point.crash();
-    });
-  }
-}
-
-/** Carries every message as the bytes that would travel. */
-class WireTransport extends MemoryTransport {
-  readonly #onSend: (message: PeerMessage) => void;
-
-  constructor(network: MemoryNetwork, listen: string, onSend: (message: PeerMessage) => void) {
-    super({ network, listen });
-    this.#onSend = onSend;
-  }
-
-  override send(groupId: GroupId, message: PeerMessage): void {
-    this.#onSend(message);
-    super.send(groupId, overTheWire(groupId, message));
-  }
-}
-
-function overTheWire(groupId: GroupId, message: PeerMessage): PeerMessage {
-  const { chunks, sizeBytes } = encodeMessage(groupId, message);
-  const frame = new Uint8Array(sizeBytes);
-  let offset = 0;
-  for (const chunk of chunks) {
-    frame.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return decodeMessage(frame).message;
-}
-
-interface StorageWatcher {
-  /** These are durable; the node has not heard of it. */
-  onStored(writes: readonly Write[]): void;
-  onRead(): void;
-}
-
-class WatchedStorage implements LogStorage {
-  readonly #storage: LogStorage;
-  readonly #watcher: StorageWatcher;
-
-  constructor(storage: LogStorage, watcher: StorageWatcher) {
-    this.#storage = storage;
-    this.#watcher = watcher;
-  }
-
-  get durability(): LogStorage["durability"] {
-    return this.#storage.durability;
-  }
-
-  open(): Promise<StoredState | null> {
-    return this.#storage.open();
-  }
-
-  initialize(identity: StorageIdentity, write: Write): Promise<StoredState> {
-    return this.#storage.initialize(identity, write);
-  }
-
-  async write(writes: readonly Write[]): Promise<void> {
-    await this.#storage.write(writes);
-    this.#watcher.onStored(writes);
-  }
-
-  read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]> {
-    this.#watcher.onRead();
-    return this.#storage.read(firstIndex, lastIndex, maxBytes);
-  }
-
-  compact(upTo: Index): Promise<void> {
-    return this.#storage.compact(upTo);
-  }
-
-  close(): Promise<void> {
-    return this.#storage.close();
   }
 }

@@ -54,7 +54,7 @@ export const registersCodec: CommandCodec<Command, number> = {
   decodeResult: (data) => Number(toText(data)),
 };
 
-export function toBytes(text: string): Uint8Array {
+function toBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let place = 0; place < text.length; place += 1) bytes[place] = text.charCodeAt(place);
   return bytes;

@@ -1,7 +1,7 @@
 /** What a seed decides in the world of servers: how many there are, the load, and how hostile their surroundings. */
 
 import type { Random } from "@quorate/core";
-import { FAULTS, type FaultName } from "./faults.js";
+import { FAULTS, type FaultName } from "./fault-names.js";
 
 export interface ServersParameters {
   readonly servers: number;

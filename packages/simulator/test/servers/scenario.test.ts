@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Call, FAULTS, replay, type Scenario } from "../../src/index.js";
 
-const RUNS = Number(process.env.QUORATE_RUNS ?? 1) * 40;
+const RUNS = Number(process.env["QUORATE_RUNS"] ?? 1) * 40;
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

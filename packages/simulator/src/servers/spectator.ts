@@ -1,0 +1,125 @@
+/**
+ * The spectator: sees everything that happens, counts it, remembers it if somebody wants to read it, and holds the first
+ * rule that was broken.
+ */
+
+import type { PeerMessage } from "@quorate/contracts";
+import type { Effects } from "@quorate/core";
+import { describeWrite } from "../describe.js";
+import { Digest } from "../digest.js";
+import type { Violation } from "../ledger/index.js";
+import type { RunReport } from "../run.js";
+import { Tally } from "../tally.js";
+import { Trace } from "../trace.js";
+import { FAULTS, type FaultName, STEADY_FAULTS, type SteadyFaultName } from "./fault-names.js";
+import type { Machine } from "./machine.js";
+import type { SimulatedTime } from "./simulated-time.js";
+
+const SITUATIONS = [
+  "a leader was elected",
+  "two servers believed they led",
+  "a leader stepped down",
+  "a candidate lost",
+  "entries were truncated",
+  "an append was refused",
+  "a proposal was passed on",
+  "an outcome was unknown",
+  "a proposal was not executed",
+  "a read was refused",
+  "a server stopped for good",
+  "a server did not open",
+  "entries were read from the disk",
+  "all servers were down",
+  "a history was too hard to check",
+] as const;
+
+type Situation = (typeof SITUATIONS)[number];
+
+export class Spectator {
+  readonly faults = new Tally<FaultName | SteadyFaultName>([...STEADY_FAULTS, ...FAULTS]);
+  readonly situations = new Tally<Situation>(SITUATIONS);
+  readonly #time: SimulatedTime;
+  readonly #trace: Trace;
+  readonly #digest = new Digest();
+  /** By server: what it was last seen to be. */
+  readonly #roles: string[] = [];
+  #violation: Violation | null = null;
+  #coreSteps = 0;
+
+  constructor(time: SimulatedTime, isTraced: boolean) {
+    this.#time = time;
+    this.#trace = new Trace(isTraced);
+  }
+
+  /** The first one; what comes after it may only follow from it. */
+  get violation(): Violation | null {
+    return this.#violation;
+  }
+
+  violated(violation: Violation): void {
+    if (this.#violation !== null) return;
+    this.#violation = violation;
+    this.note("", "violation", () => `${violation.property}: ${violation.statement}`);
+  }
+
+  note(where: string, kind: string, text: () => string, unit: string | null = null): void {
+    this.#trace.add(this.#time.now, where, kind, text, unit === "" ? null : unit);
+  }
+
+  onEvent(): void {
+    this.#digest.add(this.#time.now);
+  }
+
+  onStep(): void {
+    this.#coreSteps += 1;
+  }
+
+  onEffects(machine: Machine, { write, messages, applyTo, reads }: Effects, machines: readonly Machine[]): void {
+    this.#digest.add(machine.id * 0x1000 + messages.length);
+    this.#digest.add(applyTo);
+    if (write !== null) {
+      if (write.truncateFrom !== null) this.situations.add("entries were truncated");
+      this.note(machine.name, "write", () => describeWrite(write));
+    }
+    for (const { ready } of reads) if (!ready) this.situations.add("a read was refused");
+    this.#onRole(machine, machines);
+  }
+
+  onSent(message: PeerMessage): void {
+    if (message.kind === "propose") this.situations.add("a proposal was passed on");
+    if (message.kind === "appendEntriesResult" && !message.success) this.situations.add("an append was refused");
+  }
+
+  onEnded(machine: Machine, machines: readonly Machine[]): void {
+    this.#roles[machine.id] = "down";
+    if (machines.every(({ isRunning }) => !isRunning)) this.situations.add("all servers were down");
+  }
+
+  #onRole(machine: Machine, machines: readonly Machine[]): void {
+    const { raft, id } = machine;
+    const before = this.#roles[id];
+    if (raft === null || raft.role === before) return;
+    const { role, currentTerm } = raft;
+    this.#roles[id] = role;
+    this.note(machine.name, "becomes", () => `${role} (term ${currentTerm})`);
+    if (before === "candidate" && role === "follower") this.situations.add("a candidate lost");
+    if (before === "leader") this.situations.add("a leader stepped down");
+    if (role !== "leader") return;
+    this.situations.add("a leader was elected");
+    if (machines.some((other) => other !== machine && other.raft?.role === "leader"))
+      this.situations.add("two servers believed they led");
+  }
+
+  /** What it has seen. */
+  report(): Pick<RunReport, "violation" | "coreSteps" | "simulatedMs" | "faults" | "situations" | "hash" | "trace"> {
+    return {
+      violation: this.#violation,
+      coreSteps: this.#coreSteps,
+      simulatedMs: this.#time.now,
+      faults: this.faults.counts,
+      situations: this.situations.counts,
+      hash: this.#digest.toString(),
+      trace: this.#trace.events,
+    };
+  }
+}
