@@ -25,7 +25,7 @@ const entries = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, "utf8"
 const note = entries.length === 0 ? ` (skipped: there is no manifest.json in ${folder}; set QUORATE_HISTORIES)` : "";
 
 describe.skipIf(entries.length === 0)(`histories with known verdicts${note}`, () => {
-  it("are such and such", () => {
+  it("hold both verdicts", () => {
     expect(new Set(entries.map(({ valid }) => valid))).toEqual(new Set([true, false]));
   });
 
