@@ -2,7 +2,7 @@
 
 import type { Exhibit } from "./collection.js";
 import { applyPatch, type Patch, PatchError, parsePatch } from "./patch.js";
-import { compile, type Finding, simulate } from "./programs.js";
+import { compile, explore, type Finding, runSeed } from "./programs.js";
 import { TreeCopy } from "./tree-copy.js";
 
 export interface Verdict {
@@ -23,11 +23,16 @@ export async function examine({ name, text }: Exhibit, seconds: number): Promise
   const copy = new TreeCopy();
   try {
     patch = parsePatch(text);
+    const original = new Map(patch.changes.map(({ path }) => [path, copy.read(path) ?? ""]));
     const changed = applyPatch(patch, (path) => copy.read(path));
     copy.write(changed);
     const complaint = await compile(copy.root, packagesOf(changed.keys()));
     if (complaint !== null) throw new PatchError(`it does not compile: ${complaint}`);
-    const finding = await simulate(copy.root, seconds);
+    const finding = await explore(copy.root, seconds);
+    if (finding !== null) {
+      copy.write(original);
+      await mustBeTheBug(finding, copy);
+    }
     return verdict(name, patch, null, finding);
   } catch (error) {
     return verdict(name, patch, messageOf(error), null);
@@ -43,13 +48,24 @@ export async function examine({ name, text }: Exhibit, seconds: number): Promise
 export async function complaintAboutToday(seconds: number): Promise<string | null> {
   const copy = new TreeCopy();
   try {
-    const finding = await simulate(copy.root, seconds);
-    return finding === null ? null : `${finding.property}, with seed ${finding.seed}: ${finding.message}`;
+    const finding = await explore(copy.root, seconds);
+    return finding === null ? null : inWords(finding);
   } catch (error) {
     return messageOf(error);
   } finally {
     copy.remove();
   }
+}
+
+/** What the same seed shows without the bug has nothing to do with it. */
+async function mustBeTheBug({ seed }: Finding, { root }: TreeCopy): Promise<void> {
+  const without = await runSeed(root, seed);
+  if (without !== null)
+    throw new Error(`what was found has another cause, for it shows without the bug: ${inWords(without)}`);
+}
+
+function inWords({ property, seed, message }: Finding): string {
+  return `${property}, with seed ${seed}: ${message}`;
 }
 
 function messageOf(error: unknown): string {

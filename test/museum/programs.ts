@@ -55,9 +55,18 @@ export async function compile(root: string, folders: readonly string[]): Promise
   return exitCode === 0 ? null : stdout.trim();
 }
 
-/** What `pnpm sim` does, in the copy at `root`. Null if it found nothing; throws if it did not run as it should. */
-export async function simulate(root: string, seconds: number): Promise<Finding | null> {
-  const options = ["--seconds", String(seconds), "--shrink-seconds", String(SHRINK_SECONDS), "--json"];
+/** What `pnpm sim --seconds` does, in the copy at `root`. Null if it found nothing; throws if it did not run well. */
+export async function explore(root: string, seconds: number): Promise<Finding | null> {
+  return simulate(root, ["--seconds", String(seconds)], seconds);
+}
+
+/** What `pnpm sim --seed` does, likewise. */
+export async function runSeed(root: string, seed: number): Promise<Finding | null> {
+  return simulate(root, ["--seed", String(seed)], 0);
+}
+
+async function simulate(root: string, what: readonly string[], seconds: number): Promise<Finding | null> {
+  const options = [...what, "--shrink-seconds", String(SHRINK_SECONDS), "--json"];
   const args = ["--conditions=source", "--import", "tsx", "test/sim/main.ts", ...options];
   const { exitCode, stdout, stderr } = await runNode(root, args, seconds + GRACE_SECONDS);
   if (exitCode === null) throw new Error(`the simulator did not end ${GRACE_SECONDS} s after its time`);
