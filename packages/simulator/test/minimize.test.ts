@@ -84,6 +84,14 @@ describe("making a run shorter, in the world of cores", () => {
     expect(report.script.actions).toEqual(["act 1", "act 2"]);
   });
 
+  it("goes over it again when what went made something else needless", async () => {
+    const breaks = (happened: ReadonlySet<string>): string =>
+      happened.has("y") && !happened.has("x") ? "" : needs("first", "second")(happened);
+    const { found, replay } = fake(["first", "y", "second", "x"], "cores", breaks);
+    const { report } = await minimize(found, options(replay));
+    expect(report.script.actions).toEqual(["first", "second"]);
+  });
+
   it("says so when the same script does not fail again", async () => {
     const { found, replay } = fake(HUNDRED, "cores", needs("act 1"));
     const fine: MinimizeOptions["replay"] = async (script, isTraced) => ({
