@@ -7,7 +7,7 @@ export class Totals {
   events = 0;
   coreSteps = 0;
   simulatedMs = 0;
-  readonly #worlds: Record<WorldName, number> = { cores: 0, servers: 0 };
+  readonly #worlds: Record<WorldName, number> = { cores: 0, servers: 0, storage: 0 };
   readonly #faults: Record<string, number> = {};
   readonly #situations: Record<string, number> = {};
 

@@ -1,6 +1,6 @@
 /** Clusters under a fake clock, network and disk, from one seed: production cores, and whole production nodes. */
 
-export { explore, replay } from "./explore.js";
+export { explore, replay, worldOf } from "./explore.js";
 export type { Violation } from "./ledger/index.js";
 export { type Minimized, type MinimizeOptions, type MinimizeProgress, minimize } from "./minimize.js";
 export type { Counts, Parameters, RunOptions, RunReport, Script, Settle, TraceEvent, WorldName } from "./run.js";

@@ -78,7 +78,7 @@ class Minimizer {
   async run(): Promise<Minimized> {
     const isReproduced = await this.#trace();
     let isMinimal = false;
-    if (isReproduced) isMinimal = this.#raw.script.world === "cores" ? await this.#actions() : await this.#units();
+    if (isReproduced) isMinimal = this.#raw.script.world === "servers" ? await this.#units() : await this.#actions();
     return { report: this.#best, raw: this.#raw, replays: this.#replays, isReproduced, isMinimal };
   }
 

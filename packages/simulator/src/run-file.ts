@@ -46,7 +46,7 @@ export function scriptOf(file: unknown): Script {
   const areStrings = (list: unknown): boolean => Array.isArray(list) && list.every((each) => typeof each === "string");
   const isSound =
     typeof seed === "number" &&
-    (world === "cores" || world === "servers") &&
+    (world === "cores" || world === "servers" || world === "storage") &&
     (actions === null || areStrings(actions)) &&
     areStrings(without);
   if (!isSound) throw new RangeError("the script of this run is damaged");

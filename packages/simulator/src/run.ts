@@ -6,8 +6,9 @@ import type { Scenario } from "./servers/scenario.js";
 /**
  * - `cores`: bare cores, one step at a time, in an order that no clock would give. Fast, and hostile to the protocol.
  * - `servers`: whole nodes with storage, codec, clients and faulty machines, in simulated time.
+ * - `storage`: the log storage alone, on a disk that fails, beside a plain list that it must agree with.
  */
-export type WorldName = "cores" | "servers";
+export type WorldName = "cores" | "servers" | "storage";
 
 /**
  * All that decides a run. A seed alone decides everything; a script that was made shorter says what is left of it.
@@ -16,7 +17,7 @@ export type WorldName = "cores" | "servers";
 export interface Script {
   readonly seed: number;
   readonly world: WorldName;
-  /** In the world of cores: what happens, in order. Null: whatever the seed draws. */
+  /** In the worlds of cores and of storage: what happens, in order. Null: whatever the seed draws. */
   readonly actions: readonly string[] | null;
   /** In the world of servers: the units (see {@link TraceEvent}) that do not happen. */
   readonly without: readonly string[];

@@ -39,12 +39,18 @@ export class Pump {
   /** Until it is over, or something broke, or nothing is left to happen. */
   async runUntil(isOver: () => boolean): Promise<void> {
     await this.#settleAll();
-    while (!isOver() && this.#spectator.violation === null && this.#time.runNext()) {
+    while (!isOver() && this.#spectator.violation === null && (this.#time.runNext() || (await this.#runOn()))) {
       this.#events += 1;
       this.#checkRest();
       this.#spectator.onEvent();
       if (this.#hasPromises || this.#events % EVENTS_PER_SETTLE === 0) await this.#settleAll();
     }
+  }
+
+  /** Nothing is left to happen, unless some promise goes on that changes that. */
+  async #runOn(): Promise<boolean> {
+    await this.#settleAll();
+    return this.#time.runNext();
   }
 
   /**

@@ -1,0 +1,58 @@
+/** Makes up writes that fit the log: terms that do not fall, truncations above what is compacted, entries of all kinds. */
+
+import { type Entry, type EntryKind, encodeConfiguration, NOBODY, type Random, type Write } from "@quorate/core";
+import type { LogModel } from "./log-model.js";
+import type { StorageParameters } from "./storage-parameters.js";
+
+export class WriteMaker {
+  readonly #parameters: StorageParameters;
+  #seq = 0;
+
+  constructor(parameters: StorageParameters) {
+    this.#parameters = parameters;
+  }
+
+  /** One or several, to be carried out together. */
+  make(random: Random, before: LogModel): Write[] {
+    const writes: Write[] = [];
+    let model = before;
+    const count = random.between(0, 1) < 0.7 ? 1 : Math.floor(random.between(2, 4));
+    for (let made = 0; made < count; made += 1) {
+      const write = this.#makeWrite(random, model);
+      writes.push(write);
+      model = model.after([write]);
+    }
+    return writes;
+  }
+
+  #makeWrite(random: Random, model: LogModel): Write {
+    this.#seq += 1;
+    const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
+    const isNewTerm = random.between(0, 1) < 0.3;
+    const currentTerm = model.hardState.currentTerm + (isNewTerm ? whole(1, 2) : 0);
+    const hasVote = random.between(0, 1) < 0.3;
+    const hardState = isNewTerm || hasVote ? { currentTerm, votedFor: hasVote ? whole(1, 5) : NOBODY } : null;
+    const first = model.compacted.index + 1;
+    const isTruncating = model.lastIndex >= first && random.between(0, 1) < 0.25;
+    const truncateFrom = isTruncating ? whole(first, model.lastIndex) : null;
+    const from = truncateFrom ?? model.lastIndex + 1;
+    const count = random.between(0, 1) < 0.1 ? 0 : whole(1, this.#parameters.maxEntries);
+    // Terms never fall along a log.
+    const lastTerm = model.at(from - 1)?.term ?? model.compacted.term;
+    const term = Math.max(lastTerm, whole(Math.max(1, lastTerm), Math.max(lastTerm, currentTerm)));
+    const append = Array.from({ length: count }, (_, place) => this.#makeEntry(random, from + place, term));
+    return { seq: this.#seq, hardState, truncateFrom, append };
+  }
+
+  #makeEntry(random: Random, index: number, term: number): Entry {
+    const roll = random.between(0, 1);
+    const kind: EntryKind = roll < 0.85 ? "command" : roll < 0.95 ? "noop" : "membership";
+    if (kind === "membership") {
+      const id = 1 + Math.floor(random.between(0, 9));
+      return { index, term, kind, data: encodeConfiguration({ voters: [{ id, name: `n${id}`, address: `a${id}` }] }) };
+    }
+    const data = new Uint8Array(kind === "noop" ? 0 : Math.floor(random.between(0, this.#parameters.maxDataBytes)));
+    for (let place = 0; place < data.length; place += 7) data[place] = random.nextUint32();
+    return { index, term, kind, data };
+  }
+}
