@@ -27,7 +27,7 @@ export interface Script {
 
 /** Something that happened, for people and tools. */
 export interface TraceEvent {
-  /** Counts from 1 within the run. */
+  /** Counts from 1 within the run; in the world of cores, all that follows from one action has the number of that. */
   readonly number: number;
   /** Simulated time in milliseconds; in the world of cores, that of the server's own clock. */
   readonly atMs: number;

@@ -9,8 +9,8 @@ export class Trace {
     this.events = isKept ? [] : null;
   }
 
-  /** `text` is asked for only if it is kept. */
-  add(atMs: number, where: string, kind: string, text: () => string, unit: string | null = null): void {
-    this.events?.push({ number: this.events.length + 1, atMs, where, kind, text: text(), unit });
+  /** `text` is asked for only if it is kept; unless a number is given, they count from 1. */
+  add(atMs: number, where: string, kind: string, text: () => string, unit: string | null = null, number = 0): void {
+    this.events?.push({ number: number || this.events.length + 1, atMs, where, kind, text: text(), unit });
   }
 }

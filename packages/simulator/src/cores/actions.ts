@@ -1,4 +1,4 @@
-/** What can happen in the world of cores, one deed at a time, and how a script writes it: `deliver 1>2#14 late`. */
+/** What can happen in the world of cores, one deed at a time, and how a script writes it: `deliver 1>2/commit@3#2 late`. */
 
 import { NOBODY, type NodeId } from "@quorate/core";
 import { type Flight, nameOf, type UnderWay } from "./flight.js";
@@ -15,7 +15,9 @@ export type Action =
   | { readonly kind: "propose"; readonly server: NodeId; readonly commands: number; readonly isLate: boolean }
   | { readonly kind: "read"; readonly server: NodeId; readonly isLate: boolean }
   | { readonly kind: "cut"; readonly from: NodeId; readonly to: NodeId }
-  | { readonly kind: "heal" };
+  | { readonly kind: "heal" }
+  /** The faults stop, and whatever majority can talk must get on. */
+  | { readonly kind: "recover" };
 
 /** The consequences of a late action are drawn together with those of the server's next one. */
 const LATE = "late";
@@ -46,6 +48,7 @@ function wordsOf(action: Action): readonly (string | number)[] {
     case "cut":
       return [action.kind, action.from, action.to];
     case "heal":
+    case "recover":
       return [action.kind];
   }
 }
@@ -78,6 +81,7 @@ export function decodeAction(text: string, flight: Flight): Action | null {
     case "cut":
       return { kind, from: server, to: Number(second) };
     case "heal":
+    case "recover":
       return { kind };
     default:
       throw new RangeError(`"${text}" is no action`);

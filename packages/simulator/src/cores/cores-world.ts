@@ -18,7 +18,7 @@ import { Chooser } from "./chooser.js";
 import { CoreServer, type Surroundings } from "./core-server.js";
 import { type CoresParameters, drawCoresParameters } from "./cores-parameters.js";
 import { Flight, type UnderWay } from "./flight.js";
-import { type Patient, Recovery } from "./recovery.js";
+import { type Patient, PROGRESS, Recovery } from "./recovery.js";
 
 const FAULTS = ["duplicate", "late message", "loss", "clock drift", "crash", "crash in a write", "cut"] as const;
 
@@ -62,7 +62,6 @@ export class CoresWorld implements Patient {
   #commands = 0;
   #requests = 0;
   #unit: string | null = null;
-  #isRecovering = false;
 
   constructor(script: Script, isTraced: boolean) {
     this.#script = script;
@@ -100,13 +99,13 @@ export class CoresWorld implements Patient {
     for (const server of this.servers) this.#guarded(server, () => server.start());
     if (this.#script.actions === null) this.#explore();
     else this.#replay(this.#script.actions);
-    if (!this.isBroken) this.#recover();
     return this.#report();
   }
 
   #explore(): void {
     const chooser = new Chooser(this.#random, this.parameters, this.servers, this.flight);
     for (let count = 0; count < this.parameters.actions && !this.isBroken; count += 1) this.perform(chooser.next());
+    this.perform({ kind: "recover" });
   }
 
   #replay(actions: readonly string[]): void {
@@ -116,18 +115,23 @@ export class CoresWorld implements Patient {
     }
   }
 
-  /** No part of the script: whatever the actions were, this comes after them. */
+  /** One action of the script if it ends well, or not at all; if a rule breaks on the way, the deeds up to there. */
   #recover(): void {
-    this.#isRecovering = true;
-    this.#unit = null;
+    const before = this.#actions?.length ?? 0;
     new Recovery(this, new Random(this.#script.seed + 1)).run();
+    if (this.#actions === null || (this.isBroken && this.#violation?.oracle !== PROGRESS)) return;
+    this.#actions.length = before;
+    this.#actions.push(encodeAction({ kind: "recover" }));
   }
 
   // --- deeds ---
 
+  /** Nothing happens any more once a rule is broken. */
   perform(action: Action): void {
+    if (this.isBroken) return;
+    if (action.kind === "recover") return this.#recover();
     this.#events += 1;
-    if (this.#actions !== null && !this.#isRecovering) {
+    if (this.#actions !== null) {
       this.#unit = encodeAction(action);
       this.#actions.push(this.#unit);
     }
@@ -309,7 +313,7 @@ export class CoresWorld implements Patient {
 
   note(where: string, kind: string, text: () => string): void {
     const server = this.servers?.find(({ name }) => name === where);
-    this.#trace.add(server?.now ?? 0, where, kind, text, this.#unit);
+    this.#trace.add(server?.now ?? 0, where, kind, text, this.#unit, this.#events);
   }
 
   #report(): RunReport {

@@ -1,27 +1,41 @@
 /**
- * Messages under way between cores. Each has a name, `from>to#number`, that does not depend on what else is under way,
- * so that a shortened run still means the same messages.
+ * Messages under way between cores. Each has a name, `from>to/kind@term#number`, that depends on nothing but how many of
+ * its like went that way before, so that a shortened run still means the same messages.
  */
 
 import type { Message } from "@quorate/core";
 
 export interface UnderWay {
   readonly message: Message;
-  /** Which message of its link this is, from 1 on. */
+  /** Which message of its kind and term this is on its link, from 1 on. */
   readonly number: number;
 }
 
-export function nameOf({ message: { from, to }, number }: UnderWay): string {
-  return `${from}>${to}#${number}`;
+export function nameOf({ message: { from, to, kind, term }, number }: UnderWay): string {
+  return `${from}>${to}/${kind}@${term}#${number}`;
 }
+
+const KINDS: Readonly<Record<Message["kind"], number>> = {
+  requestPreVote: 0,
+  requestPreVoteResult: 1,
+  requestVote: 2,
+  requestVoteResult: 3,
+  appendEntries: 4,
+  appendEntriesResult: 5,
+  heartbeat: 6,
+  heartbeatResult: 7,
+  commit: 8,
+  readIndex: 9,
+  readIndexResult: 10,
+};
 
 export class Flight {
   /** Messages beyond this number are lost, the oldest first. */
   capacity = 120;
   /** The oldest first. */
   #underWay: UnderWay[] = [];
-  /** By link, how many messages were ever sent. */
-  readonly #sent: number[] = [];
+  /** By term, kind and link, how many messages were ever sent. */
+  readonly #sent = new Map<number, number>();
   readonly #servers: number;
   /** By link, whether it carries nothing. */
   #blocked: boolean[] = [];
@@ -41,8 +55,9 @@ export class Flight {
   /** False if the link is cut, and the message lost. */
   add(message: Message): boolean {
     const link = this.#link(message.from, message.to);
-    const number = (this.#sent[link] ?? 0) + 1;
-    this.#sent[link] = number;
+    const like = (message.term * 16 + KINDS[message.kind]) * 64 + link;
+    const number = (this.#sent.get(like) ?? 0) + 1;
+    this.#sent.set(like, number);
     if (this.#blocked[link] === true) return false;
     if (this.#underWay.length >= this.capacity) this.#underWay.shift();
     this.#underWay.push({ message, number });

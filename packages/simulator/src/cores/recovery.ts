@@ -12,6 +12,9 @@ import type { Flight } from "./flight.js";
 
 /** Time enough for any number of split votes that will ever be seen. */
 const LIMIT_MS = 40 * ELECTION_TIMEOUT_MS;
+/** Which check it is. */
+export const PROGRESS = "cores/progress";
+
 const ROUND_MS = HEARTBEAT_INTERVAL_MS / 4;
 
 /** The world that is to recover. */
@@ -104,7 +107,7 @@ export class Recovery {
     });
     this.#world.violated({
       property: "Progress",
-      oracle: "cores/progress",
+      oracle: PROGRESS,
       statement: `Once the faults stop, a majority that can talk commits something new within ${LIMIT_MS / ELECTION_TIMEOUT_MS} election timeouts.`,
       facts: [
         `The faults stopped; ${this.#connected.map((id) => `n${id}`).join(", ")} could talk to each other, and their disks and clocks behaved.`,

@@ -5,7 +5,7 @@
 
 import { NOBODY } from "@quorate/core";
 import { check, explain, kvAppend } from "@quorate/linearizability";
-import type { Clients } from "./clients.js";
+import { type Clients, keyName } from "./clients.js";
 import { describeError } from "./describe-error.js";
 import type { Dice } from "./dice.js";
 import type { DiskAccount } from "./disk-account.js";
@@ -110,10 +110,12 @@ export class Aftermath {
       if (isAnswered || this.#time.now >= deadline) return;
       const machine = connected[turn % connected.length] as Machine;
       const again = (): void => void this.#time.schedule(this.#time.now + 100, () => ask(turn + 1));
-      void this.#clients.request(machine, "append", "x", this.#parameters.electionTimeoutMs * 4).then((isDone) => {
-        isAnswered ||= isDone;
-        again();
-      });
+      void this.#clients
+        .request(machine, "append", keyName(0), this.#parameters.electionTimeoutMs * 4)
+        .then((isDone) => {
+          isAnswered ||= isDone;
+          again();
+        });
     };
     ask(0);
     await this.#pump.runUntil(() => (isAnswered && this.#haveConverged()) || this.#time.now >= deadline);
@@ -188,7 +190,7 @@ export class Aftermath {
       for (const machine of this.#machines) {
         if (!machine.isRunning) continue;
         left += 1;
-        void this.#clients.request(machine, "get", String.fromCharCode(120 + key), 5_000).then(() => {
+        void this.#clients.request(machine, "get", keyName(key), 5_000).then(() => {
           left -= 1;
         });
       }

@@ -45,6 +45,11 @@ interface Request {
   readonly process: number;
 }
 
+/** The name of the register with this number, from 0 on. */
+export function keyName(number: number): string {
+  return `k${number + 1}`;
+}
+
 const ABANDONED = new RaftError("OUTCOME_UNKNOWN", "The client did not wait.");
 
 export class Clients {
@@ -121,7 +126,7 @@ export class Clients {
       unit,
       machine: machines[Math.floor(roll(3) * machines.length)] as Machine,
       f: isRead ? "get" : roll(4) < 0.15 ? "put" : "append",
-      key: String.fromCharCode(120 + Math.floor(roll(5) * parameters.keys)),
+      key: keyName(Math.floor(roll(5) * parameters.keys)),
       value: `${client}.${number} `,
       process,
     };
