@@ -28,18 +28,18 @@ export class WriteMaker {
   #makeWrite(random: Random, model: LogModel): Write {
     this.#seq += 1;
     const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
-    const isNewTerm = random.between(0, 1) < 0.3;
-    const currentTerm = model.hardState.currentTerm + (isNewTerm ? whole(1, 2) : 0);
-    const hasVote = random.between(0, 1) < 0.3;
-    const hardState = isNewTerm || hasVote ? { currentTerm, votedFor: hasVote ? whole(1, 5) : NOBODY } : null;
     const first = model.compacted.index + 1;
     const isTruncating = model.lastIndex >= first && random.between(0, 1) < 0.25;
     const truncateFrom = isTruncating ? whole(first, model.lastIndex) : null;
     const from = truncateFrom ?? model.lastIndex + 1;
     const count = random.between(0, 1) < 0.1 ? 0 : whole(1, this.#parameters.maxEntries);
-    // Terms never fall along a log.
-    const lastTerm = model.at(from - 1)?.term ?? model.compacted.term;
-    const term = Math.max(lastTerm, whole(Math.max(1, lastTerm), Math.max(lastTerm, currentTerm)));
+    // Terms never fall along a log, and what replaces an entry is of a later one (Log Matching).
+    const lastTerm = Math.max(model.at(from - 1)?.term ?? model.compacted.term, (model.at(from)?.term ?? 0) + 1);
+    const term = lastTerm + (random.between(0, 1) < 0.3 ? 1 : 0);
+    const currentTerm = Math.max(model.hardState.currentTerm, term) + (random.between(0, 1) < 0.1 ? 1 : 0);
+    const votedFor = random.between(0, 1) < 0.3 ? whole(1, 5) : NOBODY;
+    const isChanged = currentTerm > model.hardState.currentTerm || votedFor !== NOBODY;
+    const hardState = isChanged ? { currentTerm, votedFor } : null;
     const append = Array.from({ length: count }, (_, place) => this.#makeEntry(random, from + place, term));
     return { seq: this.#seq, hardState, truncateFrom, append };
   }
