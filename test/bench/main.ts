@@ -131,7 +131,8 @@ async function simulator({ seconds, repeats, isJson }: Settings): Promise<void> 
   progress("");
   const rows = {
     "cores, steps/s": spread(runs.map((run) => run.coreStepsPerSecond)),
-    "3 servers in good times, × real time": spread(runs.map((run) => run.quietTimesRealTime)),
+    "3 servers at rest, × real time": spread(runs.map((run) => run.restTimesRealTime)),
+    "3 servers, 10 requests/s, × real time": spread(runs.map((run) => run.busyTimesRealTime)),
     "servers in bad times, × real time": spread(runs.map((run) => run.hostileTimesRealTime)),
     "servers in bad times, events/s": spread(runs.map((run) => run.hostileEventsPerSecond)),
   };

@@ -5,8 +5,10 @@ import { explore, type RunReport, replay, type Script } from "@quorate/simulator
 export interface SimulatorFigures {
   /** Bare cores: facts that cores took in. */
   readonly coreStepsPerSecond: number;
-  /** Three whole servers in good times, one request in 100 ms: simulated seconds in a second. */
-  readonly quietTimesRealTime: number;
+  /** Three whole servers in good times that nobody asks for anything: simulated seconds in a second. */
+  readonly restTimesRealTime: number;
+  /** The same with about ten requests a second. */
+  readonly busyTimesRealTime: number;
   /** Whole servers of any number, as seeds draw them: clients, faults and all. */
   readonly hostileTimesRealTime: number;
   readonly hostileEventsPerSecond: number;
@@ -19,23 +21,25 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 /** Each part runs for `seconds`. Throws if a run breaks a rule: then the figures would be of something else. */
 export async function measureSimulator(seconds: number, firstSeed: number): Promise<SimulatorFigures> {
   const cores = await runFor(seconds, (turn) => explore(coresSeed(firstSeed + turn), { settle }));
-  const quiet = await runFor(seconds, (turn) => replay(quietScript(firstSeed + turn), { settle }));
+  const rest = await runFor(seconds, (turn) => replay(goodTimes(firstSeed + turn, 0), { settle }));
+  const busy = await runFor(seconds, (turn) => replay(goodTimes(firstSeed + turn, 1), { settle }));
   const hostile = await runFor(seconds, (turn) => explore(4 * (firstSeed + turn + 1), { settle }));
   return {
     coreStepsPerSecond: cores.coreSteps / cores.seconds,
-    quietTimesRealTime: quiet.simulatedMs / 1000 / quiet.seconds,
+    restTimesRealTime: rest.simulatedMs / 1000 / rest.seconds,
+    busyTimesRealTime: busy.simulatedMs / 1000 / busy.seconds,
     hostileTimesRealTime: hostile.simulatedMs / 1000 / hostile.seconds,
     hostileEventsPerSecond: hostile.events / hostile.seconds,
   };
 }
 
-/** Every fourth seed runs whole servers; this skips those. */
+/** The seeds of bare cores alone. */
 function coresSeed(place: number): number {
-  return 4 * Math.floor(place / 3) + 1 + (place % 3);
+  return 4 * place + 2;
 }
 
-function quietScript(seed: number): Script {
-  const parameters = { clients: 1, thinkMs: 100, faultyMs: QUIET_MS };
+function goodTimes(seed: number, clients: number): Script {
+  const parameters = { clients, thinkMs: 100, faultyMs: QUIET_MS };
   return { seed, world: "servers", actions: null, without: [], scenario: { parameters, faults: [], calls: [] } };
 }
 

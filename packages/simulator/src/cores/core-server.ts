@@ -198,10 +198,17 @@ function carryOut({ truncateFrom, append }: Write, log: Entry[]): void {
   for (const entry of append) log.push(entry);
 }
 
+const foundingEntries = new Map<number, Entry>();
+
+/** The first configuration, which is the same in all runs of that size. */
 function foundingEntry(servers: number): Entry {
+  const known = foundingEntries.get(servers);
+  if (known !== undefined) return known;
   const voters = Array.from({ length: servers }, (_, place) => {
     const id = place + 1;
     return { id, name: `n${id}`, address: `n${id}` };
   });
-  return { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters }) };
+  const entry: Entry = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters }) };
+  foundingEntries.set(servers, entry);
+  return entry;
 }

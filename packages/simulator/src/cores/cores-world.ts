@@ -48,6 +48,7 @@ export class CoresWorld implements Patient {
   readonly #script: Script;
   readonly #random: Random;
   readonly #ledger: Ledger;
+  readonly #isTraced: boolean;
   readonly #trace: Trace;
   readonly #digest = new Digest();
   readonly #faults = new Tally<(typeof FAULTS)[number]>(FAULTS);
@@ -67,6 +68,7 @@ export class CoresWorld implements Patient {
     this.#script = script;
     this.#random = new Random(script.seed);
     this.parameters = drawCoresParameters(this.#random);
+    this.#isTraced = isTraced;
     this.#trace = new Trace(isTraced);
     this.#actions = isTraced ? [] : null;
     this.#ledger = new Ledger({
@@ -178,9 +180,10 @@ export class CoresWorld implements Patient {
 
   #onMessage(kind: "deliver" | "copy" | "lose", underWay: UnderWay, isLate: boolean): void {
     const { message } = underWay;
-    if (this.flight.ageOf(underWay) >= LATE_AGE) this.#faults.add("late message");
+    const age = this.flight.ageOf(underWay);
+    if (age >= LATE_AGE) this.#faults.add("late message");
     if (kind === "copy") this.#faults.add("duplicate");
-    else this.flight.remove(underWay);
+    else this.flight.removeAt(age);
     if (kind === "lose") {
       this.#faults.add("loss");
       this.note(`n${message.from}`, "lose", () => `to n${message.to}: ${describeMessage(message)}`);
@@ -189,7 +192,7 @@ export class CoresWorld implements Patient {
     const receiver = this.servers[message.to - 1] as CoreServer;
     if (receiver.raft === null) return;
     if (message.term < receiver.raft.currentTerm) this.#situations.add("a message of a term gone by arrived");
-    this.note(receiver.name, "receive", () => `from n${message.from}: ${describeMessage(message)}`);
+    if (this.#isTraced) this.note(receiver.name, "receive", () => `from n${message.from}: ${describeMessage(message)}`);
     this.#step(receiver, { kind: "receive", message }, isLate);
   }
 
@@ -283,7 +286,7 @@ export class CoresWorld implements Patient {
     if (write !== null) {
       this.#digest.add(write.seq);
       if (write.truncateFrom !== null) this.#situations.add("entries were truncated");
-      this.note(server.name, "write", () => describeWrite(write));
+      if (this.#isTraced) this.note(server.name, "write", () => describeWrite(write));
     }
     for (const { accepted } of proposals) if (!accepted) this.#situations.add("a proposal was refused");
     for (const { ready } of reads) this.#situations.add(ready ? "a read was confirmed" : "a read was refused");

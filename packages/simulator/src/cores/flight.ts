@@ -71,16 +71,19 @@ export class Flight {
 
   /** How many younger ones there are. */
   ageOf(underWay: UnderWay): number {
-    return this.#underWay.length - 1 - this.#underWay.lastIndexOf(underWay);
+    // The oldest are asked for as often as the newest.
+    const place = this.#underWay[0] === underWay ? 0 : this.#underWay.lastIndexOf(underWay);
+    return this.#underWay.length - 1 - place;
   }
 
   find(name: string): UnderWay | undefined {
     return this.#underWay.find((each) => nameOf(each) === name);
   }
 
-  remove(underWay: UnderWay): void {
-    const place = this.#underWay.lastIndexOf(underWay);
-    if (place >= 0) this.#underWay.splice(place, 1);
+  /** Removes the one with so many younger ones. */
+  removeAt(age: number): void {
+    if (age === this.#underWay.length - 1) this.#underWay.shift();
+    else this.#underWay.splice(this.#underWay.length - 1 - age, 1);
   }
 
   cut(from: number, to: number): void {
