@@ -128,6 +128,12 @@ export class SimulatedDisk {
     this.#faults.push(fault);
   }
 
+  /** What was told to fail, and has not yet, does not; and the disk is not full. What is damaged stays so. */
+  endFaults(): void {
+    this.#faults = [];
+    this.isFull = false;
+  }
+
   /** Flips one bit of what is stored. Null if nothing is. Throws a `RangeError` if there is nothing of what was wanted. */
   flipBit(options: BitFlipOptions): BitFlip | null {
     if (this.#contents.size === 0) return null;

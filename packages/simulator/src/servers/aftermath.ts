@@ -93,7 +93,7 @@ export class Aftermath {
     this.#network.calm();
     this.#network.mendAll();
     for (const machine of this.#machines) {
-      machine.disk.isFull = false;
+      machine.disk.endFaults();
       machine.diskTiming.release();
     }
     const limitMs = PROGRESS_LIMIT * this.#parameters.electionTimeoutMs;

@@ -99,7 +99,7 @@ export class Network {
     const unit = `m${from}>${to}#${number}`;
     const place = (from - 1) * this.#parameters.servers + to;
     const { lossRate, duplicationRate } = this.#parameters;
-    if (this.#without.has(unit) || link.cuts > 0 || this.#happens(lossRate, "loss", place, number)) {
+    if (this.#isLeftOut(unit) || link.cuts > 0 || this.#happens(lossRate, "loss", place, number)) {
       this.#log.onLost(message, unit);
       return;
     }
@@ -118,7 +118,7 @@ export class Network {
     unit: string,
     arrive: (unit: string) => void,
   ): void {
-    if (this.#without.has(unit)) return;
+    if (this.#isLeftOut(unit)) return;
     const { minDelayMs, maxDelayMs, limboRate, limboMs, isOrdered } = this.#parameters;
     const isInLimbo = this.#happens(limboRate, "limbo", place, number);
     const roll = this.#dice.roll("delay", place, number);
@@ -134,6 +134,11 @@ export class Network {
       if (link.cuts > 0 && !isInLimbo) this.#log.onLost(message, unit);
       else arrive(unit);
     });
+  }
+
+  /** Once the faults have stopped nothing is lost, or the shortest failure would be that of losing everything. */
+  #isLeftOut(unit: string): boolean {
+    return !this.#isCalm && this.#without.has(unit);
   }
 
   #happens(rate: number, purpose: "loss" | "duplicate" | "limbo", place: number, number: number): boolean {

@@ -96,6 +96,18 @@ describe("a failed write", () => {
     expect((await found(disk)).log).toEqual(log);
   });
 
+  it("that is not told to fail any more works", async () => {
+    const disk = new SimulatedDisk();
+    const storage = await founded(disk, 3);
+    disk.failNext({ kind: "write" });
+    disk.failNext({ kind: "sync" });
+    disk.isFull = true;
+    disk.endFaults();
+    await storage.write([writeOf(1, 4, 4)]);
+    disk.crash();
+    expect((await found(disk)).log).toHaveLength(4);
+  });
+
   it("P5: is found as it is by the next life also if the process ends in peace", async () => {
     const disk = new SimulatedDisk();
     const storage = await founded(disk, 3);
