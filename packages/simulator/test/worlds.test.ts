@@ -17,7 +17,7 @@ async function firstViolation(seeds: readonly number[]): Promise<RunReport["viol
 }
 
 const SERVERS = [4, 8, 12, 16, 20, 24, 28, 32];
-const CORES = [1, 2, 3, 5, 6, 7];
+const CORES = [2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 18, 19, 21, 22, 23, 26, 27, 29, 30, 31];
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -131,6 +131,15 @@ describe("the world of cores", () => {
       return { ...effects, messages: effects.messages.filter(({ kind }) => kind !== "requestVoteResult") };
     });
     expect(await firstViolation(CORES)).toMatchObject({ property: "Progress", oracle: "cores/progress" });
+  });
+
+  it("cores/read-answered, Q3: a core that forgets what it was asked", async () => {
+    const drain = Raft.prototype.drain;
+    vi.spyOn(Raft.prototype, "drain").mockImplementation(function (this: Raft) {
+      const effects = drain.call(this);
+      return { ...effects, reads: effects.reads.filter(({ ready }) => ready) };
+    });
+    expect(await firstViolation(CORES)).toMatchObject({ oracle: "cores/read-answered" });
   });
 
   it("cores/no-core-stops: a core that throws", async () => {

@@ -45,6 +45,7 @@ export class CoresWorld implements Patient {
   readonly servers: readonly CoreServer[];
   readonly flight: Flight;
   readonly parameters: CoresParameters;
+  readonly waitingReads = new Map<number, CoreServer>();
   readonly #script: Script;
   readonly #random: Random;
   readonly #ledger: Ledger;
@@ -174,6 +175,7 @@ export class CoresWorld implements Patient {
       case "read":
         this.#requests += 1;
         this.note(server.name, "read", () => `request ${this.#requests}`);
+        if (server.raft !== null) this.waitingReads.set(this.#requests, server);
         return this.#step(server, { kind: "read", readId: this.#requests }, action.isLate);
     }
   }
@@ -224,6 +226,7 @@ export class CoresWorld implements Patient {
     if (lost > 0) this.#situations.add("a crash lost writes");
     this.note(server.name, "crash", () => (lost === 0 ? "nothing was unwritten" : `${lost} pending writes are lost`));
     server.crash(writes);
+    for (const [readId, asked] of this.waitingReads) if (asked === server) this.waitingReads.delete(readId);
     this.#roles[server.id] = "down";
     if (this.servers.every(({ raft }) => raft === null)) this.#situations.add("all servers were down");
   }
@@ -289,7 +292,10 @@ export class CoresWorld implements Patient {
       if (this.#isTraced) this.note(server.name, "write", () => describeWrite(write));
     }
     for (const { accepted } of proposals) if (!accepted) this.#situations.add("a proposal was refused");
-    for (const { ready } of reads) this.#situations.add(ready ? "a read was confirmed" : "a read was refused");
+    for (const { readId, ready } of reads) {
+      this.waitingReads.delete(readId);
+      this.#situations.add(ready ? "a read was confirmed" : "a read was refused");
+    }
     for (const message of messages) {
       if (message.kind === "appendEntriesResult" && !message.success) this.#situations.add("an append was refused");
     }

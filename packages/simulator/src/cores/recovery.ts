@@ -23,6 +23,8 @@ export interface Patient {
   readonly flight: Flight;
   readonly parameters: CoresParameters;
   readonly isBroken: boolean;
+  /** Reads without an answer, with the server that was asked. */
+  readonly waitingReads: ReadonlyMap<number, CoreServer>;
   perform(action: Action): void;
   violated(violation: Violation): void;
 }
@@ -50,11 +52,33 @@ export class Recovery {
     this.#world.perform({ kind: "heal" });
     if (parameters.lastingCuts > 0) this.#cut(parameters.lastingCuts);
     for (const { id } of servers) this.#world.perform({ kind: "start", server: id });
+    if (!this.#runUntil(() => this.#isDone())) return this.#stuck();
+    // Whoever can only hear its leader, and not be heard, waits for as long as that leader lives.
+    if (parameters.lastingCuts === 0 && !this.#runUntil(() => this.#world.waitingReads.size === 0)) this.#unanswered();
+  }
+
+  /** False if it is not so in good time. */
+  #runUntil(isSo: () => boolean): boolean {
     for (let ms = 0; ms < LIMIT_MS && !this.#world.isBroken; ms += ROUND_MS) {
-      if (this.#isDone()) return;
+      if (isSo()) return true;
       this.#round();
     }
-    if (!this.#world.isBroken) this.#stuck();
+    return this.#world.isBroken;
+  }
+
+  #unanswered(): void {
+    const [first] = this.#world.waitingReads;
+    if (first === undefined) return;
+    const [readId, { name }] = first;
+    this.#world.violated({
+      property: "Every question is answered",
+      oracle: "cores/read-answered",
+      statement: "Each read is answered, with an index or with a refusal, as long as its server lives (PITFALLS Q3).",
+      facts: [
+        `${name} was asked for read ${readId}, and has not crashed since.`,
+        `${LIMIT_MS / ELECTION_TIMEOUT_MS} election timeouts after the faults stopped, all could talk to each other, and it was not answered.`,
+      ],
+    });
   }
 
   #cut(rate: number): void {
