@@ -7,13 +7,14 @@ import { NOBODY, type NodeId, type Random } from "@quorate/core";
 import type { Action } from "./actions.js";
 import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
 import type { CoresParameters } from "./cores-parameters.js";
-import type { Flight } from "./flight.js";
+import type { Flight, UnderWay } from "./flight.js";
 
 /** How many actions a stretch of one kind lasts at most. */
 const MAX_STRETCH = 120;
 
 type Kind =
   | "deliver"
+  | "burst"
   | "duplicate"
   | "lose"
   | "elapse"
@@ -30,6 +31,7 @@ const KINDS: readonly Kind[] = [
   "elapse",
   "store",
   "propose",
+  "burst",
   "duplicate",
   "lose",
   "read",
@@ -112,6 +114,8 @@ export class Chooser {
         return this.#fromLimbo(kind === "duplicate" ? "copy" : kind);
       case "elapse":
         return this.#elapse();
+      case "burst":
+        return this.#burst(this.#pick(this.#servers).id);
       case "store": {
         const server = this.#pick(this.#servers);
         const writes = 1 + this.#below(Math.max(1, server.pendingWrites));
@@ -148,6 +152,21 @@ export class Chooser {
     for (let power = this.#parameters.limboPower; power > 0; power -= 1) age *= this.#random.between(0, 1);
     const message = this.#flight.at(Math.floor(age * this.#flight.size));
     return { kind, message, isLate: this.#isLate() };
+  }
+
+  /** What is under way to one server, in any order, and in one turn. */
+  #burst(to: NodeId): Action {
+    const most = 2 + this.#below(5);
+    const messages: UnderWay[] = [];
+    for (let age = 0; age < this.#flight.size && messages.length < most; age += 1) {
+      const underWay = this.#flight.at(age);
+      if (underWay.message.to === to && this.#chance(0.5)) messages.push(underWay);
+    }
+    if (this.#chance(0.5)) messages.reverse();
+    for (const [place, message] of messages.entries()) {
+      this.#queue.push({ kind: "deliver", message, isLate: place < messages.length - 1 });
+    }
+    return this.#queue.shift() ?? this.#elapse();
   }
 
   #elapse(): Action {

@@ -17,6 +17,8 @@ export interface CoresParameters {
   readonly drift: number;
   // How often each happens, relative to the others.
   readonly deliver: number;
+  /** Several messages at once for one server, whose consequences are drawn together. */
+  readonly burst: number;
   readonly duplicate: number;
   readonly lose: number;
   readonly elapse: number;
@@ -45,6 +47,7 @@ export function drawCoresParameters(random: Random): CoresParameters {
     limboPower: swarm(0, 1) > 0 ? random.between(2, 6) : 1,
     drift: swarm(0, 1),
     deliver: 60,
+    burst: swarm(1, 8),
     duplicate: swarm(1, 20),
     lose: swarm(1, 20),
     elapse: random.between(3, 20),

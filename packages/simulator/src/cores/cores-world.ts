@@ -183,6 +183,8 @@ export class CoresWorld implements Patient {
   #onMessage(kind: "deliver" | "copy" | "lose", underWay: UnderWay, isLate: boolean): void {
     const { message } = underWay;
     const age = this.flight.ageOf(underWay);
+    // Crowded out since it was chosen.
+    if (age === this.flight.size) return;
     if (age >= LATE_AGE) this.#faults.add("late message");
     if (kind === "copy") this.#faults.add("duplicate");
     else this.flight.removeAt(age);

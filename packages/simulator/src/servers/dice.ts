@@ -35,6 +35,7 @@ const PURPOSES = {
   pause: 9,
   apply: 10,
   drift: 11,
+  answer: 12,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;

@@ -37,6 +37,7 @@ export const STEADY_FAULTS = [
   "reordering",
   "limbo",
   "lost write",
+  "late answer",
   "clock drift",
   "abandoned call",
   "retry",

@@ -43,6 +43,8 @@ export interface Surroundings {
   onDiskRead(): void;
   /** The disk has answered. */
   onDiskDone(): void;
+  /** A state machine has answered late. */
+  onAnswered(): void;
   /** The process ends by itself: it could not open, or stopped for good. */
   onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
 }
@@ -135,7 +137,10 @@ export class Machine {
     const ended = new Promise<void>((resolve) => {
       onEnd = resolve;
     });
-    const registers = new Registers((committed, place) => this.#onApplied(life, committed, place));
+    const registers = new Registers(
+      (committed, place) => this.#onApplied(life, committed, place),
+      (place) => this.#answerLater(life, place),
+    );
     const transport = new WireTransport(network, this.name, (message) => this.#onSend(life, message));
     const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
     this.#life = life;
@@ -230,6 +235,21 @@ export class Machine {
     if (this.#surroundings.time.now >= this.slowApplyUntil) return;
     this.#applications += 1;
     life.clock.spend(20 * this.#surroundings.dice.roll("apply", this.id, this.#applications));
+  }
+
+  /** A state machine may take its time for an answer, while the event loop goes on. */
+  #answerLater(life: Life, place: number): Promise<number> | null {
+    const { time, dice, parameters, onAnswered } = this.#surroundings;
+    if (dice.roll("answer", this.id, this.#lives, place) >= parameters.lateAnswerRate) return null;
+    const delayMs = 20 * dice.roll("answer", this.id, this.#lives, -place);
+    return new Promise((resolve) => {
+      time.schedule(time.now + delayMs, () =>
+        life.clock.run(() => {
+          onAnswered();
+          resolve(place);
+        }),
+      );
+    });
   }
 
   #onStopped(life: Life, error: unknown, when: "opening" | "running"): void {

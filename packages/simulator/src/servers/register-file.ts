@@ -15,13 +15,18 @@ export interface Command {
 
 export type OnApplied = (committed: CommittedCommand<Command>, place: number) => void;
 
+/** Whether a command's answer comes later: a promise of it, or null if it comes at once. */
+export type AnswerLater = (place: number) => Promise<number> | null;
+
 export class Registers implements StateMachine<Command, number> {
   readonly #values = new Map<string, string>();
   #length = 0;
   readonly #onApplied: OnApplied;
+  readonly #answerLater: AnswerLater;
 
-  constructor(onApplied: OnApplied) {
+  constructor(onApplied: OnApplied, answerLater: AnswerLater) {
     this.#onApplied = onApplied;
+    this.#answerLater = answerLater;
   }
 
   /** How many commands were applied. */
@@ -33,12 +38,13 @@ export class Registers implements StateMachine<Command, number> {
     return this.#values.get(key) ?? "";
   }
 
-  apply(committed: CommittedCommand<Command>): number {
+  apply(committed: CommittedCommand<Command>): number | Promise<number> {
     const { f, key, value } = committed.command;
     this.#values.set(key, f === "put" ? value : this.valueOf(key) + value);
     this.#length += 1;
     this.#onApplied(committed, this.#length);
-    return this.#length;
+    const place = this.#length;
+    return this.#answerLater(place) ?? place;
   }
 }
 

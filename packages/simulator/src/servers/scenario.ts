@@ -47,5 +47,6 @@ export const QUIET: ServersParameters = {
   driftRate: 0,
   lastingCuts: 0,
   lastingHang: false,
+  lateAnswerRate: 0,
   everyMs: {},
 };

@@ -36,6 +36,8 @@ export interface ServersParameters {
   // Machines.
   readonly maxWriteMs: number;
   readonly maxReadMs: number;
+  /** The share of commands for which the state machine answers with a promise. */
+  readonly lateAnswerRate: number;
   /** By how much the clocks run fast or slow, at most. */
   readonly driftRate: number;
   /** The share of links between the connected majority and the others that stay cut when the faults stop. */
@@ -84,6 +86,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     driftRate: isOn() ? random.between(0, 0.2) : 0,
     lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
     lastingHang: isOn(0.2),
+    lateAnswerRate: isOn(0.25) ? random.between(0, 0.5) : 0,
     everyMs,
   };
 }

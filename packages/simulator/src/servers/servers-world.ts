@@ -112,6 +112,10 @@ export class ServersWorld {
         this.#spectator.note(machine.name, "start", () => `life ${machine.lives}`);
       },
       onDiskRead: () => this.#spectator.situations.add("entries were read from the disk"),
+      onAnswered: () => {
+        this.#spectator.faults.add("late answer");
+        this.#pump.expectPromises();
+      },
       onDiskDone: () => {
         this.#pump.expectPromises();
       },
