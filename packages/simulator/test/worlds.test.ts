@@ -35,6 +35,17 @@ describe("the world of servers", () => {
     expect(found?.facts[1]).toContain("No command was executed");
   });
 
+  it("servers/convergence: a follower that applies nothing", async () => {
+    const drain = Raft.prototype.drain;
+    vi.spyOn(Raft.prototype, "drain").mockImplementation(function (this: Raft) {
+      const effects = drain.call(this);
+      return this.status().id === 1 && this.role !== "leader" ? { ...effects, applyTo: 0 } : effects;
+    });
+    const found = await firstViolation([...SERVERS, 36, 40, 44, 48, 52, 56, 60]);
+    expect(found).toMatchObject({ property: "Progress", oracle: "servers/convergence" });
+    expect(found?.facts[1]).toContain("A command was executed");
+  });
+
   it("servers/no-server-stops: a core that throws", async () => {
     const step = Raft.prototype.step;
     vi.spyOn(Raft.prototype, "step").mockImplementation(function (this: Raft, input, now) {

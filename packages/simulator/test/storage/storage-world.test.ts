@@ -75,6 +75,16 @@ describe("the world of storage", () => {
     expect(await firstOracle()).toBe("storage/failed");
   });
 
+  it("storage/rest: a read that never comes to an end", async () => {
+    vi.spyOn(DatabaseLogStorage.prototype, "read").mockImplementation(async function (
+      this: DatabaseLogStorage,
+      ...asked: Parameters<typeof read>
+    ) {
+      for (;;) await read.apply(this, asked);
+    });
+    expect(await firstOracle()).toBe("storage/rest");
+  });
+
   it("storage/opens: a good disk that is refused", async () => {
     const { open } = DatabaseLogStorage.prototype;
     let opened = 0;
