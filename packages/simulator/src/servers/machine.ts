@@ -288,9 +288,10 @@ export class Machine {
     return this.#life?.node?.status() ?? null;
   }
 
-  /** Ends the process in good order. */
+  /** Ends the process in good order, unless it dies meanwhile. */
   async close(): Promise<void> {
-    await this.#life?.node?.close();
+    const life = this.#life;
+    if (life !== null && life.node !== null) await Promise.race([life.node.close(), life.ended]);
   }
 
   // --- what it is asked ---
