@@ -15,6 +15,8 @@ interface Options {
   readonly json?: true;
 }
 
+const MAX_CELL_CHARACTERS = 60;
+
 const EXAMPLES = `
 Examples:
   pnpm museum
@@ -74,7 +76,7 @@ function printTable(verdicts: readonly Verdict[], notFound: readonly string[]): 
   for (const { name, source, problem, finding } of verdicts) {
     const from = source?.split(/,| \(/)[0] ?? "";
     if (finding === null) {
-      table.push([name, from, problem === null ? "no" : `? ${problem.split("\n")[0]}`, "", "", "", "", ""]);
+      table.push([name, from, problem === null ? "no" : `? ${cell(problem)}`, "", "", "", "", ""]);
     } else {
       const { property, oracle, seed, seconds, rawEvents, shrunkEvents } = finding;
       table.push([name, from, "yes", property, oracle, seed, seconds.toFixed(1), `${rawEvents} → ${shrunkEvents}`]);
@@ -83,6 +85,12 @@ function printTable(verdicts: readonly Verdict[], notFound: readonly string[]): 
   printLine(table.toString());
   const count = `${verdicts.length - notFound.length} of ${verdicts.length} bugs found`;
   printLine(notFound.length === 0 ? `\n${count}.` : `\n${count}; not found: ${notFound.join(", ")}.`);
+}
+
+/** The whole of it was told while it happened. */
+function cell(text: string): string {
+  const [line = ""] = text.split("\n");
+  return line.length <= MAX_CELL_CHARACTERS ? line : `${line.slice(0, MAX_CELL_CHARACTERS - 1)}…`;
 }
 
 /** One line that the next one replaces; where nobody looks on, nothing. */
