@@ -5,7 +5,15 @@
  * are arrays that are cut at the front, as an application with snapshots would, so that memory stays flat.
  */
 
-import { type AppendRange, type Effects, type Entry, encodeConfiguration, type Message, Raft } from "@quorate/core";
+import {
+  type AppendRange,
+  type Effects,
+  type Entry,
+  encodeConfiguration,
+  foundingConfiguration,
+  type Message,
+  Raft,
+} from "@quorate/core";
 
 const PAYLOAD_BYTES = 256;
 const KEPT_ENTRIES = 4096;
@@ -72,7 +80,12 @@ export interface CoreFigures {
 /** Keeps `inFlight` proposals under way for about `seconds`, and counts those that all three servers may apply. */
 export function measureCore(inFlight: number, seconds: number): CoreFigures {
   const members = [1, 2, 3].map((id) => ({ id, name: `n${id}`, address: `n${id}` }));
-  const first: Entry = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters: members }) };
+  const first: Entry = {
+    index: 1,
+    term: 1,
+    kind: "membership",
+    data: encodeConfiguration(foundingConfiguration(members)),
+  };
   const servers = members.map(({ id }) => new Server(id, first));
   const leader = servers[0] as Server;
   let now = 600;

@@ -7,8 +7,8 @@
  * neither kept alive by a long-lived entry nor able to change one (PITFALLS F11).
  */
 
-import type { GroupId, PeerMessage, ProposeRequest, ProposeResult } from "@quorate/contracts";
-import type { AppendEntries, Entry, Message } from "@quorate/core";
+import type { GroupId, PeerMessage, ProposeRequest, ProposeResult, SnapshotChunk } from "@quorate/contracts";
+import type { AppendEntries, Entry, EntryId } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { PREFIX_BYTES } from "./encode-message.js";
 import { type HeaderReader, unpackHeader } from "./header.js";
@@ -59,6 +59,8 @@ function readMessage(
       return readPropose(header, from, to, copyPayload(frame, payloadStart));
     case "proposeResult":
       return readProposeResult(header, from, to, copyPayload(frame, payloadStart));
+    case "snapshotChunk":
+      return readSnapshotChunk(header, from, to, copyPayload(frame, payloadStart));
     default:
       if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
       return readSmallMessage(kind, header, from, to);
@@ -66,18 +68,33 @@ function readMessage(
 }
 
 function readSmallMessage(
-  kind: Exclude<Message["kind"], "appendEntries">,
+  kind: Exclude<PeerMessage["kind"], "appendEntries" | "propose" | "proposeResult" | "snapshotChunk">,
   header: HeaderReader,
   from: number,
   to: number,
-): Message {
+): PeerMessage {
   const term = header.natural("term");
   switch (kind) {
-    case "requestPreVote":
-    case "requestVote": {
+    case "requestPreVote": {
       const round = header.natural("round");
       const lastLogIndex = header.natural("lastLogIndex");
       return { kind, from, to, term, round, lastLogIndex, lastLogTerm: header.natural("lastLogTerm") };
+    }
+    case "requestVote": {
+      const round = header.natural("round");
+      const lastLogIndex = header.natural("lastLogIndex");
+      const lastLogTerm = header.natural("lastLogTerm");
+      return { kind, from, to, term, round, lastLogIndex, lastLogTerm, isTransfer: header.flag("isTransfer") };
+    }
+    case "timeoutNow": {
+      const lastLogIndex = header.natural("lastLogIndex");
+      return { kind, from, to, term, lastLogIndex, lastLogTerm: header.natural("lastLogTerm") };
+    }
+    case "snapshotChunkResult": {
+      const stream = header.natural("stream");
+      const place = readPlace(header);
+      const nextOffset = header.natural("nextOffset");
+      return { kind, from, to, term, stream, place, nextOffset, isAccepted: header.flag("isAccepted") };
     }
     case "requestPreVoteResult":
     case "requestVoteResult":
@@ -149,6 +166,39 @@ function readAppendEntries(
   if (at !== payload.length) throw new CodecError("The sizes of the entries do not add up to the payload.");
   if (!Number.isSafeInteger(index)) throw new CodecError("The last entry's index is no safe integer.");
   return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
+}
+
+function readSnapshotChunk(header: HeaderReader, from: number, to: number, payload: Uint8Array): SnapshotChunk {
+  const term = header.natural("term");
+  const stream = header.natural("stream");
+  const place = readPlace(header);
+  const sizeBytes = header.natural("size of the snapshot");
+  const checksum = header.natural("checksum");
+  const offset = header.natural("offset");
+  const headerBytes = header.natural("size of the snapshot's header");
+  if (headerBytes > payload.length) throw new CodecError("The header of a snapshot is longer than its chunk.");
+  if (headerBytes > 0 && offset > 0) throw new CodecError("Only the first chunk of a snapshot has its header.");
+  const data = payload.subarray(headerBytes);
+  if (offset + data.length > sizeBytes) throw new CodecError("A chunk reaches beyond the end of its snapshot.");
+  const snapshotHeader = payload.subarray(0, headerBytes);
+  return {
+    kind: "snapshotChunk",
+    from,
+    to,
+    term,
+    stream,
+    place,
+    sizeBytes,
+    checksum,
+    offset,
+    header: snapshotHeader,
+    data,
+  };
+}
+
+function readPlace(header: HeaderReader): EntryId {
+  const index = header.natural("index of a snapshot");
+  return { index, term: header.natural("term of a snapshot") };
 }
 
 function readPropose(header: HeaderReader, from: number, to: number, data: Uint8Array): ProposeRequest {

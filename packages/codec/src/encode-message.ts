@@ -48,6 +48,11 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMe
       if (data.length > 0) chunks.push(data);
       sizeBytes += data.length;
     }
+  } else if (message.kind === "snapshotChunk") {
+    for (const data of [message.header, message.data]) {
+      if (data.length > 0) chunks.push(data);
+      sizeBytes += data.length;
+    }
   } else if (message.kind === "propose" || message.kind === "proposeResult") {
     if (message.data.length > 0) chunks.push(message.data);
     sizeBytes += message.data.length;
@@ -58,8 +63,13 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMe
 function pushFields(fields: HeaderField[], message: PeerMessage): void {
   switch (message.kind) {
     case "requestPreVote":
-    case "requestVote":
       fields.push(message.term, message.round, message.lastLogIndex, message.lastLogTerm);
+      return;
+    case "requestVote":
+      fields.push(message.term, message.round, message.lastLogIndex, message.lastLogTerm, message.isTransfer);
+      return;
+    case "timeoutNow":
+      fields.push(message.term, message.lastLogIndex, message.lastLogTerm);
       return;
     case "requestPreVoteResult":
     case "requestVoteResult":
@@ -93,6 +103,14 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       return;
     case "proposeResult":
       fields.push(message.requestId, OUTCOMES[message.outcome], message.code, message.leaderId);
+      return;
+    case "snapshotChunk":
+      fields.push(message.term, message.stream, message.place.index, message.place.term);
+      fields.push(message.sizeBytes, message.checksum, message.offset, message.header.length);
+      return;
+    case "snapshotChunkResult":
+      fields.push(message.term, message.stream, message.place.index, message.place.term);
+      fields.push(message.nextOffset, message.isAccepted);
       return;
     default:
       throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);

@@ -24,6 +24,9 @@ export const MESSAGE_KINDS = {
   readIndexResult: 11,
   propose: 12,
   proposeResult: 13,
+  timeoutNow: 14,
+  snapshotChunk: 15,
+  snapshotChunkResult: 16,
 } as const satisfies Record<PeerMessage["kind"], number>;
 
 export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;

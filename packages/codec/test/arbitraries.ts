@@ -1,6 +1,6 @@
 /** Any message: for the properties of this package. */
 
-import type { GroupId, PeerMessage } from "@quorate/contracts";
+import type { GroupId, PeerMessage, SnapshotChunk } from "@quorate/contracts";
 import type { AppendEntries } from "@quorate/core";
 import fc from "fast-check";
 
@@ -39,6 +39,23 @@ const appendEntries: fc.Arbitrary<AppendEntries> = record({
   return { ...rest, prevLogTerm: rising[0]!, term: rising.at(-1)!, entries };
 });
 
+const place = record({ index: natural, term: natural });
+
+const snapshotChunk: fc.Arbitrary<SnapshotChunk> = record({
+  ...head,
+  kind: fc.constant("snapshotChunk" as const),
+  stream: natural,
+  place,
+  checksum: natural,
+  offset: fc.nat({ max: 200 }),
+  header: bytes,
+  data: bytes,
+  more: fc.nat(),
+}).map(({ more, header, ...rest }) => {
+  const sizeBytes = rest.offset + rest.data.length + more;
+  return { ...rest, sizeBytes, header: rest.offset === 0 ? header : new Uint8Array(0) };
+});
+
 /** One arbitrary for every kind: a new kind of message does not compile until it is here. */
 export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMessage & { kind: Kind }> } = {
   requestPreVote: record({
@@ -57,6 +74,7 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
   requestVote: record({
     ...head,
     kind: fc.constant("requestVote"),
+    isTransfer: fc.boolean(),
     round: natural,
     lastLogIndex: natural,
     lastLogTerm: natural,
@@ -99,6 +117,16 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
     data: bytes,
     code: fc.oneof(fc.constantFrom("", "NOT_LEADER", "OVERLOADED"), fc.string({ unit: "grapheme", maxLength: 20 })),
     leaderId: natural,
+  }),
+  timeoutNow: record({ ...head, kind: fc.constant("timeoutNow"), lastLogIndex: natural, lastLogTerm: natural }),
+  snapshotChunk,
+  snapshotChunkResult: record({
+    ...head,
+    kind: fc.constant("snapshotChunkResult"),
+    stream: natural,
+    place,
+    nextOffset: natural,
+    isAccepted: fc.boolean(),
   }),
 };
 

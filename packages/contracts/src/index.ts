@@ -11,14 +11,18 @@ export {
   TransportError,
 } from "./errors.js";
 export type { Durability, LogStorage, StorageIdentity, StoredState } from "./log-storage.js";
+export type { SnapshotReader, SnapshotStorage, SnapshotWriter, StoredSnapshot } from "./snapshot-storage.js";
 export type { CommandCodec, CommittedCommand, StateMachine } from "./state-machine.js";
-export type {
-  GroupId,
-  MessageReceiver,
-  PeerMessage,
-  ProposeRequest,
-  ProposeResult,
-  Transport,
-  TransportIdentity,
-  TransportStatus,
+export {
+  type GroupId,
+  isCoreMessage,
+  type MessageReceiver,
+  type PeerMessage,
+  type ProposeRequest,
+  type ProposeResult,
+  type SnapshotChunk,
+  type SnapshotChunkResult,
+  type Transport,
+  type TransportIdentity,
+  type TransportStatus,
 } from "./transport.js";

@@ -26,6 +26,30 @@ export interface StateMachine<Command = Uint8Array, Result = Uint8Array> {
    * server no longer knows its state: the server stops (PITFALLS C13).
    */
   apply(committed: CommittedCommand<Command>): Result | Promise<Result>;
+
+  /**
+   * The state as it is at the moment of the call, as bytes: what the returned iterable yields later must not show what
+   * is applied meanwhile (PITFALLS S13). Yields pieces of at most a few hundred KiB, each in little time, for the event
+   * loop is shared (S8). Without this and {@link restore} the log is never compacted, and whoever needs entries that
+   * a leader no longer has cannot catch up.
+   */
+  snapshot?(): AsyncIterable<Uint8Array>;
+
+  /**
+   * Takes over the state that {@link snapshot} yielded on some server, in place of its own; the pieces may be cut
+   * elsewhere. If it rejects, the state is what it was, or the server stops (PITFALLS S20). Nothing is applied meanwhile.
+   */
+  restore?(pieces: AsyncIterable<Uint8Array>): Promise<void>;
+
+  /**
+   * For a state machine that keeps its state on a disk: the index of the last command whose effect is durable there,
+   * stored in one step with it (PITFALLS C9); 0 if there is none. Asked once, before everything else; only what comes
+   * after it is applied. A machine without this is rebuilt from snapshot and log at every start.
+   */
+  open?(): Promise<Index>;
+
+  /** For the same: has all that was applied made durable, before the log that it could be rebuilt from is compacted. */
+  sync?(): Promise<void>;
 }
 
 /** Turns commands and answers into bytes and back. `decode(encode(x))` must equal `x`; `encode` must not return a view it writes to later. */

@@ -6,7 +6,7 @@
  * another cluster.
  */
 
-import type { Message, NodeId, Term } from "@quorate/core";
+import type { EntryId, Message, NodeId, Term } from "@quorate/core";
 
 /** Which Raft group a message belongs to. One connection carries all groups of a pair of servers. */
 export type GroupId = number;
@@ -43,8 +43,57 @@ export interface ProposeResult {
   readonly leaderId: NodeId;
 }
 
+/**
+ * A piece of a snapshot (InstallSnapshot, §7). Each names the whole snapshot that it belongs to, so that pieces of two
+ * are never mixed (PITFALLS S10). Sent by the leader of `term`, as its order `stream`.
+ */
+export interface SnapshotChunk {
+  readonly kind: "snapshotChunk";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly stream: number;
+  /** The last entry whose effect it contains. */
+  readonly place: EntryId;
+  /** Of the whole body: size in bytes, and CRC-32. */
+  readonly sizeBytes: number;
+  readonly checksum: number;
+  /** Where in the body `data` begins; at 0, `header` comes along. */
+  readonly offset: number;
+  /** The header of the snapshot in the chunk at offset 0, otherwise empty. */
+  readonly header: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+/** The answer to a {@link SnapshotChunk}: what is wanted next, so that a broken transfer goes on where it was. */
+export interface SnapshotChunkResult {
+  readonly kind: "snapshotChunkResult";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly stream: number;
+  readonly place: EntryId;
+  /** All before it is here; the size of the body once it is whole and being installed. */
+  readonly nextOffset: number;
+  /** False if this server cannot take it: it has not the room, say. The transfer ends then. */
+  readonly isAccepted: boolean;
+}
+
 /** Everything that servers send each other. */
-export type PeerMessage = Message | ProposeRequest | ProposeResult;
+export type PeerMessage = Message | ProposeRequest | ProposeResult | SnapshotChunk | SnapshotChunkResult;
+
+/** Whether the message is between cores; the others are between the runtimes around them. */
+export function isCoreMessage(message: PeerMessage): message is Message {
+  switch (message.kind) {
+    case "propose":
+    case "proposeResult":
+    case "snapshotChunk":
+    case "snapshotChunkResult":
+      return false;
+    default:
+      return true;
+  }
+}
 
 /** Who is speaking: sent in every handshake, and checked at both ends (PITFALLS O1, O12). */
 export interface TransportIdentity {

@@ -1,13 +1,35 @@
 /**
  * The configuration: who belongs to the cluster. It is in force from the moment its entry is appended (§6), and so is
- * a function of the log alone: it goes back when the log does (PITFALLS M4, M5).
+ * a function of snapshot and log alone: it goes back when the log does (PITFALLS M4, M5).
  */
 
 import type { VoterSets } from "./quorum.js";
-import type { Configuration, Entry, Index, Member, NodeId } from "./types.js";
+import type { Configuration, ConfigurationEntry, Entry, Index, Member, NodeId, TargetConfiguration } from "./types.js";
+
+/** The configuration of a cluster that begins with these voters. */
+export function foundingConfiguration(voters: readonly Member[]): Configuration {
+  const nextId = voters.reduce((highest, { id }) => Math.max(highest, id), 0) + 1;
+  return { voters, outgoingVoters: [], learners: [], target: null, nextId };
+}
 
 /** What stands before the first configuration in the log: nobody, so that a blank server waits (PITFALLS O3). */
-const NO_CONFIGURATION: Configuration = { voters: [] };
+export const NO_CONFIGURATION: Configuration = foundingConfiguration([]);
+
+/** Every member, whatever its part, by rising id. */
+export function membersOf({ voters, outgoingVoters, learners }: Configuration): readonly Member[] {
+  if (outgoingVoters.length === 0 && learners.length === 0) return voters;
+  const byId = new Map<NodeId, Member>();
+  // The newer lists last: an address that a joint change brings is the one that counts.
+  for (const list of [outgoingVoters, learners, voters]) for (const member of list) byId.set(member.id, member);
+  return [...byId.values()].sort((a, b) => a.id - b.id);
+}
+
+/** The sets that must each agree by a majority (§6). */
+function voterSetsOf({ voters, outgoingVoters }: Configuration): VoterSets {
+  const sets = [voters.map(({ id }) => id)];
+  if (outgoingVoters.length > 0) sets.push(outgoingVoters.map(({ id }) => id));
+  return sets;
+}
 
 /**
  * The bytes of a `membership` entry: JSON in ASCII, so that people can read it and later versions can add to it.
@@ -15,17 +37,20 @@ const NO_CONFIGURATION: Configuration = { voters: [] };
  */
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   validate(configuration);
-  const voters = configuration.voters.map(({ id, name, address }) => ({ id, name, address }));
-  const json = JSON.stringify({ voters }).replace(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  const { voters, outgoingVoters, learners, target, nextId } = configuration;
+  const json = JSON.stringify({
+    voters: voters.map(plainMember),
+    outgoingVoters: outgoingVoters.map(plainMember),
+    learners: learners.map(plainMember),
+    target: target === null ? null : { voters: target.voters, learners: target.learners },
+    nextId,
+  }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return Uint8Array.from(json, (character) => character.charCodeAt(0));
 }
 
 /**
- * Throws a `RangeError` on bytes that are no configuration, and on one that names a server twice by id, name or
- * address (PITFALLS O12): a committed entry that cannot be understood must not be passed over (PITFALLS C11).
+ * Throws a `RangeError` on bytes that are no configuration, and on one that contradicts itself or names a server twice
+ * by id, name or address (PITFALLS O12): a committed entry that cannot be understood must not be passed over (C11).
  */
 export function decodeConfiguration(data: Uint8Array): Configuration {
   let json = "";
@@ -36,49 +61,129 @@ export function decodeConfiguration(data: Uint8Array): Configuration {
   } catch (cause) {
     throw new RangeError("a membership entry is not JSON", { cause });
   }
-  const voters: unknown = typeof value === "object" && value !== null && "voters" in value ? value.voters : undefined;
-  if (!Array.isArray(voters) || !voters.every(isMember))
-    throw new RangeError("a membership entry names no valid voters");
-  const configuration: Configuration = { voters: voters.map(({ id, name, address }) => ({ id, name, address })) };
+  const configuration = configurationFrom(value);
   validate(configuration);
   return configuration;
 }
 
+function configurationFrom(value: unknown): Configuration {
+  if (typeof value !== "object" || value === null) throw new RangeError("a membership entry is no object");
+  const field = (name: string): unknown =>
+    Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  const voters = membersFrom("voters", field("voters"));
+  // The first version wrote nothing but voters.
+  const founding = foundingConfiguration(voters);
+  const {
+    nextId = founding.nextId,
+    outgoingVoters = [],
+    learners = [],
+    target = null,
+  } = {
+    nextId: field("nextId"),
+    outgoingVoters: field("outgoingVoters"),
+    learners: field("learners"),
+    target: field("target"),
+  };
+  if (!isId(nextId)) throw new RangeError("a membership entry has no valid nextId");
+  return {
+    voters,
+    outgoingVoters: membersFrom("outgoingVoters", outgoingVoters),
+    learners: membersFrom("learners", learners),
+    target: targetFrom(target),
+    nextId,
+  };
+}
+
+function membersFrom(name: string, value: unknown): Member[] {
+  if (!Array.isArray(value) || !value.every(isMember)) throw new RangeError(`a membership entry has no valid ${name}`);
+  return value.map(plainMember);
+}
+
+function targetFrom(value: unknown): TargetConfiguration | null {
+  if (value === null) return null;
+  if (typeof value === "object" && value !== undefined && "voters" in value && "learners" in value) {
+    const { voters, learners } = value;
+    const areIds = (list: unknown): list is NodeId[] => Array.isArray(list) && list.every(isId);
+    if (areIds(voters) && areIds(learners)) return { voters: [...voters], learners: [...learners] };
+  }
+  throw new RangeError("a membership entry has no valid target");
+}
+
 function isMember(value: unknown): value is Member {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, name, address, isWitness, priority } = value as Record<keyof Member, unknown>;
   return (
-    typeof value === "object" &&
-    value !== null &&
-    "id" in value &&
-    Number.isSafeInteger(value.id) &&
-    "name" in value &&
-    typeof value.name === "string" &&
-    "address" in value &&
-    typeof value.address === "string"
+    isId(id) &&
+    typeof name === "string" &&
+    typeof address === "string" &&
+    (isWitness === undefined || typeof isWitness === "boolean") &&
+    (priority === undefined || (Number.isSafeInteger(priority) && (priority as number) >= 0))
   );
 }
 
-function validate({ voters }: Configuration): void {
-  for (const [place, { id, name, address }] of voters.entries()) {
-    const isId = Number.isSafeInteger(id) && id > 0;
-    if (!isId) throw new RangeError(`server ${JSON.stringify(name)} has the id ${id}; ids are positive safe integers`);
-    for (const other of voters.slice(0, place)) {
-      if (other.id >= id) throw new RangeError(`servers are listed by rising id, but ${other.id} stands before ${id}`);
-      if (other.name === name) throw new RangeError(`two servers are named ${JSON.stringify(name)}`);
-      if (other.address === address) throw new RangeError(`two servers have the address ${JSON.stringify(address)}`);
-    }
+function isId(value: unknown): value is NodeId {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+/** The fields that a member has, and no others; those with their default are left out. */
+function plainMember({ id, name, address, isWitness = false, priority = 0 }: Member): Member {
+  return { id, name, address, ...(isWitness ? { isWitness } : {}), ...(priority > 0 ? { priority } : {}) };
+}
+
+/** Throws a `RangeError` that says what is wrong. */
+export function validate(configuration: Configuration): void {
+  const { voters, outgoingVoters, learners, target, nextId } = configuration;
+  for (const list of [voters, outgoingVoters, learners]) validateList(list, nextId);
+  const members = membersOf(configuration);
+  validateList(members, nextId);
+  for (const { id, isWitness } of learners) {
+    if (voters.some((voter) => voter.id === id)) throw new RangeError(`server ${id} is both voter and learner`);
+    const willVote = target?.voters.includes(id) === true || outgoingVoters.some((voter) => voter.id === id);
+    if (isWitness === true && !willVote) throw new RangeError(`server ${id} is a witness that does not vote`);
+  }
+  if (target === null) return;
+  if (outgoingVoters.length > 0) throw new RangeError("a joint configuration has a target besides");
+  const ids = [...target.voters, ...target.learners].sort((a, b) => a - b);
+  for (const [place, id] of ids.entries()) {
+    if (!members.some((member) => member.id === id)) throw new RangeError(`target ${id} is no member`);
+    if (ids[place - 1] === id) throw new RangeError(`target ${id} is named twice`);
   }
 }
 
-interface InForce {
-  /** The index of the entry that carries it; 0 for the one before all entries. */
-  readonly index: Index;
-  readonly configuration: Configuration;
+function validateList(members: readonly Member[], nextId: NodeId): void {
+  const names = new Set<string>();
+  const addresses = new Set<string>();
+  let previousId = 0;
+  for (const { id, name, address } of members) {
+    if (!isId(id))
+      throw new RangeError(`server ${JSON.stringify(name)} has the id ${id}; ids are positive safe integers`);
+    if (id <= previousId)
+      throw new RangeError(`servers are listed by rising id, but ${previousId} stands before ${id}`);
+    if (id >= nextId) throw new RangeError(`server ${id} has an id that is still to be given: the next is ${nextId}`);
+    if (names.has(name)) throw new RangeError(`two servers are named ${JSON.stringify(name)}`);
+    if (addresses.has(address)) throw new RangeError(`two servers have the address ${JSON.stringify(address)}`);
+    names.add(name);
+    addresses.add(address);
+    previousId = id;
+  }
+}
+
+interface InForce extends ConfigurationEntry {
   readonly voterSets: VoterSets;
 }
 
-/** All configurations of the log, the one in force on top. */
+function inForce(index: Index, configuration: Configuration): InForce {
+  return { index, configuration, voterSets: voterSetsOf(configuration) };
+}
+
+/** The configurations of the log and the one before them, the one in force on top. */
 export class ConfigurationStack {
-  readonly #stack: InForce[] = [{ index: 0, configuration: NO_CONFIGURATION, voterSets: [[]] }];
+  #stack: InForce[];
+
+  /** `base` is what was in force where the log begins: that of the snapshot, or nobody. */
+  constructor(base: ConfigurationEntry = { index: 0, configuration: NO_CONFIGURATION }) {
+    this.#stack = [inForce(base.index, base.configuration)];
+  }
 
   get #top(): InForce {
     return this.#stack[this.#stack.length - 1] as InForce;
@@ -97,20 +202,40 @@ export class ConfigurationStack {
     return this.#top.index;
   }
 
+  /** Whether nothing but the base is known yet. */
+  get isAtBase(): boolean {
+    return this.#stack.length === 1;
+  }
+
   isVoter(id: NodeId): boolean {
     return this.voterSets.some((voters) => voters.includes(id));
   }
 
+  /** What was, or is, in force at `index`, as far back as is remembered. */
+  at(index: Index): ConfigurationEntry {
+    let place = this.#stack.length - 1;
+    while (place > 0 && (this.#stack[place] as InForce).index > index) place -= 1;
+    const { index: since, configuration } = this.#stack[place] as InForce;
+    return { index: since, configuration };
+  }
+
   /** Takes in an appended entry. Throws a `RangeError` if it is of kind `membership` and cannot be understood. */
   onAppend(entry: Entry): void {
-    if (entry.kind !== "membership") return;
-    const configuration = decodeConfiguration(entry.data);
-    const voterSets = [configuration.voters.map(({ id }) => id)];
-    this.#stack.push({ index: entry.index, configuration, voterSets });
+    if (entry.kind === "membership") this.#stack.push(inForce(entry.index, decodeConfiguration(entry.data)));
   }
 
   /** Goes back to what was in force before `index`. */
   onTruncate(index: Index): void {
     while (this.#top.index >= index && this.#stack.length > 1) this.#stack.pop();
+  }
+
+  /** Forgets what was in force before `index` only. */
+  onCompact(index: Index): void {
+    while (this.#stack.length > 1 && (this.#stack[1] as InForce).index <= index) this.#stack.shift();
+  }
+
+  /** Starts again from a snapshot. */
+  onReset({ index, configuration }: ConfigurationEntry): void {
+    this.#stack = [inForce(index, configuration)];
   }
 }

@@ -8,15 +8,18 @@
  */
 
 import type { OutgoingMessage } from "./messages.js";
-import type { Entry, HardState, Index, NodeId, Term } from "./types.js";
+import type { Entry, EntryId, HardState, Index, NodeId, Term } from "./types.js";
 
 /**
- * One atomic change of what is stored: first `hardState`, then everything from `truncateFrom` on goes, then `append`.
+ * One atomic change of what is stored: first `hardState`, then `reset`, then everything from `truncateFrom` on goes,
+ * then `append`.
  * Writes are carried out in order of `seq`, which rises by one; several may be joined into one durable step.
  */
 export interface Write {
   readonly seq: number;
   readonly hardState: HardState | null;
+  /** All entries go, and the log begins anew right after this place, whose snapshot is durable; null if it does not. */
+  readonly reset: EntryId | null;
   /** The first index that goes, and everything after it; null if nothing does. Never at or below a committed index. */
   readonly truncateFrom: Index | null;
   /** Consecutive entries, the first right after what is left of the log. */
@@ -36,6 +39,44 @@ export type ReadOutcome =
   | { readonly readId: number; readonly ready: true; readonly index: Index }
   | { readonly readId: number; readonly ready: false };
 
+/**
+ * Why a change of members was refused (PITFALLS M24): this server does not lead; it leads, but has not committed an
+ * entry of its term yet; an earlier change is not done; another configuration is in force than the change is based on;
+ * leadership is being handed over; what is wanted is no valid configuration; or too few of the new voters are in touch.
+ */
+export type ChangeRefusal =
+  | "notLeader"
+  | "notReady"
+  | "changePending"
+  | "versionMismatch"
+  | "transferring"
+  | "invalid"
+  | "wouldLoseQuorum";
+
+/** What became of a `changeMembers`: refused, and nothing was done; or in the log, or there already, at `index`. */
+export type ChangeOutcome =
+  | { readonly changeId: number; readonly accepted: true; readonly index: Index; readonly term: Term }
+  | {
+      readonly changeId: number;
+      readonly accepted: false;
+      readonly refusal: ChangeRefusal;
+      /** More about it, for people. */
+      readonly reason: string;
+      readonly leaderId: NodeId;
+    };
+
+/**
+ * How a `transferLeadership` ended. `leadershipEnded`: this server no longer leads, and most likely the target does.
+ * `timedOut`: it still leads; the target may yet take over. The others: nothing was done.
+ */
+export type TransferResult = "leadershipEnded" | "timedOut" | "notLeader" | "transferring" | "noTarget";
+
+export interface TransferOutcome {
+  readonly transferId: number;
+  readonly to: NodeId;
+  readonly result: TransferResult;
+}
+
 /** The consequences of all facts since the last drain. */
 export interface Effects {
   /** To be stored durably, then reported by `persisted(seq)`. */
@@ -46,6 +87,8 @@ export interface Effects {
   readonly applyTo: Index;
   readonly proposals: readonly ProposalOutcome[];
   readonly reads: readonly ReadOutcome[];
+  readonly changes: readonly ChangeOutcome[];
+  readonly transfers: readonly TransferOutcome[];
   /** When the core wants its next `tick`, on the scale of the `now` it is given; never later than this. */
   readonly deadline: number;
 }
@@ -54,6 +97,8 @@ const NO_MESSAGES: readonly OutgoingMessage[] = [];
 const NO_ENTRIES: readonly Entry[] = [];
 const NO_PROPOSALS: readonly ProposalOutcome[] = [];
 const NO_READS: readonly ReadOutcome[] = [];
+const NO_CHANGES: readonly ChangeOutcome[] = [];
+const NO_TRANSFERS: readonly TransferOutcome[] = [];
 
 interface Promised {
   readonly seq: number;
@@ -88,7 +133,10 @@ export class Outbox {
   #messages: OutgoingMessage[] = [];
   #proposals: ProposalOutcome[] = [];
   #reads: ReadOutcome[] = [];
+  #changes: ChangeOutcome[] = [];
+  #transfers: TransferOutcome[] = [];
   #hardState: HardState | null = null;
+  #reset: EntryId | null = null;
   #truncateFrom: Index | null = null;
   #append: Entry[] = [];
   /** The newest write that was asked for; the one being gathered will be the next. */
@@ -150,6 +198,14 @@ export class Outbox {
     this.#reads.push(outcome);
   }
 
+  answerChange(outcome: ChangeOutcome): void {
+    this.#changes.push(outcome);
+  }
+
+  answerTransfer(outcome: TransferOutcome): void {
+    this.#transfers.push(outcome);
+  }
+
   writeHardState(hardState: HardState): void {
     this.#hardState = hardState;
   }
@@ -164,6 +220,21 @@ export class Outbox {
     }
     this.#durableIndex = Math.min(this.#durableIndex, from - 1);
     for (const write of this.#outstanding) write.lastIndex = Math.min(write.lastIndex, from - 1);
+  }
+
+  /** The log begins anew after `place`, up to which a snapshot is durable already. */
+  writeReset(place: EntryId): void {
+    this.#reset = place;
+    this.#truncateFrom = null;
+    this.#append = [];
+    // What earlier writes add is gone with the log; what they stored of it no longer counts.
+    for (const write of this.#outstanding) write.lastIndex = Math.min(write.lastIndex, place.index);
+    this.#durableIndex = place.index;
+  }
+
+  /** A snapshot makes everything up to `index` durable, whatever the log's own writes have come to. */
+  snapshotted(index: Index): void {
+    this.#durableIndex = Math.max(this.#durableIndex, index);
   }
 
   writeEntry(entry: Entry): void {
@@ -198,11 +269,15 @@ export class Outbox {
       applyTo: Math.min(commitIndex, this.#durableIndex),
       proposals: this.#proposals.length === 0 ? NO_PROPOSALS : this.#proposals,
       reads: this.#reads.length === 0 ? NO_READS : this.#reads,
+      changes: this.#changes.length === 0 ? NO_CHANGES : this.#changes,
+      transfers: this.#transfers.length === 0 ? NO_TRANSFERS : this.#transfers,
       deadline,
     };
     if (this.#messages.length > 0) this.#messages = [];
     if (this.#proposals.length > 0) this.#proposals = [];
     if (this.#reads.length > 0) this.#reads = [];
+    if (this.#changes.length > 0) this.#changes = [];
+    if (this.#transfers.length > 0) this.#transfers = [];
     return effects;
   }
 
@@ -212,17 +287,19 @@ export class Outbox {
     const write: Write = {
       seq: this.#seq,
       hardState: this.#hardState,
+      reset: this.#reset,
       truncateFrom: this.#truncateFrom,
       append: this.#append.length === 0 ? NO_ENTRIES : this.#append,
     };
     this.#outstanding.push({ seq: this.#seq, lastIndex });
     this.#hardState = null;
+    this.#reset = null;
     this.#truncateFrom = null;
     if (this.#append.length > 0) this.#append = [];
     return write;
   }
 
   #isDirty(): boolean {
-    return this.#hardState !== null || this.#truncateFrom !== null || this.#append.length > 0;
+    return this.#hardState !== null || this.#reset !== null || this.#truncateFrom !== null || this.#append.length > 0;
   }
 }

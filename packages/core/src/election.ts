@@ -6,6 +6,7 @@
  * (PITFALLS M10, M11).
  */
 
+import { membersOf } from "./configuration.js";
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
 import type { Candidate, Leader, PreCandidate, Role } from "./roles.js";
@@ -22,13 +23,22 @@ export function onElectionTick(state: RaftState): void {
   if (role.kind === "leader") {
     if (state.now >= quorumDeadline(state, role)) stepDown(state);
   } else if (state.now >= role.electionDeadline) {
-    if (state.isVoter && !isStarting(state, role)) {
+    if (mayCampaign(state) && !isStarting(state, role)) {
       startPreVote(state);
     } else {
       refuseReads(state);
       role.electionDeadline = state.drawElectionDeadline();
     }
   }
+}
+
+/** A witness votes, but has no payloads to lead with. */
+export function mayCampaign(state: RaftState): boolean {
+  return state.isVoter && !isWitness(state);
+}
+
+function isWitness(state: RaftState): boolean {
+  return membersOf(state.configurations.configuration).find(({ id }) => id === state.id)?.isWitness === true;
 }
 
 /** Whether a campaign is still held back by this server's own disk: another one would not get further (PITFALLS E23). */
@@ -68,7 +78,7 @@ function startPreVote(state: RaftState): void {
  * Stands for the next term. The requests wait until this server's own vote, and its log, are durable: a grant given
  * for a log that a crash then shortens would elect a leader without committed entries (PITFALLS E3, E4).
  */
-function startElection(state: RaftState): void {
+export function startElection(state: RaftState, isTransfer: boolean): void {
   const candidate = becomeCandidate(state);
   for (const to of peers(state)) {
     state.outbox.promise({
@@ -79,6 +89,7 @@ function startElection(state: RaftState): void {
       round: candidate.round,
       lastLogIndex: state.log.lastIndex,
       lastLogTerm: state.log.lastTerm,
+      isTransfer,
     });
   }
 }
@@ -110,7 +121,8 @@ export function onRequestPreVote(state: RaftState, message: RequestPreVote): voi
 
 export function onRequestVote(state: RaftState, message: RequestVote): void {
   if (message.term > state.currentTerm) {
-    if (hearsLeader(state, message.from)) return;
+    // Unless it is the leader itself that wants to be followed by another (PITFALLS T6, L3).
+    if (!message.isTransfer && hearsLeader(state, message.from)) return;
     adoptTerm(state, message.term);
   }
   const mayVote = state.votedFor === NOBODY || state.votedFor === message.from;
@@ -151,7 +163,7 @@ export function onRequestVoteResult(state: RaftState, message: RequestVoteResult
 
 function concludePreVote(state: RaftState, preCandidate: PreCandidate): void {
   const result = voteResult(state.configurations.voterSets, (id) => preCandidate.votes.get(id));
-  if (result === "won") startElection(state);
+  if (result === "won") startElection(state, false);
   else if (result === "lost") stepDown(state);
 }
 
@@ -177,6 +189,10 @@ function isUpToDate(state: RaftState, { lastLogIndex, lastLogTerm }: RequestVote
   return state.log.isUpToDate({ index: lastLogIndex, term: lastLogTerm });
 }
 
+/** All who may vote, by rising id. */
 function peers(state: RaftState): NodeId[] {
-  return state.configurations.configuration.voters.map(({ id }) => id).filter((id) => id !== state.id);
+  const { voterSets } = state.configurations;
+  return membersOf(state.configurations.configuration)
+    .map(({ id }) => id)
+    .filter((id) => id !== state.id && voterSets.some((voters) => voters.includes(id)));
 }

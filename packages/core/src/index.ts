@@ -1,7 +1,16 @@
 /** The Raft core: facts go in by `step`, consequences come out by `drain`. */
 
-export { decodeConfiguration, encodeConfiguration } from "./configuration.js";
-export type { Effects, ProposalOutcome, ReadOutcome, Write } from "./effects.js";
+export { decodeConfiguration, encodeConfiguration, foundingConfiguration, membersOf } from "./configuration.js";
+export type {
+  ChangeOutcome,
+  ChangeRefusal,
+  Effects,
+  ProposalOutcome,
+  ReadOutcome,
+  TransferOutcome,
+  TransferResult,
+  Write,
+} from "./effects.js";
 export type { Input } from "./input.js";
 export { InvariantError } from "./invariant-error.js";
 export type {
@@ -19,6 +28,8 @@ export type {
   RequestPreVoteResult,
   RequestVote,
   RequestVoteResult,
+  SnapshotOrder,
+  TimeoutNow,
 } from "./messages.js";
 export { quorumValue, type VoteResult, type VoterSets, voteResult } from "./quorum.js";
 export { type FollowerStatus, Raft, type RaftStatus, type RoleName } from "./raft.js";
@@ -27,14 +38,19 @@ export type { RaftOptions, RestoredState } from "./state.js";
 export { TermLog, type TermLookup } from "./term-log.js";
 export {
   type Configuration,
+  type ConfigurationEntry,
   type Entry,
   type EntryId,
   type EntryKind,
   type HardState,
   type Index,
   type Member,
+  type MemberChange,
+  type MemberRole,
   NOBODY,
   type NodeId,
+  type SnapshotPoint,
+  type TargetConfiguration,
   type Term,
   type TermRun,
 } from "./types.js";

@@ -1,6 +1,7 @@
 /** The facts that a core can be told, one at a time, by `Raft.step`. */
 
 import type { Message } from "./messages.js";
+import type { Index, MemberChange, NodeId, SnapshotPoint } from "./types.js";
 
 /** Time has passed: the moment that `Effects.deadline` named is here, or an earlier one. */
 export interface Tick {
@@ -36,4 +37,64 @@ export interface Persisted {
   readonly seq: number;
 }
 
-export type Input = Tick | Receive | Propose | Read | Persisted;
+/**
+ * The state up to `snapshotIndex`, which is applied, is in a durable snapshot of this server, and so entries up to
+ * `compactTo` may go, which is not beyond it. From the next drain on the core orders none of those (PITFALLS S4, S21).
+ */
+export interface Compact {
+  readonly kind: "compact";
+  readonly snapshotIndex: Index;
+  readonly compactTo: Index;
+}
+
+/**
+ * A snapshot that `leaderId` sent in `term`, in answer to its order `stream`, is whole and durable here. If it reaches
+ * beyond what is committed, the log begins anew after it, or keeps what goes on from it (§7).
+ */
+export interface SnapshotInstalled {
+  readonly kind: "snapshotInstalled";
+  readonly leaderId: NodeId;
+  readonly term: number;
+  readonly stream: number;
+  readonly snapshot: SnapshotPoint;
+}
+
+/** The sending of a snapshot to `to`, ordered as `stream`, ended without success: every order ends (PITFALLS S5). */
+export interface SnapshotFailed {
+  readonly kind: "snapshotFailed";
+  readonly to: NodeId;
+  readonly stream: number;
+}
+
+/**
+ * A change of the cluster's members. Answered by one `ChangeOutcome` with the same `changeId` in the next drain; what
+ * follows from it then follows by itself.
+ */
+export interface ChangeMembers {
+  readonly kind: "changeMembers";
+  readonly changeId: number;
+  /** The index of the configuration that the change is based on: refused if another one is in force (PITFALLS M23). */
+  readonly basedOn: Index;
+  /** All members that there shall be. */
+  readonly members: readonly MemberChange[];
+}
+
+/** The leader is to hand over to `to`, or to whoever fits best. Answered by one `TransferOutcome`. */
+export interface TransferLeadership {
+  readonly kind: "transferLeadership";
+  readonly transferId: number;
+  /** NOBODY: the caught-up voter of the highest priority. */
+  readonly to: NodeId;
+}
+
+export type Input =
+  | Tick
+  | Receive
+  | Propose
+  | Read
+  | Persisted
+  | Compact
+  | SnapshotInstalled
+  | SnapshotFailed
+  | ChangeMembers
+  | TransferLeadership;

@@ -35,6 +35,8 @@ export interface RequestVote extends Head {
   readonly round: number;
   readonly lastLogIndex: Index;
   readonly lastLogTerm: Term;
+  /** Whether the leader of the term before asked for this campaign: then loyalty to it is no reason to refuse (T6). */
+  readonly isTransfer: boolean;
 }
 
 export interface RequestVoteResult extends Head {
@@ -105,6 +107,16 @@ export interface ReadIndexResult extends Head {
   readonly index: Index;
 }
 
+/**
+ * The leader hands over: the receiver is to campaign at once (dissertation 3.10). Says how far the leader's log goes, so
+ * that nobody campaigns who could not win (PITFALLS T3).
+ */
+export interface TimeoutNow extends Head {
+  readonly kind: "timeoutNow";
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
 /** Everything that travels between cores. */
 export type Message =
   | RequestPreVote
@@ -117,7 +129,8 @@ export type Message =
   | HeartbeatResult
   | Commit
   | ReadIndex
-  | ReadIndexResult;
+  | ReadIndexResult
+  | TimeoutNow;
 
 /**
  * The order to send the entries from `prevLogIndex + 1` to `lastIndex`, as one or several {@link AppendEntries}.
@@ -133,5 +146,14 @@ export interface AppendRange extends Head {
   readonly leaderCommit: Index;
 }
 
+/**
+ * The order to send the newest durable snapshot, for the entries that the follower lacks are no longer in the log (§7).
+ * Ends with the follower's acknowledgement of an append, with `snapshotFailed`, or with the leadership.
+ */
+export interface SnapshotOrder extends Head {
+  readonly kind: "snapshotOrder";
+  readonly stream: number;
+}
+
 /** What the core wants sent. */
-export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange;
+export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange | SnapshotOrder;

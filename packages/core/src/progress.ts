@@ -3,6 +3,7 @@
  *
  * - `probe`: where the logs agree is not known. One empty append at a time asks (§5.3).
  * - `replicate`: they agree up to `matchIndex`; entries are sent ahead of the answers (dissertation 10.2.1).
+ * - `snapshot`: what it lacks is no longer in the log; a snapshot is on its way, and entries wait (§7).
  *
  * Every return to probing opens a new stream. Its number comes back with each answer: refusals count only if they
  * answer the stream of today (PITFALLS R12, R13), and a success only if it is of this life of the follower.
@@ -10,7 +11,16 @@
 
 import type { Index, NodeId } from "./types.js";
 
-export type ProgressState = "probe" | "replicate";
+export type ProgressState = "probe" | "replicate" | "snapshot";
+
+/** How long a server that is no longer a member is still fed, so that it learns of that, in election timeouts (M28). */
+const FAREWELL_TIMEOUTS = 4;
+
+/** A round of catching up: everything that was in the log when it began (dissertation 4.2.1). */
+interface CatchUpRound {
+  readonly targetIndex: Index;
+  readonly startedAt: number;
+}
 
 export class Progress {
   readonly id: NodeId;
@@ -32,6 +42,9 @@ export class Progress {
   ackedRound = 0;
   /** The newest commit index that it was told and could use. */
   sentCommit: Index = 0;
+  /** Until when a server that is no member any more is fed; null for a member. */
+  farewellUntil: number | null = null;
+  #round: CatchUpRound | null = null;
 
   constructor(id: NodeId, nextIndex: Index, stream: number, now: number) {
     this.id = id;
@@ -66,6 +79,30 @@ export class Progress {
     this.nextIndex = Math.max(nextIndex, this.matchIndex + 1);
     this.stream = stream;
     this.probeSentAt = null;
+  }
+
+  becomeSnapshot(stream: number): void {
+    this.state = "snapshot";
+    this.stream = stream;
+    this.probeSentAt = null;
+  }
+
+  /** It has left the configuration: it is fed a little longer. One that has come back is a member again. */
+  setMember(isMember: boolean, now: number, electionTimeoutMs: number): void {
+    if (isMember) this.farewellUntil = null;
+    else this.farewellUntil ??= now + FAREWELL_TIMEOUTS * electionTimeoutMs;
+  }
+
+  /**
+   * Whether it keeps up well enough to vote: it took in a round, all that was in the log when the round began, within an
+   * election timeout (dissertation 4.2.1; PITFALLS M22). To be asked again and again; each round begins after the last.
+   */
+  hasCaughtUp(lastIndex: Index, now: number, electionTimeoutMs: number): boolean {
+    this.#round ??= { targetIndex: lastIndex, startedAt: now };
+    if (this.state !== "replicate" || this.matchIndex < this.#round.targetIndex) return false;
+    const wasQuick = now - this.#round.startedAt < electionTimeoutMs;
+    if (!wasQuick) this.#round = { targetIndex: lastIndex, startedAt: now };
+    return wasQuick;
   }
 
   onSent(lastIndex: Index, now: number): void {

@@ -9,11 +9,14 @@
  * | `replication.ts` | §5.3                     |
  * | `commit.ts`      | §5.4.2                   |
  * | `reads.ts`       | §8, diss. 6.4            |
- * | `configuration.ts` | §6                     |
+ * | `configuration.ts`, `membership.ts` | §6, diss. 4 |
+ * | `snapshot.ts`    | §7                       |
+ * | `transfer.ts`    | diss. 3.10               |
  * | `effects.ts`     | why a message waits      |
  */
 
 import { advanceCommit } from "./commit.js";
+import { membersOf } from "./configuration.js";
 import type { Effects } from "./effects.js";
 import {
   onElectionTick,
@@ -25,6 +28,7 @@ import {
   quorumDeadline,
 } from "./election.js";
 import type { Input, Propose } from "./input.js";
+import { advanceMembership, onChangeMembers } from "./membership.js";
 import type { Message } from "./messages.js";
 import type { ProgressState } from "./progress.js";
 import { askLeader, confirmReads, onRead, onReadIndex, onReadIndexResult } from "./reads.js";
@@ -40,10 +44,20 @@ import {
   sendHeartbeats,
 } from "./replication.js";
 import { Follower, type Role } from "./roles.js";
+import { onCompact, onSnapshotFailed, onSnapshotInstalled } from "./snapshot.js";
 import { type RaftOptions, RaftState, type RestoredState } from "./state.js";
 import type { TermLookup } from "./term-log.js";
+import { advanceTransfer, onTimeoutNow, onTransferLeadership } from "./transfer.js";
 import { adoptTerm, knownLeader, refuseRead } from "./transitions.js";
-import type { Configuration, Index, NodeId, Term } from "./types.js";
+import {
+  type Configuration,
+  type ConfigurationEntry,
+  type EntryId,
+  type Index,
+  NOBODY,
+  type NodeId,
+  type Term,
+} from "./types.js";
 
 export type RoleName = Role["kind"];
 
@@ -69,6 +83,12 @@ export interface RaftStatus {
   /** The end of what is durable on this server. */
   readonly durableIndex: Index;
   readonly configuration: Configuration;
+  /** The index of its entry: its version. */
+  readonly configurationIndex: Index;
+  /** Up to here a snapshot of this server is durable. */
+  readonly snapshotIndex: Index;
+  /** Whom this server hands over to, while it leads and does; otherwise NOBODY. */
+  readonly transferTo: NodeId;
   /** Empty unless this server leads. */
   readonly followers: readonly FollowerStatus[];
 }
@@ -110,6 +130,16 @@ export class Raft {
       case "persisted":
         state.outbox.persisted(input.seq);
         return onOwnVotePersisted(state);
+      case "compact":
+        return onCompact(state, input);
+      case "snapshotInstalled":
+        return onSnapshotInstalled(state, input);
+      case "snapshotFailed":
+        return onSnapshotFailed(state, input);
+      case "changeMembers":
+        return onChangeMembers(state, input);
+      case "transferLeadership":
+        return onTransferLeadership(state, input);
       default:
         input satisfies never;
     }
@@ -122,6 +152,11 @@ export class Raft {
     if (role.kind === "leader") {
       advanceCommit(state, role);
       confirmReads(state, role);
+      advanceTransfer(state, role);
+      advanceMembership(state, role);
+    }
+    // A leader that was removed may have stopped just now.
+    if (state.role === role && role.kind === "leader") {
       sendHeartbeats(state, role);
       replicate(state, role);
     } else if (role.kind === "follower") {
@@ -175,6 +210,38 @@ export class Raft {
     return this.#state.configurations.configuration;
   }
 
+  /** The index of the configuration in force: its version, for {@link Input} `changeMembers`. */
+  get configurationIndex(): Index {
+    return this.#state.configurations.index;
+  }
+
+  /** What was in force at `index`, as far back as the log goes. */
+  configurationAt(index: Index): ConfigurationEntry {
+    return this.#state.configurations.at(index);
+  }
+
+  /** Every server that this one may have to talk to: the members, and those that a leader is seeing off. */
+  get peers(): readonly NodeId[] {
+    const members = membersOf(this.configuration).map(({ id }) => id);
+    return [...new Set([...members, ...this.followers.map(({ id }) => id)])];
+  }
+
+  /** Whom this server hands over to, while it leads and does; otherwise NOBODY. No proposals are taken then. */
+  get transferTo(): NodeId {
+    const { role } = this.#state;
+    return role.kind === "leader" ? (role.transfer?.to ?? NOBODY) : NOBODY;
+  }
+
+  /** Up to here a snapshot of this server is durable. */
+  get snapshotIndex(): Index {
+    return this.#state.snapshotIndex;
+  }
+
+  /** The last entry that is no longer in the log. */
+  get compacted(): EntryId {
+    return this.#state.log.compacted;
+  }
+
   termAt(index: Index): TermLookup {
     return this.#state.log.termAt(index);
   }
@@ -191,6 +258,9 @@ export class Raft {
       lastIndex: this.lastIndex,
       durableIndex: this.durableIndex,
       configuration: this.configuration,
+      configurationIndex: this.configurationIndex,
+      snapshotIndex: this.snapshotIndex,
+      transferTo: this.transferTo,
       followers: this.followers.map(followerStatus),
     };
   }
@@ -226,6 +296,8 @@ function onMessage(state: RaftState, message: Message): void {
       return onReadIndex(state, message);
     case "readIndexResult":
       return onReadIndexResult(state, message);
+    case "timeoutNow":
+      return onTimeoutNow(state, message);
     default:
       message satisfies never;
   }
@@ -240,7 +312,8 @@ function onStaleMessage(state: RaftState, message: Message): void {
 
 function onPropose(state: RaftState, { proposalId, commands }: Propose): void {
   if (commands.length === 0) throw new RangeError("a proposal of no commands has no place in the log");
-  if (state.role.kind !== "leader") {
+  // A leader that hands over takes nothing more, or its successor never has the whole log (PITFALLS T1).
+  if (state.role.kind !== "leader" || state.role.transfer !== null) {
     state.outbox.answerProposal({ proposalId, accepted: false, leaderId: knownLeader(state) });
     return;
   }
@@ -258,7 +331,7 @@ function deadline(state: RaftState): number {
   if (role.kind === "leader") {
     return role.followers.length === 0
       ? Number.POSITIVE_INFINITY
-      : Math.min(role.heartbeatDueAt, quorumDeadline(state, role));
+      : Math.min(role.heartbeatDueAt, quorumDeadline(state, role), role.transfer?.deadline ?? Number.POSITIVE_INFINITY);
   }
   const askAgain =
     role.kind === "follower" && role.askedReads !== null

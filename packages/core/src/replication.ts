@@ -10,6 +10,7 @@ import { invariant } from "./invariant-error.js";
 import type { AppendEntries, AppendEntriesResult, Commit, Heartbeat, HeartbeatResult } from "./messages.js";
 import type { Progress } from "./progress.js";
 import type { Leader } from "./roles.js";
+import { orderSnapshot } from "./snapshot.js";
 import type { RaftState } from "./state.js";
 import { followLeader } from "./transitions.js";
 import type { Entry, EntryId, Index } from "./types.js";
@@ -123,25 +124,27 @@ export function onAppendEntriesResult(state: RaftState, message: AppendEntriesRe
   const progress = leader.progressOf(message.from);
   if (progress === undefined) return;
   progress.lastContactAt = state.now;
-  if (message.success) onAppendAccepted(state, progress, message);
+  if (message.success) onAppendAccepted(state, leader, progress, message);
   else onAppendRejected(state, leader, progress, message);
 }
 
-function onAppendAccepted(state: RaftState, progress: Progress, message: AppendEntriesResult): void {
+function onAppendAccepted(state: RaftState, leader: Leader, progress: Progress, message: AppendEntriesResult): void {
   const isOfThisLife = message.stream >= progress.firstStream && message.stream <= progress.stream;
   if (!isOfThisLife || message.matchIndex > state.log.lastIndex) return;
   progress.onMatch(message.matchIndex, state.now);
-  if (progress.state === "probe" && message.stream === progress.stream) progress.becomeReplicate();
+  if (progress.state !== "replicate" && message.stream === progress.stream) progress.becomeReplicate();
+  // Whatever it got the entries by: it no longer needs the snapshot (PITFALLS S6).
+  else if (progress.state === "snapshot" && message.matchIndex >= state.log.compacted.index)
+    startProbe(leader, progress, progress.matchIndex + 1);
 }
 
 /** May lower `nextIndex`, never `matchIndex` (PITFALLS R10). What was acknowledged stays so: no silent repair (M18). */
 function onAppendRejected(state: RaftState, leader: Leader, progress: Progress, message: AppendEntriesResult): void {
   if (message.stream !== progress.stream || message.rejectedIndex <= progress.matchIndex) return;
-  const agreement = state.log.findConflictByTerm(
-    Math.min(message.hintIndex, message.rejectedIndex - 1),
-    message.hintTerm,
-  );
-  startProbe(leader, progress, agreement.index + 1);
+  const index = Math.min(message.hintIndex, message.rejectedIndex - 1);
+  // Where they may agree is no longer in the log: `replicate` sees to that.
+  const next = index < state.log.compacted.index ? index : state.log.findConflictByTerm(index, message.hintTerm).index;
+  startProbe(leader, progress, next + 1);
 }
 
 export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): void {
@@ -156,8 +159,10 @@ export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): v
 /** Orders whatever each follower lacks, and tells those who lack nothing how far the log is committed. */
 export function replicate(state: RaftState, leader: Leader): void {
   for (const progress of leader.followers) {
+    if (progress.state === "snapshot") continue;
     if (hasStalled(state, progress)) startProbe(leader, progress, progress.matchIndex + 1);
-    if (progress.state === "probe") probe(state, progress);
+    if (state.log.termAt(progress.nextIndex - 1) === "compacted") orderSnapshot(state, leader, progress);
+    else if (progress.state === "probe") probe(state, progress);
     else if (progress.nextIndex <= state.log.lastIndex) sendEntries(state, progress);
     else if (progress.sentCommit < commitWithin(state, progress)) sendCommit(state, progress);
   }

@@ -57,10 +57,20 @@ export class Candidate {
   }
 }
 
+/** A leader on its way out (dissertation 3.10). Ends with its leadership, or at `deadline` (PITFALLS T2). */
+export interface Transfer {
+  /** Who wants to know; null if the leader itself found someone of a higher priority. */
+  readonly transferId: number | null;
+  readonly to: NodeId;
+  readonly deadline: number;
+  /** When the target was last told to campaign; null until it has the whole log (PITFALLS T7). */
+  sentAt: number | null;
+}
+
 export class Leader {
   readonly kind = "leader";
-  /** By rising id, so that the same inputs give the same effects (PITFALLS F13). */
-  readonly followers: readonly Progress[];
+  /** By rising id, so that the same inputs give the same effects (PITFALLS F13). Follows the configuration. */
+  followers: readonly Progress[];
   /** The entry that opened the term. Once it is committed, so is everything before it (§8). */
   readonly noopIndex: Index;
   heartbeatDueAt: number;
@@ -72,12 +82,19 @@ export class Leader {
   /** Reads that `round` will confirm, at the commit index of its start. */
   confirmingReads: { readonly round: number; readonly index: Index; readonly reads: readonly PendingRead[] } | null =
     null;
+  /** While it lasts, no proposals are taken (PITFALLS T1). */
+  transfer: Transfer | null = null;
+  /** Not before this does it look for someone of a higher priority. */
+  handOverAt: number;
+  /** The heartbeat round that tells a quorum of its removal; null unless this leader is being removed (PITFALLS M14). */
+  farewellRound: number | null = null;
 
-  constructor(followers: readonly Progress[], noopIndex: Index, now: number) {
+  constructor(followers: readonly Progress[], noopIndex: Index, now: number, handOverAt: number) {
     this.followers = followers;
     this.noopIndex = noopIndex;
     this.heartbeatDueAt = now;
     this.lastStream = FIRST_STREAM;
+    this.handOverAt = handOverAt;
   }
 
   /** Has the next round of heartbeats begin at once; its number. */

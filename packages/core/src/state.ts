@@ -17,6 +17,7 @@ import {
   NOBODY,
   type NodeId,
   type ProposedEntry,
+  type SnapshotPoint,
   type Term,
   type TermRun,
 } from "./types.js";
@@ -44,6 +45,11 @@ export interface RestoredState {
   readonly termRuns: readonly TermRun[];
   /** Every entry of kind `membership` in the log, committed or not, by rising index (PITFALLS M5). */
   readonly memberships: readonly Entry[];
+  /**
+   * The newest durable snapshot, if there is one: it must reach to `compacted` at least, and its entry be where the log
+   * has it, or be `compacted` (PITFALLS S4).
+   */
+  readonly snapshot: SnapshotPoint | null;
 }
 
 export class RaftState {
@@ -55,7 +61,8 @@ export class RaftState {
   #currentTerm: Term;
   #votedFor: NodeId;
   readonly log: TermLog;
-  readonly configurations = new ConfigurationStack();
+  readonly configurations: ConfigurationStack;
+  #snapshotIndex: Index;
 
   // Volatile on all servers.
   #commitIndex: Index;
@@ -81,8 +88,11 @@ export class RaftState {
     this.#votedFor = restored.hardState.votedFor;
     this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
     if (this.log.lastTerm > this.#currentTerm) throw new RangeError("the log has entries of a term to come");
+    this.configurations = new ConfigurationStack(restored.snapshot?.membership);
     for (const entry of restored.memberships) this.#restoreMembership(entry);
-    this.#commitIndex = restored.compacted.index;
+    // What a snapshot holds was committed, and so was what was compacted.
+    this.#snapshotIndex = this.#restoreSnapshot(restored.snapshot);
+    this.#commitIndex = this.#snapshotIndex;
     this.outbox = new Outbox(restored.lastIndex);
     this.#random = new Random(options.seed);
     this.readRequest = this.#random.nextUint32() * 2 ** 20;
@@ -93,11 +103,24 @@ export class RaftState {
 
   #restoreMembership(entry: Entry): void {
     const { kind, index, term } = entry;
-    const isInPlace =
-      index >= this.log.firstIndex && index > this.configurations.index && this.log.matches(index, term);
+    const isInPlace = index >= this.log.firstIndex && this.log.matches(index, term);
     if (kind !== "membership" || !isInPlace)
       throw new RangeError(`entry ${index} of term ${term}, a ${kind}, is no membership entry of the log in its place`);
+    const isInSnapshot = this.configurations.isAtBase && index <= this.configurations.index;
+    if (isInSnapshot) return;
+    if (index <= this.configurations.index) throw new RangeError(`membership entry ${index} is out of order`);
     this.configurations.onAppend(entry);
+  }
+
+  #restoreSnapshot(snapshot: SnapshotPoint | null): Index {
+    if (snapshot === null) {
+      if (this.log.compacted.index > 0) throw new RangeError("the log was compacted, but there is no snapshot");
+      return 0;
+    }
+    const { index, term } = snapshot;
+    if (!this.log.matches(index, term))
+      throw new RangeError(`the snapshot of entry ${index} of term ${term} does not fit the log`);
+    return index;
   }
 
   get currentTerm(): Term {
@@ -110,6 +133,11 @@ export class RaftState {
 
   get commitIndex(): Index {
     return this.#commitIndex;
+  }
+
+  /** Up to here a snapshot of this server is durable. */
+  get snapshotIndex(): Index {
+    return this.#snapshotIndex;
   }
 
   get isVoter(): boolean {
@@ -166,6 +194,34 @@ export class RaftState {
   commitTo(index: Index): void {
     invariant(index <= this.log.lastIndex, () => `commit ${index} beyond the log's end ${this.log.lastIndex}`);
     if (index > this.#commitIndex) this.#commitIndex = index;
+  }
+
+  /** Entries up to `compactTo` are forgotten, which the snapshot up to `snapshotIndex` covers (PITFALLS S4, S21). */
+  compact(snapshotIndex: Index, compactTo: Index): void {
+    if (snapshotIndex > this.#commitIndex || compactTo > snapshotIndex)
+      throw new RangeError(
+        `compact to ${compactTo} behind a snapshot of ${snapshotIndex}, with ${this.#commitIndex} committed`,
+      );
+    this.#snapshotIndex = Math.max(this.#snapshotIndex, snapshotIndex);
+    this.log.compactTo(compactTo);
+    this.configurations.onCompact(compactTo);
+  }
+
+  /**
+   * Takes over a snapshot that reaches beyond what is committed: keeps the log if it contains the snapshot's last entry,
+   * otherwise begins it anew (§7, Figure 13, rules 6 and 7; PITFALLS S1).
+   */
+  installSnapshot({ index, term, membership }: SnapshotPoint): void {
+    invariant(index > this.#commitIndex, () => `a snapshot of ${index} after entry ${this.#commitIndex} was committed`);
+    if (this.log.matches(index, term)) {
+      this.outbox.snapshotted(index);
+    } else {
+      this.log.resetTo({ index, term });
+      this.configurations.onReset(membership);
+      this.outbox.writeReset({ index, term });
+    }
+    this.#snapshotIndex = index;
+    this.#commitIndex = index;
   }
 
   /** A new moment at which to lose patience: each wait is drawn anew (§5.2; PITFALLS E21). */

@@ -10,7 +10,7 @@ export type TermLookup = Term | "compacted" | "beyond";
 
 export class TermLog {
   /** The last entry that is no longer in the log but whose term is still known (PITFALLS S18). */
-  readonly #compacted: EntryId;
+  #compacted: EntryId;
   /** By rising index and term; the last one ends at `lastIndex`. */
   readonly #runs: { firstIndex: Index; term: Term }[];
   #lastIndex: Index;
@@ -82,6 +82,32 @@ export class TermLog {
     this.#lastIndex = index - 1;
     while (this.#runs.length > 0 && (this.#runs[this.#runs.length - 1] as TermRun).firstIndex >= index)
       this.#runs.pop();
+  }
+
+  /** The last entry that is no longer in the log, whose term is still known. */
+  get compacted(): EntryId {
+    return this.#compacted;
+  }
+
+  /** Forgets everything up to and including `index`, but for the term there (PITFALLS S18). */
+  compactTo(index: Index): void {
+    const term = this.termAt(index);
+    if (term === "compacted") return;
+    if (term === "beyond") throw new RangeError(`cannot compact to ${index}: the log ends at ${this.#lastIndex}`);
+    const place = this.#runAt(index);
+    const run = this.#runs[place] as { firstIndex: Index; term: Term } | undefined;
+    this.#compacted = { index, term };
+    if (run === undefined) return;
+    const next = this.#runs[place + 1]?.firstIndex ?? this.#lastIndex + 1;
+    this.#runs.splice(0, next === index + 1 ? place + 1 : place);
+    if (next > index + 1) (this.#runs[0] as { firstIndex: Index; term: Term }).firstIndex = index + 1;
+  }
+
+  /** Begins anew, empty, right after `place`. */
+  resetTo(place: EntryId): void {
+    this.#compacted = { index: place.index, term: place.term };
+    this.#runs.length = 0;
+    this.#lastIndex = place.index;
   }
 
   /**

@@ -2,6 +2,8 @@
  * The ways from one role to the next (§5.1): what ends with the old role, and what begins with the new one.
  */
 
+import { membersOf } from "./configuration.js";
+import type { TransferResult } from "./effects.js";
 import { invariant } from "./invariant-error.js";
 import { Progress } from "./progress.js";
 import { Candidate, FIRST_STREAM, Follower, Leader, type PendingRead, PreCandidate } from "./roles.js";
@@ -23,6 +25,7 @@ export function adoptTerm(state: RaftState, term: Term): Follower {
 export function stepDown(state: RaftState): Follower {
   const before = state.role;
   refuseReads(state);
+  if (before.kind === "leader") settleTransfer(state, before, "leadershipEnded");
   const follower = new Follower(before.kind === "follower" ? before.electionDeadline : state.drawElectionDeadline());
   state.role = follower;
   return follower;
@@ -71,10 +74,10 @@ export function becomeCandidate(state: RaftState): Candidate {
 export function becomeLeader(state: RaftState): Leader {
   invariant(state.role.kind === "candidate", () => `a ${state.role.kind} cannot become leader`);
   const noopIndex = state.log.lastIndex + 1;
-  const followers = state.configurations.configuration.voters
+  const followers = membersOf(state.configurations.configuration)
     .filter(({ id }) => id !== state.id)
     .map(({ id }) => new Progress(id, noopIndex, FIRST_STREAM, state.now));
-  const leader = new Leader(followers, noopIndex, state.now);
+  const leader = new Leader(followers, noopIndex, state.now, state.now + state.electionTimeoutMs);
   state.role = leader;
   state.appendOwn({ kind: "noop", data: NO_DATA });
   return leader;
@@ -84,6 +87,14 @@ export function becomeLeader(state: RaftState): Leader {
 export function knownLeader(state: RaftState): NodeId {
   if (state.role.kind === "leader") return state.id;
   return state.role.kind === "follower" ? state.role.leaderId : NOBODY;
+}
+
+/** Whoever asked for the transfer is told how it ended, once (PITFALLS T2). */
+export function settleTransfer(state: RaftState, leader: Leader, result: TransferResult): void {
+  const { transfer } = leader;
+  leader.transfer = null;
+  if (transfer !== null && transfer.transferId !== null)
+    state.outbox.answerTransfer({ transferId: transfer.transferId, to: transfer.to, result });
 }
 
 /** Every read gets exactly one answer, also when whoever would have given it is gone (PITFALLS Q3). */

@@ -57,15 +57,63 @@ export interface HardState {
 
 /** A server of the cluster, as the log knows it. */
 export interface Member {
+  /** Given once, with the server's storage, and never to another (PITFALLS M17). */
   readonly id: NodeId;
   /** The operator's name for it: unique, stable, for people. */
   readonly name: string;
   /** Where its transport listens. A hint: a local setting overrides it (PITFALLS O6). */
   readonly address: string;
+  /** Votes and remembers which entries there are, but neither their payloads nor a state: never leads. Default false. */
+  readonly isWitness?: boolean;
+  /** A leader hands over to a caught-up voter of higher priority. Default 0; at least 0. */
+  readonly priority?: number;
 }
 
-/** The servers of the cluster, in force from the moment the entry that carries it is appended (§6). */
+/** What a change of members that is under way shall end in. */
+export interface TargetConfiguration {
+  /** By rising id; each is a voter or a learner of the configuration that says so. */
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+}
+
+/**
+ * The servers of the cluster, in force from the moment the entry that carries it is appended (§6). All lists by rising
+ * id. While a change is under way, new members are learners and `target` says what they shall be; then both `voters`
+ * and `outgoingVoters` count (joint consensus); then only `voters`.
+ */
 export interface Configuration {
-  /** The members whose votes and acknowledgements count, by rising id. */
+  /** The members whose votes and acknowledgements count. */
   readonly voters: readonly Member[];
+  /** While the change of voters is joint: the voters before it, of whom a majority is needed too. Otherwise empty. */
+  readonly outgoingVoters: readonly Member[];
+  /** Receive the log, and count nowhere. */
+  readonly learners: readonly Member[];
+  /** What follows when the new voters have caught up; null if nothing does. */
+  readonly target: TargetConfiguration | null;
+  /** The id of the next member to be added: above every id that was ever given (PITFALLS M17). */
+  readonly nextId: NodeId;
+}
+
+/** A configuration, and the index of its entry: its version, for those who want to change it. */
+export interface ConfigurationEntry {
+  /** 0 for the one before all entries. */
+  readonly index: Index;
+  readonly configuration: Configuration;
+}
+
+/** The state up to an entry, as a durable snapshot holds it, as far as the core needs to know (§7). */
+export interface SnapshotPoint extends EntryId {
+  /** The configuration in force at `index`. */
+  readonly membership: ConfigurationEntry;
+}
+
+/** - `voter`: counts. - `learner`: receives the log only. - `witness`: counts, but keeps neither payloads nor state. */
+export type MemberRole = "voter" | "learner" | "witness";
+
+/** A member as someone wants it to be. A name that is in force keeps its id; another gets a new one. */
+export interface MemberChange {
+  readonly name: string;
+  readonly address: string;
+  readonly role: MemberRole;
+  readonly priority?: number;
 }

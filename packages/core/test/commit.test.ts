@@ -1,7 +1,7 @@
 /** When an entry is committed, and when it may be applied (§5.3, §5.4.2; PITFALLS chapter 3). */
 
 import { describe, expect, it } from "vitest";
-import { encodeConfiguration } from "../src/index.js";
+import { encodeConfiguration, foundingConfiguration } from "../src/index.js";
 import { becomeLeader } from "./support/elect.js";
 import { accepted, appendEntries, heartbeatResult } from "./support/messages.js";
 import { serverWith } from "./support/server.js";
@@ -113,7 +113,7 @@ describe("proposals", () => {
   it("M2: what is proposed is a command, whatever its bytes say, and never the configuration", () => {
     const server = serverWith([1], { voters: 3 });
     becomeLeader(server, [2]);
-    const data = encodeConfiguration({ voters: [{ id: 1, name: "n1", address: "n1:1" }] });
+    const data = encodeConfiguration(foundingConfiguration([{ id: 1, name: "n1", address: "n1:1" }]));
     const { write } = server.turn({ kind: "propose", proposalId: 1, commands: [data] });
     expect(write?.append.map(({ kind }) => kind)).toEqual(["command"]);
     expect(server.raft.configuration.voters).toHaveLength(3);

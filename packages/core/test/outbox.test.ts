@@ -194,6 +194,7 @@ describe("Outbox", () => {
     expect(outbox.drain(1, 0, 0).write).toEqual({
       seq: 2,
       hardState: { currentTerm: 2, votedFor: 0 },
+      reset: null,
       truncateFrom: null,
       append: [],
     });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Raft, type RaftOptions, type RestoredState } from "../src/index.js";
 import { becomeLeader, sent } from "./support/elect.js";
-import { command, membership } from "./support/entries.js";
+import { command, membership, snapshotOf } from "./support/entries.js";
 import { appendEntries, heartbeat } from "./support/messages.js";
 import { HEARTBEAT_INTERVAL_MS, serverWith } from "./support/server.js";
 
@@ -147,6 +147,7 @@ describe("the start", () => {
       { firstIndex: 5, term: 3 },
     ],
     memberships: [membership(3, 1, 3)],
+    snapshot: snapshotOf({ index: 2, term: 1 }),
   };
 
   function start(restored: RestoredState, option: Partial<RaftOptions> = {}): Raft {

@@ -59,7 +59,8 @@ describe("feeding a follower", () => {
     const server = serverWith([1, 1], { compacted: { index: 5, term: 1 } });
     becomeLeader(server);
     server.receive(rejected({ from: 2, term: 2, rejectedIndex: 7, hint: [3, 1] }));
-    expect(ranges(server, 2)).toMatchObject([{ prevLogIndex: 5, prevLogTerm: 1 }]);
+    expect(ranges(server, 2)).toEqual([]);
+    expect(sent(server.effects, "snapshotOrder")).toMatchObject([{ to: 2 }]);
   });
 });
 

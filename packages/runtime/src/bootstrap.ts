@@ -6,7 +6,14 @@
  */
 
 import { type LogStorage, RaftError, type StorageIdentity, type StoredState } from "@quorate/contracts";
-import { type Configuration, decodeConfiguration, encodeConfiguration, NOBODY, Raft } from "@quorate/core";
+import {
+  type Configuration,
+  decodeConfiguration,
+  encodeConfiguration,
+  foundingConfiguration,
+  NOBODY,
+  Raft,
+} from "@quorate/core";
 import { messageOf } from "./fatal.js";
 import { type Bootstrap, invalid, type Settings } from "./options.js";
 
@@ -25,7 +32,9 @@ function initialConfiguration({ clusterId, members }: Bootstrap): Configuration 
   }
   // By code units: the same order in every place and language.
   const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const configuration = { voters: sorted.map(({ name, address }, place) => ({ id: place + 1, name, address })) };
+  const configuration = foundingConfiguration(
+    sorted.map(({ name, address }, place) => ({ id: place + 1, name, address })),
+  );
   try {
     encodeConfiguration(configuration);
   } catch (cause) {
@@ -57,6 +66,7 @@ export async function openStorage(
   return storage.initialize(identity, {
     seq: 0,
     hardState: { currentTerm: 1, votedFor: NOBODY },
+    reset: null,
     truncateFrom: null,
     append: [{ index: 1, term: 1, kind: "membership", data: encodeConfiguration(configuration) }],
   });
@@ -96,7 +106,11 @@ function foreign(message: string): RaftError {
 export function restoreRaft(settings: Settings, seed: number, stored: StoredState, now: number): Raft {
   const { heartbeatIntervalMs, electionTimeoutMs } = settings;
   try {
-    return new Raft({ id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, seed }, stored, now);
+    return new Raft(
+      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, seed },
+      { ...stored, snapshot: null },
+      now,
+    );
   } catch (cause) {
     throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
   }

@@ -6,7 +6,7 @@
  * that could stand in any order.
  */
 
-import { type Cancel, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
+import { type Cancel, isCoreMessage, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
 import type { Input, NodeId, Raft } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
@@ -106,7 +106,7 @@ export class EventLoop<Command, Result> {
   }
 
   start(): void {
-    this.#options.observer?.onStart(this.#raft, this.#stored);
+    this.#options.observer?.onStart(this.#raft, { ...this.#stored, snapshot: null });
     this.#peers.update(this.#raft.configuration);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
@@ -201,6 +201,7 @@ export class EventLoop<Command, Result> {
       this.proposals.onAnswer(message);
       return;
     }
+    if (!isCoreMessage(message)) return;
     if (message.kind === "appendEntriesResult") this.#sender.onResult(message);
     this.#step({ kind: "receive", message }, this.#options.clock.now());
     this.#schedule();

@@ -18,6 +18,7 @@ export class Sender {
   }
 
   send(message: OutgoingMessage): void {
+    if (message.kind === "snapshotOrder") return;
     if (message.kind !== "appendRange") this.#options.send(message);
     else this.#streamTo(message.to).onOrder(message);
   }

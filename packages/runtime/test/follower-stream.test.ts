@@ -18,7 +18,7 @@ function open(cachedFrom = 1, limits = { maxAppendBytes: 300, maxInflightBytes: 
   }));
   storage.disk.entries = [...log];
   const cache = new LogCache(1_000_000, cachedFrom - 1);
-  cache.onWrite({ seq: 1, hardState: null, truncateFrom: null, append: log.slice(cachedFrom - 1) });
+  cache.onWrite({ seq: 1, hardState: null, reset: null, truncateFrom: null, append: log.slice(cachedFrom - 1) });
   const leader = {
     role: "leader",
     currentTerm: 10,

@@ -14,7 +14,7 @@ function entries(first: number, last: number, term = 1): Entry[] {
 }
 
 function write(seq: number, append: readonly Entry[], truncateFrom: number | null = null): Write {
-  return { seq, hardState: null, truncateFrom, append };
+  return { seq, hardState: null, reset: null, truncateFrom, append };
 }
 
 it("F7: holds the newest entries, within its bound, once the storage holds them", () => {

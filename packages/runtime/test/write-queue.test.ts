@@ -7,7 +7,13 @@ import { World } from "./support/world.js";
 
 function write(seq: number, sizeBytes = 1): Write {
   const data = new Uint8Array(sizeBytes);
-  return { seq, hardState: null, truncateFrom: null, append: [{ index: seq, term: 1, kind: "command", data }] };
+  return {
+    seq,
+    hardState: null,
+    reset: null,
+    truncateFrom: null,
+    append: [{ index: seq, term: 1, kind: "command", data }],
+  };
 }
 
 function open() {

@@ -8,6 +8,7 @@ export function describeMessage(message: PeerMessage): string {
   switch (message.kind) {
     case "requestPreVote":
     case "requestVote":
+    case "timeoutNow":
       return `${wordsOf(message.kind)} (term ${message.term}): log ends with ${message.lastLogIndex}@${message.lastLogTerm}`;
     case "requestPreVoteResult":
     case "requestVoteResult":
@@ -34,6 +35,14 @@ export function describeMessage(message: PeerMessage): string {
       return `proposal passed on (term ${message.term}): request ${message.requestId}`;
     case "proposeResult":
       return `proposal result: request ${message.requestId} ${message.outcome}`;
+    case "snapshotChunk": {
+      const { term, place, offset, sizeBytes, data } = message;
+      return `snapshot (term ${term}): ${place.index}@${place.term}, ${data.length} of ${sizeBytes} bytes from ${offset} on`;
+    }
+    case "snapshotChunkResult": {
+      const { term, place, nextOffset, isAccepted } = message;
+      return `snapshot result (term ${term}): ${place.index}@${place.term} ${isAccepted ? `wanted from ${nextOffset} on` : "refused"}`;
+    }
   }
 }
 
@@ -55,12 +64,13 @@ function describeEntries(entries: readonly Entry[]): string {
 }
 
 /** "term 3, vote for n2; drop from 5; entries 5@3". */
-export function describeWrite({ hardState, truncateFrom, append }: Write): string {
+export function describeWrite({ hardState, reset, truncateFrom, append }: Write): string {
   const parts: string[] = [];
   if (hardState !== null) {
     const { currentTerm, votedFor } = hardState;
     parts.push(`term ${currentTerm}, ${votedFor === 0 ? "no vote" : `vote for n${votedFor}`}`);
   }
+  if (reset !== null) parts.push(`begin anew after ${reset.index}@${reset.term}`);
   if (truncateFrom !== null) parts.push(`drop from ${truncateFrom} on`);
   if (append.length > 0) parts.push(describeEntries(append));
   return parts.join("; ");

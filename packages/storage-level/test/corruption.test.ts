@@ -41,7 +41,7 @@ function termOf(index: number): number {
 async function writeLog(): Promise<string> {
   const storage = places.create();
   await storage.open();
-  const none = { hardState: null, truncateFrom: null };
+  const none = { hardState: null, reset: null, truncateFrom: null };
   await storage.initialize(IDENTITY, { seq: 0, ...none, append: [entryAt(1)] });
   for (let index = 2; index <= 28; index += 1) {
     await storage.write([{ seq: index, ...none, append: [entryAt(index, Math.min(2, termOf(index)))] }]);
@@ -50,7 +50,7 @@ async function writeLog(): Promise<string> {
   const second = places.reopen(storage);
   await second.open();
   const append = Array.from({ length: LAST - 25 }, (_, place) => entryAt(26 + place));
-  await second.write([{ seq: 29, hardState: { currentTerm: 4, votedFor: 2 }, truncateFrom: 26, append }]);
+  await second.write([{ seq: 29, hardState: { currentTerm: 4, votedFor: 2 }, reset: null, truncateFrom: 26, append }]);
   await second.close();
   const third = places.reopen(storage);
   await third.open();

@@ -95,7 +95,7 @@ describe("a torn write-ahead log", () => {
     const log = (await readdir(storage.directory)).find((name) => name.endsWith(".log")) ?? "";
     const start = await sizeOf(storage, log);
     const huge = { index: 2, term: 1, kind: "command" as const, data: new Uint8Array(100_000).fill(7) };
-    await storage.write([{ seq: 1, hardState: null, truncateFrom: null, append: [huge] }]);
+    await storage.write([{ seq: 1, hardState: null, reset: null, truncateFrom: null, append: [huge] }]);
     const { directory } = places.crash(storage);
     const file = await open(join(directory, log), "r+");
     await file.write(Buffer.alloc(4096), 0, 4096, start);

@@ -146,7 +146,7 @@ describe("a compaction", () => {
       kind: "command" as const,
       data,
     }));
-    await storage.write([{ seq: 1, hardState: null, truncateFrom: null, append }]);
+    await storage.write([{ seq: 1, hardState: null, reset: null, truncateFrom: null, append }]);
     let isCompacted = false;
     const compacted = storage.compact(20_000).then(() => {
       isCompacted = true;
@@ -154,7 +154,7 @@ describe("a compaction", () => {
     let written = 0;
     for (let index = 20_002; !isCompacted; index += 1) {
       const entry = { index, term: 0, kind: "command" as const, data };
-      await storage.write([{ seq: index, hardState: null, truncateFrom: null, append: [entry] }]);
+      await storage.write([{ seq: index, hardState: null, reset: null, truncateFrom: null, append: [entry] }]);
       written += 1;
     }
     await compacted;
@@ -174,7 +174,7 @@ describe("a compaction", () => {
       kind: "noop" as const,
       data: new Uint8Array(0),
     }));
-    await storage.write([{ seq: 1, hardState: null, truncateFrom: null, append }]);
+    await storage.write([{ seq: 1, hardState: null, reset: null, truncateFrom: null, append }]);
     const broken = storage.compact(4000);
     await storage.close();
     await broken;

@@ -20,7 +20,7 @@ function entry(index: Index, term: number): Entry {
 }
 
 export function firstWrite(): Write {
-  return { seq: 0, hardState: { currentTerm: 0, votedFor: 0 }, truncateFrom: null, append: [entry(1, 0)] };
+  return { seq: 0, hardState: { currentTerm: 0, votedFor: 0 }, reset: null, truncateFrom: null, append: [entry(1, 0)] };
 }
 
 /** Every third write puts five entries in the place of two, the others append four. */
@@ -30,7 +30,7 @@ export function writeNumber(number: number): Write {
   const firstIndex = isReplacement ? lastIndex - 1 : lastIndex + 1;
   const append = Array.from({ length: isReplacement ? 5 : 4 }, (_, place) => entry(firstIndex + place, number));
   const truncateFrom = isReplacement ? firstIndex : null;
-  return { seq: number, hardState: { currentTerm: number, votedFor: number % 5 }, truncateFrom, append };
+  return { seq: number, hardState: { currentTerm: number, votedFor: number % 5 }, reset: null, truncateFrom, append };
 }
 
 export function lastIndexAfter(number: number): Index {

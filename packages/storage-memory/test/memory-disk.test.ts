@@ -10,7 +10,7 @@ function append(firstIndex: number, count = 1, term = 1): Write {
   const entries = Array.from({ length: count }, (_, place): Entry => {
     return { index: firstIndex + place, term, kind: "command", data: EMPTY };
   });
-  return { seq: firstIndex, hardState: null, truncateFrom: null, append: entries };
+  return { seq: firstIndex, hardState: null, reset: null, truncateFrom: null, append: entries };
 }
 
 async function founded(disk: MemoryDisk): Promise<MemoryLogStorage> {
@@ -144,7 +144,7 @@ describe("MemoryDisk", () => {
     disk.damageEntry(5);
     expect(() => disk.damageEntry(6)).toThrow(RangeError);
     await expect(storage.read(1, 4, 100)).rejects.toMatchObject({ code: "STORAGE_CORRUPT" });
-    await storage.write([{ ...append(5), truncateFrom: 5 }]);
+    await storage.write([{ ...append(5), reset: null, truncateFrom: 5 }]);
     expect(await storage.read(4, 5, 100)).toHaveLength(2);
     await storage.compact(3);
     expect(await storage.read(4, 5, 100)).toHaveLength(2);

@@ -13,7 +13,7 @@ import {
   type RestoredState,
   type Write,
 } from "../../src/index.js";
-import { termRunsOf } from "./entries.js";
+import { snapshotOf, termRunsOf } from "./entries.js";
 
 export interface DiskContent {
   readonly hardState?: HardState;
@@ -87,6 +87,7 @@ export class Disk {
     const { hardState, entries } = this.#durable;
     return {
       hardState,
+      snapshot: snapshotOf(this.compacted),
       compacted: this.compacted,
       lastIndex: this.compacted.index + entries.length,
       termRuns: termRunsOf(entries),

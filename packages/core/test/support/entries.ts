@@ -7,9 +7,12 @@ import {
   type Configuration,
   decodeConfiguration,
   type Entry,
+  type EntryId,
   encodeConfiguration,
+  foundingConfiguration,
   type Index,
   type NodeId,
+  type SnapshotPoint,
   type Term,
   type TermRun,
 } from "../../src/index.js";
@@ -25,7 +28,7 @@ export function text(data: Uint8Array): string {
 /** Servers 1 to `size`, all of them voters. */
 export function configurationOf(voters: number | readonly NodeId[]): Configuration {
   const ids = typeof voters === "number" ? Array.from({ length: voters }, (_, place) => place + 1) : voters;
-  return { voters: ids.map((id) => ({ id, name: `n${id}`, address: `n${id}:1` })) };
+  return foundingConfiguration(ids.map((id) => ({ id, name: `n${id}`, address: `n${id}:1` })));
 }
 
 export function membership(index: Index, term: Term, voters: number | readonly NodeId[]): Entry {
@@ -71,5 +74,11 @@ export function isSameEntry(one: Entry | undefined, other: Entry | undefined): b
 /** The configuration that a log puts in force; nobody's, if it names none. */
 export function configurationIn(entries: readonly Entry[]): Configuration {
   const last = entries.filter(({ kind }) => kind === "membership").pop();
-  return last === undefined ? { voters: [] } : decodeConfiguration(last.data);
+  return last === undefined ? foundingConfiguration([]) : decodeConfiguration(last.data);
+}
+
+/** The snapshot that must be there where a log begins after `compacted`: it knows of no members but those in the log. */
+export function snapshotOf(compacted: EntryId): SnapshotPoint | null {
+  if (compacted.index === 0) return null;
+  return { ...compacted, membership: { index: 0, configuration: foundingConfiguration([]) } };
 }

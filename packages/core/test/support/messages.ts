@@ -42,7 +42,17 @@ export function requestPreVoteResult(given: Given<RequestPreVoteResult>): Reques
 }
 
 export function requestVote({ from, term, last, ...rest }: Given<RequestVote> & { readonly last: Place }): RequestVote {
-  return { kind: "requestVote", to: 1, round: 2, lastLogIndex: last[0], lastLogTerm: last[1], from, term, ...rest };
+  return {
+    kind: "requestVote",
+    to: 1,
+    round: 2,
+    lastLogIndex: last[0],
+    lastLogTerm: last[1],
+    isTransfer: false,
+    from,
+    term,
+    ...rest,
+  };
 }
 
 export function requestVoteResult(given: Given<RequestVoteResult>): RequestVoteResult {

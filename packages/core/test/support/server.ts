@@ -124,6 +124,7 @@ export class Server {
 
   /** The append that the order stands for, its payloads filled in. */
   fill(order: OutgoingMessage): Message {
+    if (order.kind === "snapshotOrder") throw new Error("This server has no snapshots to send");
     return order.kind === "appendRange" ? filled(order, this.disk) : order;
   }
 }

@@ -9,6 +9,7 @@ import {
   type Effects,
   type Entry,
   encodeConfiguration,
+  foundingConfiguration,
   type HardState,
   type Index,
   type Input,
@@ -104,7 +105,14 @@ export class CoreServer {
       term = entry.term;
     }
     const compacted = { index: 0, term: 0 };
-    return { hardState: this.#hardState, compacted, lastIndex: this.#stored.length, termRuns, memberships };
+    return {
+      hardState: this.#hardState,
+      compacted,
+      lastIndex: this.#stored.length,
+      termRuns,
+      memberships,
+      snapshot: null,
+    };
   }
 
   /** One fact, whose consequences are drawn later. */
@@ -127,7 +135,7 @@ export class CoreServer {
     ledger.onEffects(this.id, effects, raft);
     for (const message of effects.messages) {
       if (message.kind === "appendRange") this.#sendRange(message);
-      else this.#send(message);
+      else if (message.kind !== "snapshotOrder") this.#send(message);
     }
     this.#surroundings.onEffects(this, effects);
   }
@@ -208,7 +216,12 @@ function foundingEntry(servers: number): Entry {
     const id = place + 1;
     return { id, name: `n${id}`, address: `n${id}` };
   });
-  const entry: Entry = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters }) };
+  const entry: Entry = {
+    index: 1,
+    term: 1,
+    kind: "membership",
+    data: encodeConfiguration(foundingConfiguration(voters)),
+  };
   foundingEntries.set(servers, entry);
   return entry;
 }

@@ -27,6 +27,7 @@ const KINDS: Readonly<Record<Message["kind"], number>> = {
   commit: 8,
   readIndex: 9,
   readIndexResult: 10,
+  timeoutNow: 11,
 };
 
 export class Flight {

@@ -7,7 +7,14 @@
  */
 
 import type { Index, NodeId, Term } from "@quorate/core";
-import { type Configuration, decodeConfiguration, type Entry, type EntryId, type EntryKind } from "@quorate/core";
+import {
+  type Configuration,
+  decodeConfiguration,
+  type Entry,
+  type EntryId,
+  type EntryKind,
+  foundingConfiguration,
+} from "@quorate/core";
 
 /** A configuration, and the entry that carries it. */
 export interface Membership {
@@ -19,7 +26,7 @@ export interface Membership {
   readonly previous: Membership | null;
 }
 
-const NO_MEMBERSHIP: Membership = { node: null, configuration: { voters: [] }, voters: [], previous: null };
+const NO_MEMBERSHIP: Membership = { node: null, configuration: foundingConfiguration([]), voters: [], previous: null };
 
 export class EntryNode {
   readonly index: Index;

@@ -37,6 +37,7 @@ export class Wire {
       case "heartbeatResult":
       case "readIndex":
       case "readIndexResult":
+      case "timeoutNow":
         // They claim nothing but the term; what follows from the answers is judged where it takes effect.
         return;
       default:

@@ -3,7 +3,7 @@
  * has stopped. The process is a production `RaftNode` with the production storage and codec.
  */
 
-import { type PeerMessage, RaftError } from "@quorate/contracts";
+import { isCoreMessage, type PeerMessage, RaftError } from "@quorate/contracts";
 import {
   type Effects,
   type Index,
@@ -221,9 +221,7 @@ export class Machine {
 
   #onSend(life: Life, message: PeerMessage): void {
     if (this.#life !== life) return;
-    if (message.kind !== "propose" && message.kind !== "proposeResult") {
-      this.#surroundings.ledger.onWire(this.id, message);
-    }
+    if (isCoreMessage(message)) this.#surroundings.ledger.onWire(this.id, message);
     this.#surroundings.onSent(message);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { type LogStorage, StorageError, type StoredState } from "@quorate/contracts";
-import { type Entry, encodeConfiguration, NOBODY, Random, type Write } from "@quorate/core";
+import { type Entry, encodeConfiguration, foundingConfiguration, NOBODY, Random, type Write } from "@quorate/core";
 import { Digest } from "../digest.js";
 import { openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Violation } from "../ledger/index.js";
@@ -28,7 +28,7 @@ const SITUATIONS = [
 ] as const;
 
 const IDENTITY = { clusterId: "simulated", nodeId: 1, name: "n1" };
-const FIRST = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters: [] }) } as const;
+const FIRST = { index: 1, term: 1, kind: "membership", data: encodeConfiguration(foundingConfiguration([])) } as const;
 
 export class StorageWorld {
   readonly #script: Script;
@@ -88,7 +88,7 @@ export class StorageWorld {
   }
 
   async #found(): Promise<void> {
-    const write: Write = { seq: 0, hardState: this.#model.hardState, truncateFrom: null, append: [FIRST] };
+    const write: Write = { seq: 0, hardState: this.#model.hardState, reset: null, truncateFrom: null, append: [FIRST] };
     void this.#storage
       .open()
       .then(() => this.#storage.initialize(IDENTITY, write))

@@ -1,6 +1,14 @@
 /** Makes up writes that fit the log: terms that do not fall, truncations above what is compacted, entries of all kinds. */
 
-import { type Entry, type EntryKind, encodeConfiguration, NOBODY, type Random, type Write } from "@quorate/core";
+import {
+  type Entry,
+  type EntryKind,
+  encodeConfiguration,
+  foundingConfiguration,
+  NOBODY,
+  type Random,
+  type Write,
+} from "@quorate/core";
 import type { LogModel } from "./log-model.js";
 import type { StorageParameters } from "./storage-parameters.js";
 
@@ -41,7 +49,7 @@ export class WriteMaker {
     const isChanged = currentTerm > model.hardState.currentTerm || votedFor !== NOBODY;
     const hardState = isChanged ? { currentTerm, votedFor } : null;
     const append = Array.from({ length: count }, (_, place) => this.#makeEntry(random, from + place, term));
-    return { seq: this.#seq, hardState, truncateFrom, append };
+    return { seq: this.#seq, hardState, reset: null, truncateFrom, append };
   }
 
   #makeEntry(random: Random, index: number, term: number): Entry {
@@ -49,7 +57,12 @@ export class WriteMaker {
     const kind: EntryKind = roll < 0.85 ? "command" : roll < 0.95 ? "noop" : "membership";
     if (kind === "membership") {
       const id = 1 + Math.floor(random.between(0, 9));
-      return { index, term, kind, data: encodeConfiguration({ voters: [{ id, name: `n${id}`, address: `a${id}` }] }) };
+      return {
+        index,
+        term,
+        kind,
+        data: encodeConfiguration(foundingConfiguration([{ id, name: `n${id}`, address: `a${id}` }])),
+      };
     }
     const data = new Uint8Array(kind === "noop" ? 0 : Math.floor(random.between(0, this.#parameters.maxDataBytes)));
     for (let place = 0; place < data.length; place += 7) data[place] = random.nextUint32();

@@ -16,7 +16,7 @@ export function entryOf(index: Index, term: Term): Entry {
 export function writeOf(term: Term, firstIndex: Index, lastIndex: Index, isTruncation = false): Write {
   const append = Array.from({ length: lastIndex - firstIndex + 1 }, (_, place) => entryOf(firstIndex + place, term));
   const truncateFrom = isTruncation ? firstIndex : null;
-  return { seq: firstIndex, hardState: { currentTerm: term, votedFor: 2 }, truncateFrom, append };
+  return { seq: firstIndex, hardState: { currentTerm: term, votedFor: 2 }, reset: null, truncateFrom, append };
 }
 
 export function initialize(storage: LogStorage): Promise<StoredState> {

@@ -1,6 +1,6 @@
 /** Lies of disks, and about them, each of which the ledger must catch. */
 
-import type { RestoredState } from "@quorate/core";
+import { decodeConfiguration, type Entry, type RestoredState } from "@quorate/core";
 import { expect, it } from "vitest";
 import { command, founding, restored, Stage } from "./stage.js";
 
@@ -120,7 +120,12 @@ it("a log that begins after what was compacted: its start counts as held, and as
     const termRuns = [{ firstIndex: 10, term: 4 }];
     const state = { hardState: { currentTerm: 4, votedFor: 0 }, compacted, lastIndex: 10, termRuns };
     stage.actor(id).log = [command(10, 4)];
-    stage.start(id, { ...state, memberships: memberships.map((entry) => ({ ...entry, index: 10, term: 4 })) });
+    const membership = { index: 1, configuration: decodeConfiguration((memberships[0] as Entry).data) };
+    stage.start(id, {
+      ...state,
+      snapshot: { ...compacted, membership },
+      memberships: memberships.map((entry) => ({ ...entry, index: 10, term: 4 })),
+    });
   }
   expect(stage.ledger.committedIndex).toBe(9);
   stage.elect(1, 5, [2]);

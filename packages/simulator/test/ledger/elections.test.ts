@@ -138,7 +138,16 @@ it("E8: a vote for a candidate with an older log", () => {
 it("a candidate claims more than its log has", () => {
   const stage = new Stage();
   stage.stand(1, 2);
-  stage.say({ kind: "requestVote", from: 1, to: 2, term: 2, round: 1, lastLogIndex: 7, lastLogTerm: 1 });
+  stage.say({
+    kind: "requestVote",
+    from: 1,
+    to: 2,
+    term: 2,
+    round: 1,
+    lastLogIndex: 7,
+    lastLogTerm: 1,
+    isTransfer: false,
+  });
   stage.expect("candidate-claim", /ended with entry 1 of term 1/, /with a log that ends with entry 7 of term 1/);
 });
 
@@ -159,7 +168,16 @@ it("E28: a candidate asks for a term that it never stood for", () => {
   stage.crash(2);
   stage.ledger.onDiskLost(2);
   stage.start(2, restored(3, [1], 5, 2));
-  stage.say({ kind: "requestVote", from: 2, to: 1, term: 5, round: 1, lastLogIndex: 1, lastLogTerm: 1 });
+  stage.say({
+    kind: "requestVote",
+    from: 2,
+    to: 1,
+    term: 5,
+    round: 1,
+    lastLogIndex: 1,
+    lastLogTerm: 1,
+    isTransfer: false,
+  });
   stage.expect("candidate-claim", /n2 never asked its disk to keep a vote for itself in term 5/, /n2 asked for votes/);
 });
 

@@ -1,6 +1,6 @@
 /** Lies about logs, each of which the ledger must catch. */
 
-import type { Write } from "@quorate/core";
+import { foundingConfiguration, type Write } from "@quorate/core";
 import { it } from "vitest";
 import { command, founding, Stage } from "./stage.js";
 
@@ -107,7 +107,7 @@ it("takes another entry for its last than it asked to store", () => {
 
 it("M4: a configuration that is not the one in the log", () => {
   const stage = afterCommit();
-  stage.turn(2, {}, { configuration: { voters: [{ id: 2, name: "n2", address: "n2:1" }] } });
+  stage.turn(2, {}, { configuration: foundingConfiguration([{ id: 2, name: "n2", address: "n2:1" }]) });
   stage.expect("configuration", /entry 1 of term 1 carries .*"n1"/, /On n2 the configuration .*"n2".* is in force/);
 });
 

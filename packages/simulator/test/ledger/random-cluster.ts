@@ -8,6 +8,7 @@ import {
   type Effects,
   type Entry,
   encodeConfiguration,
+  foundingConfiguration,
   type Input,
   type Message,
   type NodeId,
@@ -69,7 +70,14 @@ class Server {
       if (termRuns[termRuns.length - 1]?.term !== term) termRuns.push({ firstIndex: index, term });
     }
     const memberships = entries.filter(({ kind }) => kind === "membership");
-    return { hardState, compacted: { index: 0, term: 0 }, lastIndex: entries.length, termRuns, memberships };
+    return {
+      hardState,
+      compacted: { index: 0, term: 0 },
+      lastIndex: entries.length,
+      termRuns,
+      memberships,
+      snapshot: null,
+    };
   }
 }
 
@@ -110,7 +118,12 @@ export class RandomCluster {
       name: `n${place + 1}`,
       address: `n${place + 1}:1`,
     }));
-    const founding: Entry = { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters }) };
+    const founding: Entry = {
+      index: 1,
+      term: 1,
+      kind: "membership",
+      data: encodeConfiguration(foundingConfiguration(voters)),
+    };
     for (const { id } of voters) {
       const server = new Server(id, founding);
       this.#servers.push(server);
@@ -265,7 +278,7 @@ export class RandomCluster {
     if (effects.write !== null) server.ask(effects.write);
     for (const message of effects.messages) {
       if (message.kind === "appendRange") this.#fill(server, message);
-      else this.#send(server, message);
+      else if (message.kind !== "snapshotOrder") this.#send(server, message);
     }
   }
 

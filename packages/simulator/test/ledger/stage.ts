@@ -9,6 +9,7 @@ import {
   type Entry,
   encodeConfiguration,
   type FollowerStatus,
+  foundingConfiguration,
   type Message,
   NOBODY,
   type NodeId,
@@ -34,7 +35,7 @@ export function founding(size: number): Entry {
     name: `n${place + 1}`,
     address: `n${place + 1}:1`,
   }));
-  return { index: 1, term: 1, kind: "membership", data: encodeConfiguration({ voters }) };
+  return { index: 1, term: 1, kind: "membership", data: encodeConfiguration(foundingConfiguration(voters)) };
 }
 
 /** What a disk gives back: `terms` from index 1 on, the first of them the founding entry. */
@@ -44,7 +45,14 @@ export function restored(size: number, terms: readonly Term[], currentTerm: Term
     .filter(({ term }, place) => term !== terms[place - 1]);
   const memberships = [founding(size)];
   const compacted = { index: 0, term: 0 };
-  return { hardState: { currentTerm, votedFor }, compacted, lastIndex: terms.length, termRuns, memberships };
+  return {
+    hardState: { currentTerm, votedFor },
+    compacted,
+    lastIndex: terms.length,
+    termRuns,
+    memberships,
+    snapshot: null,
+  };
 }
 
 interface Actor {
@@ -98,7 +106,7 @@ export class Stage {
     let asked: Write | null = null;
     if (write !== undefined) {
       actor.seq += 1;
-      asked = { seq: actor.seq, hardState: null, truncateFrom: null, append: [], ...write };
+      asked = { seq: actor.seq, hardState: null, reset: null, truncateFrom: null, append: [], ...write };
       if (asked.truncateFrom !== null) actor.log = actor.log.slice(0, asked.truncateFrom - 1);
       actor.log.push(...asked.append);
       Object.assign(view, asked.hardState);
@@ -111,6 +119,8 @@ export class Stage {
       applyTo: this.#applyTo.get(id) ?? 0,
       proposals: [],
       reads: [],
+      changes: [],
+      transfers: [],
       deadline: 100,
       ...come,
       write: asked,
@@ -152,7 +162,7 @@ export class Stage {
   askForVotes(id: NodeId, term: Term, to: NodeId): void {
     const last = this.actor(id).log[this.actor(id).log.length - 1] as Entry;
     const claim = { lastLogIndex: last.index, lastLogTerm: last.term };
-    this.say({ kind: "requestVote", from: id, to, term, round: 1, ...claim });
+    this.say({ kind: "requestVote", from: id, to, term, round: 1, isTransfer: false, ...claim });
   }
 
   vote(from: NodeId, term: Term, to: NodeId): void {

@@ -29,7 +29,13 @@ export function testOpening(harness: () => StorageHarness): void {
   it("is founded with nothing but an identity", async () => {
     const storage = await harness().create();
     await storage.open();
-    const founded = await storage.initialize(IDENTITY, { seq: 0, hardState: null, truncateFrom: null, append: [] });
+    const founded = await storage.initialize(IDENTITY, {
+      seq: 0,
+      hardState: null,
+      reset: null,
+      truncateFrom: null,
+      append: [],
+    });
     expect(plainState(founded)).toEqual({
       identity: IDENTITY,
       hardState: { currentTerm: 0, votedFor: 0 },

@@ -1,6 +1,6 @@
 /** A storage under test together with the model of what it must hold: every change is made to both. */
 
-import type { Entry, EntryKind, HardState, Index, Term, Write } from "@quorate/core";
+import type { Entry, EntryId, EntryKind, HardState, Index, Term, Write } from "@quorate/core";
 import { afterEach, beforeEach, expect } from "vitest";
 import type { RaftErrorCode } from "../../errors.js";
 import type { LogStorage, StorageIdentity, StoredState } from "../../log-storage.js";
@@ -40,21 +40,28 @@ export function entriesFrom(firstIndex: Index, count: number, term: Term, sizeBy
 
 interface Change {
   readonly hardState?: HardState;
+  readonly reset?: EntryId;
   readonly truncateFrom?: Index;
   readonly append?: readonly Entry[];
 }
 
 let lastSeq = 0;
 
-export function writeOf({ hardState, truncateFrom, append }: Change): Write {
+export function writeOf({ hardState, reset, truncateFrom, append }: Change): Write {
   lastSeq += 1;
-  return { seq: lastSeq, hardState: hardState ?? null, truncateFrom: truncateFrom ?? null, append: append ?? [] };
+  return {
+    seq: lastSeq,
+    hardState: hardState ?? null,
+    reset: reset ?? null,
+    truncateFrom: truncateFrom ?? null,
+    append: append ?? [],
+  };
 }
 
 /** The write that founds a server: its term, and the membership as the first entry. */
 export function firstWrite(): Write {
   const hardState = { currentTerm: 1, votedFor: 0 };
-  return { seq: 0, hardState, truncateFrom: null, append: [entryAt(1, 1, 40, "membership")] };
+  return { seq: 0, hardState, reset: null, truncateFrom: null, append: [entryAt(1, 1, 40, "membership")] };
 }
 
 export class Subject {

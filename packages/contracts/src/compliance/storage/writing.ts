@@ -80,7 +80,7 @@ function testBatches(harness: () => StorageHarness): void {
     const subject = await Subject.founded(harness());
     const append = entriesFrom(2, 2, 1);
     const hardState = { currentTerm: 2, votedFor: 1 };
-    const writes = [{ seq: 1, hardState, truncateFrom: null, append }];
+    const writes = [{ seq: 1, hardState, reset: null, truncateFrom: null, append }];
     await subject.storage.write(writes);
     subject.model = { ...subject.model, hardState: { ...hardState }, entries: [...subject.model.entries, ...append] };
     append.length = 0;

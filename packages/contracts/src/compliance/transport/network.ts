@@ -187,7 +187,7 @@ const emptyResult = { from: 1, to: 2, requestId: 7, data: new Uint8Array(0) };
 const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { kind: Kind }> } = {
   requestPreVote: { ...head, kind: "requestPreVote", round: 1, lastLogIndex: 2, lastLogTerm: 3 },
   requestPreVoteResult: { ...head, kind: "requestPreVoteResult", round: 1, voteGranted: true },
-  requestVote: { ...head, kind: "requestVote", round: 70_000, lastLogIndex: 2 ** 40, lastLogTerm: 3 },
+  requestVote: { ...head, kind: "requestVote", round: 70_000, lastLogIndex: 2 ** 40, lastLogTerm: 3, isTransfer: true },
   requestVoteResult: { ...head, kind: "requestVoteResult", round: 1, voteGranted: false },
   appendEntries: {
     ...head,
@@ -219,6 +219,26 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
   readIndexResult: { ...head, kind: "readIndexResult", readId: 7, success: true, index: 8 },
   propose: { ...head, kind: "propose", requestId: 7, data: noise(300) },
   proposeResult: { ...emptyResult, kind: "proposeResult", outcome: "unknown", code: "TIMED_OUT", leaderId: 3 },
+  timeoutNow: { ...head, kind: "timeoutNow", lastLogIndex: 2 ** 40, lastLogTerm: 3 },
+  snapshotChunk: {
+    ...head,
+    kind: "snapshotChunk",
+    stream: 3,
+    place: { index: 2 ** 40, term: 3 },
+    sizeBytes: 1000,
+    checksum: 2 ** 32 - 1,
+    offset: 0,
+    header: noise(30),
+    data: noise(300),
+  },
+  snapshotChunkResult: {
+    ...head,
+    kind: "snapshotChunkResult",
+    stream: 3,
+    place: { index: 2 ** 40, term: 3 },
+    nextOffset: 300,
+    isAccepted: true,
+  },
 };
 
 /** One message of every kind, from server 1 to server 2. A new kind does not compile until it is here. */

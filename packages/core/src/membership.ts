@@ -1,0 +1,192 @@
+/**
+ * Membership (§6, dissertation 4): from any set of servers to any other.
+ *
+ * A change runs by itself once it is in the log, whoever leads then, for the configuration says what is left to do:
+ *
+ * 1. New members come in as learners; `target` says what they shall be (PITFALLS M22).
+ * 2. When those who shall vote have caught up, a joint configuration: old and new voters must each agree.
+ * 3. When that is committed, the new voters alone. A leader that is not among them then goes (M12–M14).
+ *
+ * Each step waits until the one before is committed, and until the leader has committed something in its own term
+ * (M1–M3, M6). A change that adds no voter starts with 2; one that leaves the voters as they are is a single entry.
+ */
+
+import { encodeConfiguration, foundingConfiguration, membersOf, validate } from "./configuration.js";
+import type { ChangeRefusal } from "./effects.js";
+import type { ChangeMembers } from "./input.js";
+import { Progress } from "./progress.js";
+import { quorumValue } from "./quorum.js";
+import type { Leader } from "./roles.js";
+import type { RaftState } from "./state.js";
+import { appointSuccessor } from "./transfer.js";
+import { knownLeader, stepDown } from "./transitions.js";
+import type { Configuration, Member, MemberChange, NodeId } from "./types.js";
+
+/** Takes a change of members, or refuses it and says why: never anything in between (PITFALLS M24, M25). */
+export function onChangeMembers(state: RaftState, { changeId, basedOn, members }: ChangeMembers): void {
+  const refuse = (refusal: ChangeRefusal, reason: string): void =>
+    state.outbox.answerChange({ changeId, accepted: false, refusal, reason, leaderId: knownLeader(state) });
+  const { role: leader, configurations } = state;
+  if (leader.kind !== "leader") return refuse("notLeader", "this server does not lead");
+  if (state.commitIndex < leader.noopIndex) return refuse("notReady", "the leader has not committed an entry yet");
+  if (leader.transfer !== null) return refuse("transferring", "leadership is being handed over");
+  const current = configurations.configuration;
+  if (configurations.index > state.commitIndex || current.outgoingVoters.length > 0)
+    return refuse("changePending", `the change at entry ${configurations.index} is under way`);
+  if (basedOn !== configurations.index)
+    return refuse("versionMismatch", `version ${configurations.index} is in force, not ${basedOn}`);
+
+  let next: Configuration;
+  try {
+    next = configurationTowards(current, members);
+    validate(next);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return refuse("invalid", error.message);
+  }
+  const wanted = next.target?.voters ?? next.voters.map(({ id }) => id);
+  if (!canReachMajority(state, leader, wanted, current))
+    return refuse("wouldLoseQuorum", "a majority of the voters that are wanted is out of touch");
+  if (!isSame(next, current)) appendConfiguration(state, leader, next);
+  state.outbox.answerChange({ changeId, accepted: true, index: configurations.index, term: state.currentTerm });
+}
+
+/** The first step on the way from `current` to `changes`. Throws a `RangeError` if there is no way. */
+function configurationTowards(current: Configuration, changes: readonly MemberChange[]): Configuration {
+  const known = membersOf(current);
+  let { nextId } = current;
+  const wanted = changes.map(({ name, address, role, priority = 0 }) => {
+    const before = known.find((member) => member.name === name);
+    const isWitness = role === "witness";
+    if (before !== undefined && (before.isWitness === true) !== isWitness)
+      throw new RangeError(`${JSON.stringify(name)} cannot turn from or into a witness: remove it, then add it anew`);
+    const id = before?.id ?? nextId++;
+    return { member: { id, name, address, isWitness, priority } satisfies Member, isVoter: role !== "learner" };
+  });
+  wanted.sort((a, b) => a.member.id - b.member.id);
+  const voters = wanted.filter(({ isVoter }) => isVoter).map(({ member }) => member);
+  const learners = wanted.filter(({ isVoter }) => !isVoter).map(({ member }) => member);
+  if (!voters.some(({ isWitness }) => !isWitness)) throw new RangeError("at least one voter must not be a witness");
+
+  validate({ ...foundingConfiguration([]), voters, learners, nextId });
+  const isVoting = ({ id }: Member): boolean => current.voters.some((voter) => voter.id === id);
+  if (!voters.every(isVoting)) {
+    // The voters stay who they are until the new ones have caught up.
+    const updated = current.voters.map((voter) => wanted.find(({ member }) => member.id === voter.id)?.member ?? voter);
+    return {
+      voters: updated,
+      outgoingVoters: [],
+      learners: wanted.map(({ member }) => member).filter((member) => !isVoting(member)),
+      target: { voters: voters.map(({ id }) => id), learners: learners.map(({ id }) => id) },
+      nextId,
+    };
+  }
+  const outgoingVoters = voters.length < current.voters.length ? current.voters : [];
+  return { voters, outgoingVoters, learners, target: null, nextId };
+}
+
+/**
+ * Whether the voters that are wanted could commit anything: of those that are members already, the ones out of touch
+ * must not make up half. New ones prove themselves by catching up.
+ */
+function canReachMajority(
+  state: RaftState,
+  leader: Leader,
+  wanted: readonly NodeId[],
+  current: Configuration,
+): boolean {
+  const isMember = (id: NodeId): boolean => membersOf(current).some((member) => member.id === id);
+  const inTouch = wanted.filter((id) => {
+    if (id === state.id || !isMember(id)) return true;
+    const progress = leader.progressOf(id);
+    return progress !== undefined && state.now - progress.lastContactAt < state.electionTimeoutMs;
+  });
+  return 2 * inTouch.length > wanted.length;
+}
+
+/** Takes the next step of a change, if the last one is committed. To be called in every drain. */
+export function advanceMembership(state: RaftState, leader: Leader): void {
+  const { configurations, commitIndex } = state;
+  if (leader.followers.some((progress) => isFarewellOver(state, progress)))
+    leader.followers = leader.followers.filter((progress) => !isFarewellOver(state, progress));
+  if (configurations.index > commitIndex || commitIndex < leader.noopIndex) return;
+  const { voters, outgoingVoters, learners, target, nextId } = configurations.configuration;
+  if (outgoingVoters.length > 0) {
+    appendConfiguration(state, leader, { voters, outgoingVoters: [], learners, target: null, nextId });
+  } else if (target !== null) {
+    if (!haveCaughtUp(state, leader, target.voters)) return;
+    const pick = (ids: readonly NodeId[]): Member[] => [...voters, ...learners].filter(({ id }) => ids.includes(id));
+    const byId = (a: Member, b: Member): number => a.id - b.id;
+    appendConfiguration(state, leader, {
+      voters: pick(target.voters).sort(byId),
+      outgoingVoters: voters,
+      learners: pick(target.learners).sort(byId),
+      target: null,
+      nextId,
+    });
+  } else if (!state.isVoter) {
+    leave(state, leader);
+  }
+}
+
+/** Whether all who shall vote can: the new ones keep up, and with them a majority is in touch. */
+function haveCaughtUp(state: RaftState, leader: Leader, wanted: readonly NodeId[]): boolean {
+  const { configuration } = state.configurations;
+  let isReady = canReachMajority(state, leader, wanted, configuration);
+  for (const id of wanted) {
+    if (configuration.voters.some((voter) => voter.id === id)) continue;
+    const progress = leader.progressOf(id);
+    // Asked of each, for asking begins its round.
+    if (progress?.hasCaughtUp(state.log.lastIndex, state.now, state.electionTimeoutMs) !== true) isReady = false;
+  }
+  return isReady;
+}
+
+/**
+ * This leader was removed, and that is committed. It leads on until a quorum of those who stay knows (PITFALLS M13,
+ * M14), then has one of them campaign, and stops.
+ */
+function leave(state: RaftState, leader: Leader): void {
+  leader.farewellRound ??= leader.hastenRound(state.now);
+  const { farewellRound } = leader;
+  const knowing = quorumValue(state.configurations.voterSets, (id) => {
+    const progress = leader.progressOf(id);
+    const knows =
+      progress !== undefined &&
+      progress.ackedRound >= farewellRound &&
+      progress.matchIndex >= state.configurations.index;
+    return knows ? 1 : 0;
+  });
+  if (knowing < 1) return;
+  appointSuccessor(state, leader);
+  stepDown(state);
+}
+
+/** In force at once (§6); whoever joins is fed from now on, whoever leaves is fed a little longer (PITFALLS M26–M28). */
+function appendConfiguration(state: RaftState, leader: Leader, configuration: Configuration): void {
+  state.appendOwn({ kind: "membership", data: encodeConfiguration(configuration) });
+  leader.farewellRound = null;
+  const members = membersOf(state.configurations.configuration).filter(({ id }) => id !== state.id);
+  const followers = [...leader.followers];
+  for (const { id } of members) {
+    if (leader.progressOf(id) !== undefined) continue;
+    leader.lastStream += 1;
+    followers.push(new Progress(id, state.log.lastIndex, leader.lastStream, state.now));
+  }
+  for (const progress of followers) {
+    const isMember = members.some(({ id }) => id === progress.id);
+    progress.setMember(isMember, state.now, state.electionTimeoutMs);
+  }
+  leader.followers = followers.sort((a, b) => a.id - b.id);
+}
+
+/** It knows that it left, or has had the time to learn it. */
+function isFarewellOver(state: RaftState, { farewellUntil, matchIndex, sentCommit }: Progress): boolean {
+  if (farewellUntil === null) return false;
+  const { index } = state.configurations;
+  return state.now >= farewellUntil || (state.commitIndex >= index && matchIndex >= index && sentCommit >= index);
+}
+
+function isSame(a: Configuration, b: Configuration): boolean {
+  return String(encodeConfiguration(a)) === String(encodeConfiguration(b));
+}

@@ -1,0 +1,111 @@
+/**
+ * Leadership transfer (dissertation 3.10): the leader stops taking proposals, waits until its successor has the whole
+ * log, and has it campaign at once. Whoever is asked to vote in such a campaign need not wait for the old leader to fall
+ * silent; everything else about the election is as ever, and so is safety.
+ *
+ * Preferred leaders come to lead the same way (priority), and in no other: no vote and no timeout knows of priorities.
+ */
+
+import { mayCampaign, startElection } from "./election.js";
+import type { TransferLeadership } from "./input.js";
+import type { TimeoutNow } from "./messages.js";
+import type { Progress } from "./progress.js";
+import type { Leader } from "./roles.js";
+import type { RaftState } from "./state.js";
+import { knownLeader, settleTransfer } from "./transitions.js";
+import { type Member, NOBODY, type NodeId } from "./types.js";
+
+/** How long a leader lets be after a successor of higher priority did not take over, in election timeouts. */
+const PRIORITY_PAUSE_TIMEOUTS = 20;
+
+/** Someone wants another leader. Refused at once if there is none to be had; otherwise it ends by its deadline. */
+export function onTransferLeadership(state: RaftState, { transferId, to }: TransferLeadership): void {
+  const { role: leader } = state;
+  if (leader.kind !== "leader") {
+    state.outbox.answerTransfer({ transferId, to: knownLeader(state), result: "notLeader" });
+    return;
+  }
+  if (leader.transfer !== null) {
+    state.outbox.answerTransfer({ transferId, to: leader.transfer.to, result: "transferring" });
+    return;
+  }
+  const successor = to === NOBODY ? bestSuccessor(state, leader) : successors(state).find(({ id }) => id === to);
+  if (successor === undefined) state.outbox.answerTransfer({ transferId, to, result: "noTarget" });
+  else startTransfer(state, leader, successor.id, transferId);
+}
+
+function startTransfer(state: RaftState, leader: Leader, to: NodeId, transferId: number | null): void {
+  leader.transfer = { transferId, to, deadline: state.now + state.electionTimeoutMs, sentAt: null };
+}
+
+/** Tells the successor to campaign once it has everything, and gives up at the deadline (PITFALLS T1, T2, T7). */
+export function advanceTransfer(state: RaftState, leader: Leader): void {
+  const { transfer } = leader;
+  if (transfer === null) {
+    handOverByPriority(state, leader);
+    return;
+  }
+  const isCandidate = successors(state).some(({ id }) => id === transfer.to);
+  if (!isCandidate || state.now >= transfer.deadline) {
+    if (transfer.transferId === null) leader.handOverAt = state.now + PRIORITY_PAUSE_TIMEOUTS * state.electionTimeoutMs;
+    settleTransfer(state, leader, "timedOut");
+    return;
+  }
+  // Again after a heartbeat interval, for it may have been lost; the target obeys once a term (T4).
+  const isDue = transfer.sentAt === null || state.now - transfer.sentAt >= state.heartbeatIntervalMs;
+  if (!isDue || leader.progressOf(transfer.to)?.matchIndex !== state.log.lastIndex) return;
+  transfer.sentAt = state.now;
+  sendTimeoutNow(state, transfer.to);
+}
+
+/** A leader that is leaving the cluster for good names whoever fits best, and need not wait for it (PITFALLS M14). */
+export function appointSuccessor(state: RaftState, leader: Leader): void {
+  const successor = bestSuccessor(state, leader);
+  if (successor !== undefined) sendTimeoutNow(state, successor.id);
+}
+
+function sendTimeoutNow(state: RaftState, to: NodeId): void {
+  const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = state.log;
+  state.outbox.send({ kind: "timeoutNow", from: state.id, to, term: state.currentTerm, lastLogIndex, lastLogTerm });
+}
+
+/** Obeys the leader of this term, and nobody else; and only with the whole of its log, durable (PITFALLS T3, T4). */
+export function onTimeoutNow(state: RaftState, { from, lastLogIndex, lastLogTerm }: TimeoutNow): void {
+  const { role, log } = state;
+  if (role.kind !== "follower" || role.leaderId !== from || !mayCampaign(state)) return;
+  const isWhole = log.lastIndex === lastLogIndex && log.lastTerm === lastLogTerm;
+  if (isWhole && state.outbox.durableIndex === lastLogIndex) startElection(state, true);
+}
+
+function handOverByPriority(state: RaftState, leader: Leader): void {
+  if (state.now < leader.handOverAt || state.commitIndex < leader.noopIndex) return;
+  leader.handOverAt = state.now + state.heartbeatIntervalMs;
+  const own = priorityOf(state.configurations.configuration.voters.find(({ id }) => id === state.id));
+  const successor = bestSuccessor(state, leader);
+  if (successor !== undefined && priorityOf(successor) > own) startTransfer(state, leader, successor.id, null);
+}
+
+/** Whoever could lead instead of this server. */
+function successors(state: RaftState): Member[] {
+  return state.configurations.configuration.voters.filter(({ id, isWitness }) => id !== state.id && isWitness !== true);
+}
+
+/** Of those that were heard of late and lack nothing that is committed: by priority, then by log. */
+function bestSuccessor(state: RaftState, leader: Leader): Member | undefined {
+  let best: { readonly member: Member; readonly progress: Progress } | undefined;
+  for (const member of successors(state)) {
+    const progress = leader.progressOf(member.id);
+    if (progress === undefined || progress.matchIndex < state.commitIndex) continue;
+    if (state.now - progress.lastContactAt >= state.electionTimeoutMs) continue;
+    const isBetter =
+      best === undefined ||
+      priorityOf(member) > priorityOf(best.member) ||
+      (priorityOf(member) === priorityOf(best.member) && progress.matchIndex > best.progress.matchIndex);
+    if (isBetter) best = { member, progress };
+  }
+  return best?.member;
+}
+
+function priorityOf(member: Member | undefined): number {
+  return member?.priority ?? 0;
+}
