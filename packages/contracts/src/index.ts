@@ -1,6 +1,7 @@
 /** The ports of Quorate: what surrounds the runtime, and what must hold of it. */
 
 export type { Cancel, Clock } from "./clock.js";
+export { Crc, crc32 } from "./crc.js";
 export {
   ERROR_CODES,
   isRaftErrorCode,

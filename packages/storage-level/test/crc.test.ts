@@ -1,7 +1,8 @@
 import { crc32 as crc32OfNode } from "node:zlib";
+import { Crc } from "@quorate/contracts";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { Crc, crc32 } from "../src/abstract/crc.js";
+import { crc32 } from "../src/abstract/crc.js";
 
 const bytes = fc.uint8Array({ maxLength: 700 });
 

@@ -8,8 +8,14 @@
 import { StorageError } from "@quorate/contracts";
 import type { Index } from "@quorate/core";
 import type { Contents } from "./contents.js";
+import type { MemorySnapshot } from "./memory-snapshot.js";
 
-export type DiskOperation = "open" | "initialize" | "write" | "read" | "compact";
+export type SnapshotOperation = "openSnapshots" | "writeSnapshot" | "commitSnapshot" | "readSnapshot";
+
+export type DiskOperation = "open" | "initialize" | "write" | "read" | "compact" | SnapshotOperation;
+
+/** What a process opens: each of them once at a time. */
+export type DiskPart = "log" | "snapshots";
 
 /**
  * Decides when `operation` completes, by calling `complete` once: at once, later, or never, which is a disk that hangs.
@@ -34,6 +40,12 @@ export interface WriteFailure {
   readonly isStored?: boolean;
 }
 
+/** What changes nothing that outlives a crash. */
+const UNSEEN: ReadonlySet<DiskOperation> = new Set(["open", "read", "openSnapshots", "writeSnapshot", "readSnapshot"]);
+
+const LOG_WRITES: ReadonlySet<DiskOperation> = new Set(["initialize", "write"]);
+const SNAPSHOT_WRITES: ReadonlySet<DiskOperation> = new Set(["writeSnapshot", "commitSnapshot"]);
+
 interface UnderWay {
   readonly changesDisk: boolean;
   /** What the operation does. */
@@ -47,11 +59,15 @@ const completeAtOnce: DiskScheduler = (_operation, complete) => complete();
 export class MemoryDisk {
   readonly #schedule: DiskScheduler;
   readonly #underWay = new Set<UnderWay>();
-  #user: object | null = null;
+  readonly #users = new Map<DiskPart, object>();
   #failure: WriteFailure | null = null;
+  #snapshotFailure: WriteFailure | null = null;
 
   /** What is stored. For `MemoryLogStorage` alone. */
   contents: Contents | null = null;
+
+  /** The newest snapshot that was committed. For `MemorySnapshotStorage` alone. */
+  snapshot: MemorySnapshot | null = null;
 
   constructor({ schedule = completeAtOnce }: MemoryDiskOptions = {}) {
     this.#schedule = schedule;
@@ -63,7 +79,7 @@ export class MemoryDisk {
    * use any more, and another one may open it.
    */
   crash({ keepsWriteUnderWay = false }: CrashOptions = {}): void {
-    this.#user = null;
+    this.#users.clear();
     for (const operation of this.#underWay) {
       operation.isOver = true;
       if (keepsWriteUnderWay && operation.changesDisk) this.#carryOutUnheard(operation);
@@ -76,43 +92,47 @@ export class MemoryDisk {
     this.#failure = failure;
   }
 
+  /** The next write or commit of a snapshot to complete fails. */
+  failNextSnapshotWrite(failure: WriteFailure = {}): void {
+    this.#snapshotFailure = failure;
+  }
+
   /** From now on a read of the entry at `index` finds it damaged. */
   damageEntry(index: Index): void {
     if (this.contents === null) throw new RangeError("Nothing is stored");
     this.contents.damage(index);
   }
 
-  /** Takes the disk for `user`: one process has it open at a time. For `MemoryLogStorage` alone. */
-  lock(user: object): void {
-    if (this.#user !== null) throw new StorageError("STORAGE_LOCKED", "The disk is in use.");
-    this.#user = user;
+  /** Takes a part of the disk for `user`: one process has it open at a time. For the storages alone. */
+  lock(user: object, part: DiskPart): void {
+    if (this.#users.has(part)) throw new StorageError("STORAGE_LOCKED", "The disk is in use.");
+    this.#users.set(part, user);
   }
 
-  /** For `MemoryLogStorage` alone. */
+  /** For the storages alone. */
   unlock(user: object): void {
-    if (this.#user === user) this.#user = null;
+    for (const [part, each] of this.#users) if (each === user) this.#users.delete(part);
   }
 
-  /** Whether `user` has the disk open: not so after a crash. For `MemoryLogStorage` alone. */
+  /** Whether `user` has a part of the disk open: not so after a crash. For the storages alone. */
   isLockedBy(user: object): boolean {
-    return this.#user === user;
+    return [...this.#users.values()].includes(user);
   }
 
-  /** Settles as `effect` does, which runs when the operation completes. For `MemoryLogStorage` alone. */
+  /** Settles as `effect` does, which runs when the operation completes. For the storages alone. */
   perform<Result>(user: object, operation: DiskOperation, effect: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
       // The storage object of a process that died goes on living in a test; what it asks for never happens.
-      if (this.#user !== user) return;
-      const changesDisk = operation !== "open" && operation !== "read";
+      if (!this.isLockedBy(user)) return;
+      const changesDisk = !UNSEEN.has(operation);
       const underWay: UnderWay = { changesDisk, effect, isOver: false };
       this.#underWay.add(underWay);
       this.#schedule(operation, () => {
         if (underWay.isOver) return;
         underWay.isOver = true;
         this.#underWay.delete(underWay);
-        const isWrite = operation === "initialize" || operation === "write";
         try {
-          resolve(isWrite ? this.#write(effect) : effect());
+          resolve(this.#carryOut(operation, effect));
         } catch (cause) {
           reject(cause);
         }
@@ -128,12 +148,23 @@ export class MemoryDisk {
     }
   }
 
-  #write<Result>(effect: () => Result): Result {
-    const failure = this.#failure;
+  #carryOut<Result>(operation: DiskOperation, effect: () => Result): Result {
+    const failure = this.#takeFailure(operation);
     if (failure === null) return effect();
-    this.#failure = null;
     if (failure.isStored === true) effect();
     const cause = failure.cause ?? new Error("The disk was told to fail");
     throw new StorageError("STORAGE_FAILED", "The disk refused a write.", { cause });
+  }
+
+  #takeFailure(operation: DiskOperation): WriteFailure | null {
+    let failure: WriteFailure | null = null;
+    if (LOG_WRITES.has(operation)) {
+      failure = this.#failure;
+      this.#failure = null;
+    } else if (SNAPSHOT_WRITES.has(operation)) {
+      failure = this.#snapshotFailure;
+      this.#snapshotFailure = null;
+    }
+    return failure;
   }
 }

@@ -24,7 +24,7 @@ export class MemoryLogStorage implements LogStorage {
 
   async open(): Promise<StoredState | null> {
     if (this.#phase !== "new") throw new StorageError("CLOSED", "The storage was opened before.");
-    this.#disk.lock(this);
+    this.#disk.lock(this, "log");
     this.#phase = "open";
     try {
       return await this.#perform("open", () => this.#disk.contents?.state() ?? null);

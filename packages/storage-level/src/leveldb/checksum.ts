@@ -1,6 +1,6 @@
 /** The checksum of LevelDB's files: CRC-32C (Castagnoli), masked. */
 
-import { Crc } from "../abstract/crc.js";
+import { Crc } from "@quorate/contracts";
 
 const castagnoli = new Crc(0x82f63b78);
 const MASK_DELTA = 0xa282ead8;
