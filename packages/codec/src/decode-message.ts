@@ -121,6 +121,17 @@ function readSmallMessage(
       const success = header.flag("success");
       return { kind, from, to, term, readId, success, index: header.natural("index") };
     }
+    case "stateDigest": {
+      const index = header.natural("index");
+      const isKnown = header.flag("isKnown");
+      return { kind, from, to, term, index, isKnown, digest: header.natural("digest") };
+    }
+    case "stateDigestRequest":
+      return { kind, from, to, term, index: header.natural("index") };
+    case "stateDigestVerdict": {
+      const index = header.natural("index");
+      return { kind, from, to, term, index, digest: header.natural("digest") };
+    }
     default:
       throw new CodecError(`No message is of the kind ${String(kind satisfies never)}.`);
   }

@@ -112,6 +112,15 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       fields.push(message.term, message.stream, message.place.index, message.place.term);
       fields.push(message.nextOffset, message.isAccepted);
       return;
+    case "stateDigest":
+      fields.push(message.term, message.index, message.isKnown, message.digest);
+      return;
+    case "stateDigestRequest":
+      fields.push(message.term, message.index);
+      return;
+    case "stateDigestVerdict":
+      fields.push(message.term, message.index, message.digest);
+      return;
     default:
       throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);
   }

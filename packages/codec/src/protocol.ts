@@ -27,6 +27,9 @@ export const MESSAGE_KINDS = {
   timeoutNow: 14,
   snapshotChunk: 15,
   snapshotChunkResult: 16,
+  stateDigest: 17,
+  stateDigestRequest: 18,
+  stateDigestVerdict: 19,
 } as const satisfies Record<PeerMessage["kind"], number>;
 
 export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;

@@ -128,6 +128,15 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
     nextOffset: natural,
     isAccepted: fc.boolean(),
   }),
+  stateDigest: record({
+    ...head,
+    kind: fc.constant("stateDigest"),
+    index: natural,
+    isKnown: fc.boolean(),
+    digest: natural,
+  }),
+  stateDigestRequest: record({ ...head, kind: fc.constant("stateDigestRequest"), index: natural }),
+  stateDigestVerdict: record({ ...head, kind: fc.constant("stateDigestVerdict"), index: natural, digest: natural }),
 };
 
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(...Object.values(messageByKind));

@@ -94,6 +94,11 @@ export const ERROR_CODES = {
     outcome: "unknown",
     advice: "`apply` threw: every server would fail on the same command. Mend the state machine, then restart.",
   },
+  STATE_DIVERGED: {
+    outcome: "unknown",
+    advice:
+      "Its `apply` depends on something that is not in the command: a clock, chance, a setting, an order. Mend that; then have this server join anew.",
+  },
   INVARIANT_BROKEN: {
     outcome: "unknown",
     advice: "Safety is already lost somewhere: keep all data directories and report this.",

@@ -6,7 +6,7 @@
  * another cluster.
  */
 
-import type { EntryId, Message, NodeId, Term } from "@quorate/core";
+import type { EntryId, Index, Message, NodeId, Term } from "@quorate/core";
 
 /** Which Raft group a message belongs to. One connection carries all groups of a pair of servers. */
 export type GroupId = number;
@@ -79,8 +79,48 @@ export interface SnapshotChunkResult {
   readonly isAccepted: boolean;
 }
 
+/** The digest of what a server's state machine has answered up to `index`, for its leader to compare (PITFALLS O8). */
+export interface StateDigest {
+  readonly kind: "stateDigest";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly index: Index;
+  /** False if this server does not know it: it has not got there, or was there too long ago. */
+  readonly isKnown: boolean;
+  /** A whole number below 2⁵³; 0 if it is not known. */
+  readonly digest: number;
+}
+
+/** The leader asks for the digest at `index`; answered by a {@link StateDigest}. */
+export interface StateDigestRequest {
+  readonly kind: "stateDigestRequest";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly index: Index;
+}
+
+/** The digest at `index` on which a majority agrees: whoever has another there has to stop. */
+export interface StateDigestVerdict {
+  readonly kind: "stateDigestVerdict";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly index: Index;
+  readonly digest: number;
+}
+
 /** Everything that servers send each other. */
-export type PeerMessage = Message | ProposeRequest | ProposeResult | SnapshotChunk | SnapshotChunkResult;
+export type PeerMessage =
+  | Message
+  | ProposeRequest
+  | ProposeResult
+  | SnapshotChunk
+  | SnapshotChunkResult
+  | StateDigest
+  | StateDigestRequest
+  | StateDigestVerdict;
 
 /** Whether the message is between cores; the others are between the runtimes around them. */
 export function isCoreMessage(message: PeerMessage): message is Message {
@@ -89,6 +129,9 @@ export function isCoreMessage(message: PeerMessage): message is Message {
     case "proposeResult":
     case "snapshotChunk":
     case "snapshotChunkResult":
+    case "stateDigest":
+    case "stateDigestRequest":
+    case "stateDigestVerdict":
       return false;
     default:
       return true;

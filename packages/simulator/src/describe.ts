@@ -39,6 +39,12 @@ export function describeMessage(message: PeerMessage): string {
       const { term, place, offset, sizeBytes, data } = message;
       return `snapshot (term ${term}): ${place.index}@${place.term}, ${data.length} of ${sizeBytes} bytes from ${offset} on`;
     }
+    case "stateDigest":
+      return `state digest (term ${message.term}): ${message.isKnown ? message.digest : "unknown"} at ${message.index}`;
+    case "stateDigestRequest":
+      return `state digest wanted (term ${message.term}): at ${message.index}`;
+    case "stateDigestVerdict":
+      return `state digest verdict (term ${message.term}): ${message.digest} at ${message.index}`;
     case "snapshotChunkResult": {
       const { term, place, nextOffset, isAccepted } = message;
       return `snapshot result (term ${term}): ${place.index}@${place.term} ${isAccepted ? `wanted from ${nextOffset} on` : "refused"}`;

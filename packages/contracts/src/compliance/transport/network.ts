@@ -239,6 +239,9 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
     nextOffset: 300,
     isAccepted: true,
   },
+  stateDigest: { ...head, kind: "stateDigest", index: 2 ** 40, isKnown: true, digest: 2 ** 53 - 1 },
+  stateDigestRequest: { ...head, kind: "stateDigestRequest", index: 2 ** 40 },
+  stateDigestVerdict: { ...head, kind: "stateDigestVerdict", index: 2 ** 40, digest: 2 ** 53 - 1 },
 };
 
 /** One message of every kind, from server 1 to server 2. A new kind does not compile until it is here. */
