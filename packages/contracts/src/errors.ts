@@ -111,10 +111,17 @@ export type RaftErrorCode = keyof typeof ERROR_CODES;
 export class RaftError extends Error {
   override readonly name: string = "RaftError";
   readonly code: RaftErrorCode;
+  /** In how many milliseconds there is likely to be room, for an `OVERLOADED` of the server that was asked. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: RaftErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: RaftErrorCode,
+    message: string,
+    { retryAfterMs, ...options }: { readonly cause?: unknown; readonly retryAfterMs?: number } = {},
+  ) {
     super(`${message} ${ERROR_CODES[code].advice}`, options);
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 
   /** Whether the request took effect. */

@@ -138,6 +138,13 @@ export function isCoreMessage(message: PeerMessage): message is Message {
   }
 }
 
+/** The messages by which servers compare their state machines. */
+export type StateCheckMessage = StateDigest | StateDigestRequest | StateDigestVerdict;
+
+export function isStateCheckMessage(message: PeerMessage): message is StateCheckMessage {
+  return message.kind.startsWith("stateDigest");
+}
+
 /** Who is speaking: sent in every handshake, and checked at both ends (PITFALLS O1, O12). */
 export interface TransportIdentity {
   readonly clusterId: string;

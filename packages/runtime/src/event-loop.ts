@@ -6,12 +6,20 @@
  * that could stand in any order.
  */
 
-import { type Cancel, isCoreMessage, type PeerMessage, RaftError, type StoredState } from "@quorate/contracts";
-import type { Input, NodeId, Raft } from "@quorate/core";
+import {
+  type Cancel,
+  isCoreMessage,
+  isStateCheckMessage,
+  type PeerMessage,
+  RaftError,
+  type StoredState,
+} from "@quorate/contracts";
+import type { Index, Input, NodeId, Raft, Term } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
 import { restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
+import { StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
 import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
@@ -49,12 +57,15 @@ export class EventLoop<Command, Result> {
   readonly #applier: Applier<Command, Result>;
   readonly #alarm: Alarm;
   readonly #peers: Peers;
+  readonly #stateCheck: StateCheck<Command, Result> | null;
 
   #state: "running" | "failed" | "closed" = "running";
   #fatal: RaftError | null = null;
   #scheduled: Cancel | null = null;
   /** When the core wants its next tick. */
   #deadline: number;
+  /** When the check of the state machine wants a turn. */
+  #stateCheckAt = Number.POSITIVE_INFINITY;
   #hasGivenGrace = false;
   #refusedMessages = 0;
   #warnings = 0;
@@ -88,9 +99,17 @@ export class EventLoop<Command, Result> {
     this.proposals = new Proposals({ ...shared, ...ways, canReach });
     this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, appliedIndex);
     const { proposals, reads } = this;
+    const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
+    this.#stateCheck = check;
     const onApplied = {
-      onResult: proposals.onResult.bind(proposals),
-      onPassed: proposals.onPassed.bind(proposals),
+      onResult: (index: Index, term: Term, result: Result): void => {
+        check?.onResult(index, result);
+        proposals.onResult(index, term, result);
+      },
+      onPassed: (index: Index): void => {
+        check?.onPassed(index);
+        proposals.onPassed(index);
+      },
       onApplied: reads.onApplied.bind(reads),
     };
     this.#applier = new Applier({ ...shared, ...ways, ...onApplied, stateMachine }, appliedIndex);
@@ -143,6 +162,7 @@ export class EventLoop<Command, Result> {
     for (const outcome of effects.proposals) this.proposals.onOutcome(outcome);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
     this.#applier.applyTo(effects.applyTo);
+    if (this.#stateCheck !== null) this.#stateCheckAt = this.#stateCheck.onTurn(now);
     this.#sender.flush();
     this.#peers.update(this.#raft.configuration);
     this.events.tell();
@@ -192,6 +212,13 @@ export class EventLoop<Command, Result> {
     }
   };
 
+  #newStateCheck(intervalMs: number): StateCheck<Command, Result> {
+    const { nodeId } = this.#stored.identity;
+    const ways = { send: this.#send, onDiverged: this.#fail, onUndecided: this.#warn };
+    const { codec } = this.#options;
+    return new StateCheck({ nodeId, raft: this.#raft, codec, intervalMs, ...ways }, { index: 0, digest: 0 });
+  }
+
   #take(message: PeerMessage): void {
     if (message.kind === "propose") {
       this.proposals.onRequest(message);
@@ -199,6 +226,10 @@ export class EventLoop<Command, Result> {
     }
     if (message.kind === "proposeResult") {
       this.proposals.onAnswer(message);
+      return;
+    }
+    if (isStateCheckMessage(message)) {
+      this.#stateCheck?.onMessage(message);
       return;
     }
     if (!isCoreMessage(message)) return;
@@ -241,7 +272,7 @@ export class EventLoop<Command, Result> {
 
   #setAlarm(): void {
     if (this.#state !== "running") return;
-    const wakeAt = Math.min(this.#deadline, this.proposals.earliestDeadline, this.reads.wakeAt);
+    const wakeAt = Math.min(this.#deadline, this.#stateCheckAt, this.proposals.earliestDeadline, this.reads.wakeAt);
     // A tick that was put off comes with the turn that is already asked for.
     if (!this.#hasGivenGrace) this.#alarm.set(wakeAt);
   }

@@ -17,6 +17,7 @@ export interface FollowerStreamOptions {
   readonly reader: LogReader;
   readonly maxAppendBytes: number;
   readonly maxInflightBytes: number;
+  readonly maxInflightMessages: number;
   readonly send: (message: AppendEntries) => void;
   /** The log could not be read: this node cannot go on. */
   readonly onFailed: (cause: unknown) => void;
@@ -86,10 +87,10 @@ export class FollowerStream {
 
   /** Sends what there is to send and room for. */
   pump(): void {
-    const { maxAppendBytes, maxInflightBytes, reader } = this.#options;
+    const { maxAppendBytes, maxInflightBytes, maxInflightMessages, reader } = this.#options;
     while (this.#nextIndex <= this.#lastIndex && !this.#isReading) {
       if (!this.#isCurrent()) return this.#open(0, 0);
-      if (this.#inflightBytes >= maxInflightBytes) return;
+      if (this.#inflightBytes >= maxInflightBytes || this.#inflight.length >= maxInflightMessages) return;
       this.#page ??= reader.cached(this.#nextIndex, this.#lastIndex, maxAppendBytes);
       if (this.#page === null) {
         this.#read().catch(this.#options.onFailed);

@@ -48,6 +48,8 @@ export interface Tuning {
   readonly maxAppendBytes?: number | undefined;
   /** What may be under way to one server without an answer, as entries or as proposals (F6). Default 4 MiB. */
   readonly maxInflightBytes?: number | undefined;
+  /** How many messages with entries may be under way to one server without an answer (F6). Default 256. */
+  readonly maxInflightMessages?: number | undefined;
   /**
    * How long the state machine may run before the event loop gets its turn, in milliseconds (PITFALLS F1). Default 8,
    * or `heartbeatIntervalMs` if that is less; never more than that.
@@ -73,6 +75,12 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly seed: number;
   /** Which group of the transport and the storage this node is. Default 0. */
   readonly groupId?: GroupId | undefined;
+  /**
+   * Compares what the servers' state machines answer, this often in milliseconds, and stops those that differ from the
+   * majority with `STATE_DIVERGED` (PITFALLS O8). Off unless given, for every answer is encoded for it. The same on
+   * every server.
+   */
+  readonly stateCheckIntervalMs?: number | undefined;
   /** Watches the core at work, on its turn: must be quick. What it throws stops the node. */
   readonly observer?: CoreObserver | undefined;
   /** Told of what hurts no one but should be seen: a listener that throws, say. Counted in `status()` in any case. */
@@ -105,6 +113,7 @@ export function settingsOf(options: Tuning): Settings {
     logCacheBytes: positive("logCacheBytes", options.logCacheBytes ?? 32 * MIB),
     maxAppendBytes: positive("maxAppendBytes", options.maxAppendBytes ?? MIB),
     maxInflightBytes: positive("maxInflightBytes", options.maxInflightBytes ?? 4 * MIB),
+    maxInflightMessages: positive("maxInflightMessages", options.maxInflightMessages ?? 256),
     applyBudgetMs: positive("applyBudgetMs", options.applyBudgetMs ?? Math.min(8, heartbeatIntervalMs)),
   };
   refuseContradictions(settings);
@@ -150,9 +159,11 @@ export function checkIdentityOptions(options: {
   readonly id: string;
   readonly seed: number;
   readonly groupId?: GroupId | undefined;
+  readonly stateCheckIntervalMs?: number | undefined;
 }): void {
   if (typeof options.id !== "string" || options.id === "") throw invalid("id must be the name of this server.");
   if (!Number.isSafeInteger(options.seed)) throw invalid(`seed must be a whole number, not ${options.seed}.`);
+  if (options.stateCheckIntervalMs !== undefined) positive("stateCheckIntervalMs", options.stateCheckIntervalMs);
   const groupId = options.groupId ?? 0;
   if (!Number.isSafeInteger(groupId) || groupId < 0) {
     throw invalid(`groupId must be a whole number from 0 up, not ${groupId}.`);

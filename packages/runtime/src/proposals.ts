@@ -187,10 +187,9 @@ export class Proposals<Command, Result> {
 
   #admit(data: Uint8Array, asker: Asker<Result>, isForPeer: boolean, timeoutMs: number): void {
     const { clock, budget, schedule } = this.#options;
-    const proposal = new Proposal(data, asker, isForPeer, clock.now() + timeoutMs);
-    if (!budget.tryTake(proposal.sizeBytes)) {
-      throw new RaftError("OVERLOADED", `What is under way takes ${budget.used} bytes already.`);
-    }
+    const now = clock.now();
+    const proposal = new Proposal(data, asker, isForPeer, now + timeoutMs);
+    budget.take(proposal.sizeBytes, now);
     this.#deadlines.add(proposal);
     this.#gathered.push(proposal);
     schedule();

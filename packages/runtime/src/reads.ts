@@ -80,9 +80,7 @@ export class Reads {
   read<Value>(query: () => Value, timeoutMs: number = this.#options.readTimeoutMs): Promise<Value> {
     const { clock, budget, schedule } = this.#options;
     return new Promise((resolve, reject) => {
-      if (!budget.tryTake(READ_BYTES)) {
-        throw new RaftError("OVERLOADED", `What is under way takes ${budget.used} bytes already.`);
-      }
+      budget.take(READ_BYTES, clock.now());
       const run = (): void => {
         try {
           resolve(query());

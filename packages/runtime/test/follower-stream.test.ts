@@ -1,13 +1,16 @@
 import type { AppendEntries, AppendEntriesResult, AppendRange, Entry, Raft } from "@quorate/core";
 import { describe, expect, it } from "vitest";
-import { FollowerStream } from "../src/follower-stream.js";
+import { FollowerStream, type FollowerStreamOptions } from "../src/follower-stream.js";
 import { LogCache } from "../src/log-cache.js";
 import { LogReader } from "../src/log-reader.js";
 import { FakeStorage } from "./support/fake-storage.js";
 import { World } from "./support/world.js";
 
+type Limits = Pick<FollowerStreamOptions, "maxAppendBytes" | "maxInflightBytes" | "maxInflightMessages">;
+
 /** Entries 1 to 100, of 100 bytes in a message; one term for each ten. The storage holds all, the cache those after `cachedFrom`. */
-function open(cachedFrom = 1, limits = { maxAppendBytes: 300, maxInflightBytes: 900 }) {
+function open(cachedFrom = 1, given: Partial<Limits> = {}) {
+  const limits: Limits = { maxAppendBytes: 300, maxInflightBytes: 900, maxInflightMessages: 256, ...given };
   const world = new World();
   const storage = new FakeStorage(world);
   const log: Entry[] = Array.from({ length: 100 }, (_, place) => ({
@@ -121,6 +124,18 @@ describe("frames", () => {
 });
 
 describe("F6: what is under way", () => {
+  it("is bounded in messages, and goes on with the answers", () => {
+    const { sent, stream } = open(1, { maxInflightMessages: 2 });
+    stream.onOrder(order(1, 0, 20));
+    expect(rangesOf(sent)).toEqual([
+      [0, 3],
+      [3, 6],
+    ]);
+    stream.onResult(ack(1, 3));
+    stream.pump();
+    expect(rangesOf(sent).slice(2)).toEqual([[6, 9]]);
+  });
+
   it("is bounded in bytes, and goes on with the answers", () => {
     const { sent, stream } = open();
     stream.onOrder(order(1, 0, 20));

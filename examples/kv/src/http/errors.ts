@@ -83,7 +83,8 @@ function fromRaftError(error: RaftError, isRead: boolean): ErrorAnswer {
   // A read changes nothing, whatever became of it.
   const outcome: Outcome = isRead ? "not-executed" : error.outcome;
   if (outcome === "none") return internalError();
-  const body = { code: error.code, message: error.message, outcome };
+  const { code, message, retryAfterMs } = error;
+  const body = { code, message, outcome, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   return { status: 503, headers: { "retry-after": "1" }, body };
 }
 

@@ -7,7 +7,13 @@
  * tells all: whoever has another stops, and says at which entry. So the minority is out before it answers much more.
  */
 
-import { type PeerMessage, RaftError, type StateDigest, type StateDigestVerdict } from "@quorate/contracts";
+import {
+  type PeerMessage,
+  RaftError,
+  type StateCheckMessage,
+  type StateDigest,
+  type StateDigestVerdict,
+} from "@quorate/contracts";
 import { type Index, membersOf, type NodeId, type Raft, type Term } from "@quorate/core";
 import type { DigestChain } from "./digest-chain.js";
 
@@ -74,7 +80,7 @@ export class Divergence {
     return this.#nextAt;
   }
 
-  onMessage(message: Extract<PeerMessage, { kind: `stateDigest${string}` }>): void {
+  onMessage(message: StateCheckMessage): void {
     const { raft, chain } = this.#options;
     if (message.term !== raft.currentTerm) return;
     if (raft.currentTerm !== this.#term) this.#begin(raft.currentTerm);
