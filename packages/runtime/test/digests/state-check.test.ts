@@ -10,9 +10,10 @@ it.each(["the leader", "a follower"])(
     const leader = await cluster.leader();
     const wrong = who === "the leader" ? leader : (cluster.others(leader)[0] as number);
     for (let line = 1; line <= 20; line += 1) await cluster.world.finish(cluster.propose(leader, `${line}`));
+    const { lastIndex } = cluster.server(leader).node.status();
+    await cluster.world.until(() => cluster.server(wrong).node.status().appliedIndex === lastIndex);
     // From here on this server counts one too many.
     cluster.server(wrong).journal.lines.push("out of nowhere");
-    const { lastIndex } = cluster.server(leader).node.status();
     for (let line = 21; line <= 25; line += 1) await cluster.world.finish(cluster.propose(leader, `${line}`));
     await cluster.world.until(() => cluster.server(wrong).node.status().fatal !== null);
     const { fatal } = cluster.server(wrong).node.status();
