@@ -57,7 +57,8 @@ export interface LogStorage {
    * settled; reads may come meanwhile, and see either state. A rejection is final: nothing more is ever written
    * through this object, whatever the cause (PITFALLS P5); what the disk holds then is either state. A write that does
    * not fit the log, with a gap say, rejects like any other that fails. After a `reset` the log is empty and `compacted`
-   * is what it names; it may lie anywhere, also before the end of the log.
+   * is what it names: any place from `compacted` on, before the end of the log or after it. No entry from before is
+   * ever seen again.
    */
   write(writes: readonly Write[]): Promise<void>;
 

@@ -26,8 +26,9 @@ export class Contents {
   /** Carries out all of `writes`, or throws `STORAGE_FAILED` and has done nothing. */
   apply(writes: readonly Write[]): void {
     this.#check(writes);
-    for (const { hardState, truncateFrom, append } of writes) {
+    for (const { hardState, reset, truncateFrom, append } of writes) {
       if (hardState !== null) this.#hardState = { ...hardState };
+      if (reset !== null) this.#reset(reset);
       if (truncateFrom !== null) this.#truncate(truncateFrom);
       for (const entry of append) this.#entries.push(entry);
     }
@@ -87,16 +88,31 @@ export class Contents {
     };
   }
 
+  #reset({ index, term }: EntryId): void {
+    this.#entries.length = 0;
+    this.#compacted = { index, term };
+    this.#damaged.clear();
+  }
+
   #truncate(from: Index): void {
     this.#entries.length = Math.min(this.#entries.length, from - this.#compacted.index - 1);
     for (const index of this.#damaged) if (index >= from) this.#damaged.delete(index);
   }
 
   #check(writes: readonly Write[]): void {
-    let lastIndex = this.lastIndex;
-    for (const { truncateFrom, append } of writes) {
+    let { lastIndex } = this;
+    let compacted = this.#compacted;
+    for (const { reset, truncateFrom, append } of writes) {
+      if (reset !== null) {
+        const { index, term } = reset;
+        if (index < compacted.index || (index === compacted.index && term !== compacted.term)) {
+          throw new StorageError("STORAGE_FAILED", `A write resets the log to ${index}, which is compacted.`);
+        }
+        compacted = reset;
+        lastIndex = index;
+      }
       if (truncateFrom !== null) {
-        if (truncateFrom <= this.#compacted.index) {
+        if (truncateFrom <= compacted.index) {
           throw new StorageError("STORAGE_FAILED", `A write truncates from ${truncateFrom}, which is compacted.`);
         }
         lastIndex = Math.min(lastIndex, truncateFrom - 1);

@@ -13,6 +13,7 @@ import type { StorageHarness } from "./storage/harness.js";
 import { testOpening } from "./storage/opening.js";
 import { testRandomHistories } from "./storage/random-histories.js";
 import { testReading } from "./storage/reading.js";
+import { testReset } from "./storage/reset.js";
 import { useHarness } from "./storage/subject.js";
 import { testWriting } from "./storage/writing.js";
 
@@ -24,6 +25,7 @@ export function storageCompliance(name: string, createHarness: () => StorageHarn
     describe("write", () => testWriting(harness));
     describe("read", () => testReading(harness));
     describe("compact", () => testCompaction(harness));
+    describe("reset", () => testReset(harness));
     describe("crash", () => testCrashes(harness));
     describe("any history", () => testRandomHistories(harness));
   });

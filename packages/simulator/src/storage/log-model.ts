@@ -28,14 +28,18 @@ export class LogModel {
   }
 
   after(writes: readonly Write[]): LogModel {
-    let { hardState } = this;
+    let { hardState, compacted } = this;
     const entries = [...this.entries];
     for (const write of writes) {
       hardState = write.hardState ?? hardState;
-      if (write.truncateFrom !== null) entries.length = Math.max(0, write.truncateFrom - 1 - this.compacted.index);
+      if (write.reset !== null) {
+        compacted = write.reset;
+        entries.length = 0;
+      }
+      if (write.truncateFrom !== null) entries.length = Math.max(0, write.truncateFrom - 1 - compacted.index);
       entries.push(...write.append);
     }
-    return new LogModel(hardState, this.compacted, entries);
+    return new LogModel(hardState, compacted, entries);
   }
 
   compactedUpTo(upTo: Index): LogModel {
@@ -96,9 +100,10 @@ export function describeEntry({ index, term, kind, data }: Entry): string {
   return `${index}@${term} ${kind} of ${data.length} bytes #${checksum.toString(16)}`;
 }
 
-export function describeChange({ hardState, truncateFrom, append }: Write): string {
+export function describeChange({ hardState, reset, truncateFrom, append }: Write): string {
   const parts: string[] = [];
   if (hardState !== null) parts.push(`term ${hardState.currentTerm}, vote ${hardState.votedFor}`);
+  if (reset !== null) parts.push(`begin anew after ${reset.index}@${reset.term}`);
   if (truncateFrom !== null) parts.push(`drop from ${truncateFrom} on`);
   if (append.length > 0) parts.push(append.map(describeEntry).join("; "));
   return parts.join(", ") || "nothing";

@@ -19,6 +19,7 @@ const FAULTS = ["crash", "failed write", "failed fsync", "full disk", "bit flip"
 
 const SITUATIONS = [
   "entries were truncated",
+  "the log began anew",
   "the log was compacted",
   "a read needed several pages",
   "a read met a write under way",
@@ -151,6 +152,7 @@ export class StorageWorld {
     this.#maybe.push(after);
     this.#note("asks", () => `write: ${writes.map(describeChange).join(" and ")}`);
     if (writes.some(({ truncateFrom }) => truncateFrom !== null)) this.#situations.add("entries were truncated");
+    if (writes.some(({ reset }) => reset !== null)) this.#situations.add("the log began anew");
     const life = this.#life;
     const written = this.#storage.write(writes).then(
       () => {
@@ -256,6 +258,11 @@ export class StorageWorld {
     this.#note("is told", () => `${code}: ${String(error)}`);
     this.#isWriting = false;
     this.#isCompacting = false;
+    if (this.#isReportedDamage(code)) {
+      // Of entries that it was to erase.
+      this.#isOver = true;
+      return;
+    }
     const isExpected = this.#hasFailed || this.#failuresToCome > 0 || this.#disk.isFull;
     if (!this.#hasFailed && !this.#disk.isFull) this.#failuresToCome -= 1;
     this.#hasFailed = true;

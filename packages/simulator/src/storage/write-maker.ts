@@ -1,7 +1,11 @@
-/** Makes up writes that fit the log: terms that do not fall, truncations above what is compacted, entries of all kinds. */
+/**
+ * Makes up writes that fit the log: terms that do not fall, truncations above what is compacted, entries of all kinds,
+ * and now and then a log that begins anew, as after a snapshot.
+ */
 
 import {
   type Entry,
+  type EntryId,
   type EntryKind,
   encodeConfiguration,
   foundingConfiguration,
@@ -9,7 +13,7 @@ import {
   type Random,
   type Write,
 } from "@quorate/core";
-import type { LogModel } from "./log-model.js";
+import { LogModel } from "./log-model.js";
 import type { StorageParameters } from "./storage-parameters.js";
 
 export class WriteMaker {
@@ -33,9 +37,11 @@ export class WriteMaker {
     return writes;
   }
 
-  #makeWrite(random: Random, model: LogModel): Write {
+  #makeWrite(random: Random, before: LogModel): Write {
     this.#seq += 1;
     const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
+    const reset = random.between(0, 1) < 0.05 ? this.#makePlace(random, before) : null;
+    const model = reset === null ? before : new LogModel(before.hardState, reset, []);
     const first = model.compacted.index + 1;
     const isTruncating = model.lastIndex >= first && random.between(0, 1) < 0.25;
     const truncateFrom = isTruncating ? whole(first, model.lastIndex) : null;
@@ -49,7 +55,15 @@ export class WriteMaker {
     const isChanged = currentTerm > model.hardState.currentTerm || votedFor !== NOBODY;
     const hardState = isChanged ? { currentTerm, votedFor } : null;
     const append = Array.from({ length: count }, (_, place) => this.#makeEntry(random, from + place, term));
-    return { seq: this.#seq, hardState, reset: null, truncateFrom, append };
+    return { seq: this.#seq, hardState, reset, truncateFrom, append };
+  }
+
+  /** In the log or after it, near or far; of a later term than what is there, or else it would not be reset. */
+  #makePlace(random: Random, model: LogModel): EntryId {
+    const { compacted, lastIndex } = model;
+    const reach = random.between(0, 1) < 0.5 ? lastIndex : lastIndex + random.between(1, 5_000);
+    const index = Math.floor(random.between(compacted.index + 1, reach + 1));
+    return { index, term: (model.at(index)?.term ?? model.lastTerm) + 1 };
   }
 
   #makeEntry(random: Random, index: number, term: number): Entry {

@@ -55,6 +55,15 @@ describe("the world of storage", () => {
     expect(await firstOracle()).toBe("storage/restored-state");
   });
 
+  it("storage/restored-state, S1: a log that keeps its start when it is to begin anew", async () => {
+    writing((writes) =>
+      writes.map((each) =>
+        each.reset === null ? each : { ...each, reset: null, truncateFrom: each.reset.index + 1, append: [] },
+      ),
+    );
+    expect(await firstOracle()).toBe("storage/restored-state");
+  });
+
   it("storage/read: an entry with other bytes", async () => {
     reading((entries) => entries.map((entry) => ({ ...entry, data: entry.data.slice(1) })));
     expect(await firstOracle()).toBe("storage/read");

@@ -2,15 +2,15 @@
  * DatabaseLogStorage: a server's log in an ordered key-value database.
  *
  * Every call of `write` is one synced batch, which is atomic: entries, the outline of the log and the head
- * with the hard state are there together or not at all (PITFALLS P2, P11). A compaction first moves the start of the
- * log, and then deletes entries in small batches between which writes get their turn (S4).
+ * with the hard state are there together or not at all (PITFALLS P2, P11). A compaction, or a reset, first moves the
+ * start of the log, and then deletes entries in small batches between which writes get their turn (S4).
  */
 
 import { type LogStorage, StorageError, type StorageIdentity, type StoredState } from "@quorate/contracts";
 import type { Entry, Index, Write } from "@quorate/core";
 import type { Batch, Database, DatabaseBatch, DatabaseSource } from "./database.js";
 import { explainOpening, explainReading, messageOf } from "./explain.js";
-import { GroupKeys, MAX_GROUP_ID } from "./keys.js";
+import { GroupKeys, indexOfKey, MAX_GROUP_ID } from "./keys.js";
 import { type LoadedGroup, loadGroup } from "./load.js";
 import { BLANK, type Outline, stageCompaction, stageErasure, stageWrites } from "./outline.js";
 import { readPage } from "./page.js";
@@ -87,9 +87,11 @@ export class DatabaseLogStorage implements LogStorage {
   async write(writes: readonly Write[]): Promise<void> {
     this.#assertMayWrite();
     this.#assertFounded();
-    const isTruncation = writes.some(({ truncateFrom }) => truncateFrom !== null);
+    const isReset = writes.some(({ reset }) => reset !== null);
+    const isTruncation = isReset || writes.some(({ truncateFrom }) => truncateFrom !== null);
     const written = this.#change((batch, before) => stageWrites(batch, this.#keys, before, writes));
     if (isTruncation) this.#holdReadersUntil(written);
+    if (isReset) this.#eraseAfter(written);
     return written;
   }
 
@@ -110,9 +112,7 @@ export class DatabaseLogStorage implements LogStorage {
   async compact(upTo: Index): Promise<void> {
     this.#assertMayWrite();
     this.#assertFounded();
-    const compacted = this.#lastCompaction.then(() => this.#compact(upTo));
-    this.#lastCompaction = compacted.catch(() => undefined);
-    return compacted;
+    return this.#asCompaction(() => this.#compact(upTo));
   }
 
   close(): Promise<void> {
@@ -187,14 +187,48 @@ export class DatabaseLogStorage implements LogStorage {
     if (upTo > compacted.index) {
       await this.#change((batch, before) => stageCompaction(batch, this.#keys, before, upTo));
     }
+    await this.#erase();
+  }
+
+  /** If the process ends meanwhile, the next compaction goes on with it. */
+  async #erase(): Promise<void> {
     while (this.#phase === "open" && this.#hasEntriesToErase()) {
-      await this.#change((batch, before) => stageErasure(batch, this.#keys, before));
+      const { erasedIndex, compacted } = this.#outline ?? BLANK;
+      const found = await this.#firstStored(erasedIndex + 1);
+      const firstStored = Math.min(found ?? compacted.index + 1, compacted.index + 1);
+      await this.#change((batch, before) => stageErasure(batch, this.#keys, before, firstStored));
     }
+  }
+
+  /**
+   * A reset is done when it is durable, whatever becomes of the entries that it put out of reach. If they cannot be
+   * erased, the next compaction tries again, and says so.
+   */
+  #eraseAfter(reset: Promise<void>): void {
+    this.#asCompaction(() => reset.then(() => this.#erase())).catch(() => undefined);
+  }
+
+  #asCompaction(work: () => Promise<void>): Promise<void> {
+    const done = this.#lastCompaction.then(work);
+    this.#lastCompaction = done.catch(() => undefined);
+    return done;
   }
 
   #hasEntriesToErase(): boolean {
     const { erasedIndex, compacted } = this.#outline ?? BLANK;
     return erasedIndex < compacted.index;
+  }
+
+  /** The index of the first entry that the database holds from `index` on, in the log or not; null if there is none. */
+  async #firstStored(index: Index): Promise<Index | null> {
+    try {
+      const [key] = await this.#openDatabase()
+        .keys({ ...this.#keys.from("entry", index), limit: 1 })
+        .all();
+      return key === undefined ? null : indexOfKey(key);
+    } catch (cause) {
+      throw explainReading(this.#name, cause);
+    }
   }
 
   // --- changes ---

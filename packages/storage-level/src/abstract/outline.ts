@@ -60,8 +60,9 @@ export function headOf(outline: Outline): Head {
 /** Puts `writes` into `batch`. Throws a `RangeError` if they do not fit the log; the batch is of no use then. */
 export function stageWrites(batch: Batch, keys: GroupKeys, before: Outline, writes: readonly Write[]): Outline {
   const change = new Change(batch, keys, before);
-  for (const { hardState, truncateFrom, append } of writes) {
+  for (const { hardState, reset, truncateFrom, append } of writes) {
     if (hardState !== null) change.hardState = { currentTerm: hardState.currentTerm, votedFor: hardState.votedFor };
+    if (reset !== null) change.reset(reset);
     if (truncateFrom !== null) change.truncate(truncateFrom);
     for (const entry of append) change.append(entry);
   }
@@ -74,14 +75,18 @@ export function stageWrites(batch: Batch, keys: GroupKeys, before: Outline, writ
  */
 export function stageCompaction(batch: Batch, keys: GroupKeys, before: Outline, upTo: Index): Outline {
   const change = new Change(batch, keys, before);
-  change.compact(upTo);
+  // A reset that was under way when the compaction was asked for may have gone further.
+  if (upTo > before.compacted.index) change.compact(upTo);
   return change.finish();
 }
 
-/** Deletes some of the entries that were compacted. */
-export function stageErasure(batch: Batch, keys: GroupKeys, before: Outline): Outline {
-  const erasedIndex = Math.min(before.compacted.index, before.erasedIndex + ERASED_PER_BATCH);
-  for (let index = before.erasedIndex + 1; index <= erasedIndex; index += 1) batch.del(keys.at("entry", index));
+/**
+ * Deletes some of the entries that were compacted, of which `firstStored` is the first that is there, or the first entry
+ * of the log: a reset may leave a gap of any width before its place.
+ */
+export function stageErasure(batch: Batch, keys: GroupKeys, before: Outline, firstStored: Index): Outline {
+  const erasedIndex = Math.min(before.compacted.index, firstStored - 1 + ERASED_PER_BATCH);
+  for (let index = firstStored; index <= erasedIndex; index += 1) batch.del(keys.at("entry", index));
   const change = new Change(batch, keys, { ...before, erasedIndex });
   return change.finish();
 }
@@ -137,6 +142,24 @@ class Change {
       this.#ownMemberships().push(index);
       this.#add(encodeMembership(this.#keys, index));
     }
+  }
+
+  /**
+   * Entries after `place` go at once, for others will take their keys; they are of the tail that never was committed, and
+   * few. Those up to `place`, of which there may be millions, are compacted: they are erased afterwards.
+   */
+  reset({ index, term }: EntryId): void {
+    const { index: start, term: startTerm } = this.#compacted;
+    if (index < start || (index === start && term !== startTerm)) {
+      throw new RangeError(`A write resets the log to ${index} of term ${term}, but ${start} is compacted`);
+    }
+    for (let dead = index + 1; dead <= this.#lastIndex; dead += 1) this.#batch.del(this.#keys.at("entry", dead));
+    for (const run of this.#termRuns ?? this.#before.termRuns) this.#drop(encodeTermRun(this.#keys, run));
+    for (const at of this.#memberships ?? this.#before.memberships) this.#drop(encodeMembership(this.#keys, at));
+    this.#termRuns = [];
+    this.#memberships = [];
+    this.#compacted = { index, term };
+    this.#lastIndex = index;
   }
 
   compact(upTo: Index): void {

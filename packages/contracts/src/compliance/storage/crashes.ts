@@ -40,6 +40,18 @@ const STEPS: readonly Step[] = [
   { name: "a compaction up to the end", compactTo: 14 },
   { name: "an append after a compaction", writes: [writeOf({ append: entriesFrom(15, 40, 6, 400) })] },
   { name: "a truncation back to a compaction", writes: [writeOf({ truncateFrom: 15 })] },
+  { name: "a log that a snapshot replaces", writes: [writeOf({ append: entriesFrom(15, 30, 6, 400) })] },
+  { name: "a reset before the end", writes: [writeOf({ hardState: hardState(8, 0), reset: { index: 20, term: 7 } })] },
+  { name: "entries where others were before", writes: [writeOf({ append: entriesFrom(21, 3, 8) })] },
+  {
+    name: "a reset beyond the end, with what follows it",
+    writes: [
+      writeOf({ append: [entryAt(24, 8, 30, "membership")] }),
+      writeOf({ reset: { index: 5000, term: 9 }, append: entriesFrom(5001, 2, 9) }),
+      writeOf({ append: [entryAt(5003, 10, 50, "membership")] }),
+    ],
+  },
+  { name: "a compaction after a reset", compactTo: 5002 },
 ];
 
 /** How many turns of the microtask queue pass between the call and the crash. */

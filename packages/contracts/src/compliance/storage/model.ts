@@ -24,14 +24,18 @@ export function lastTermOf({ compacted, entries }: Model): Index {
 }
 
 export function written(before: Model, writes: readonly Write[]): Model {
-  let { hardState, entries } = before;
+  let { hardState, compacted: start, entries } = before;
   for (const write of writes) {
-    const { truncateFrom } = write;
+    const { reset, truncateFrom } = write;
     hardState = write.hardState ?? hardState;
+    if (reset !== null) {
+      start = { index: reset.index, term: reset.term };
+      entries = [];
+    }
     if (truncateFrom !== null) entries = entries.filter(({ index }) => index < truncateFrom);
     entries = [...entries, ...write.append];
   }
-  return { ...before, hardState, entries };
+  return { ...before, hardState, compacted: start, entries };
 }
 
 export function compacted(before: Model, upTo: Index): Model {

@@ -1,6 +1,6 @@
 /** Any sequence of writes, compactions, reads, ends clean and unclean leaves what the naive model says. */
 
-import type { Index, Write } from "@quorate/core";
+import type { EntryId, Index, Write } from "@quorate/core";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { StorageHarness } from "./harness.js";
@@ -10,6 +10,8 @@ import { abandon, entryAt, pass, plainEntry, Subject, writeOf } from "./subject.
 /** One write, said in numbers that have a meaning for any log: how far back, how many, how many terms later. */
 interface DrawnWrite {
   readonly votedFor: number | null;
+  /** How far after the last compacted entry the log begins anew. */
+  readonly reset: number | null;
   readonly truncated: number | null;
   readonly appended: readonly { readonly terms: number; readonly sizeBytes: number; readonly kind: number }[];
 }
@@ -29,6 +31,7 @@ const TIMEOUT_MS = 120_000;
 const part = fc.double({ min: 0, max: 1, noNaN: true });
 const drawnWrite = fc.record({
   votedFor: fc.option(fc.nat(5)),
+  reset: fc.option(fc.oneof(fc.nat(12), fc.nat(5000)), { freq: 1 }),
   truncated: fc.option(fc.nat(6), { freq: 2 }),
   appended: fc.array(
     fc.record({ terms: fc.nat(1), sizeBytes: fc.oneof(fc.nat(40), fc.nat(5000)), kind: fc.nat(KINDS.length - 1) }),
@@ -103,12 +106,22 @@ function indexAt({ compacted, entries }: Model, where: number): Index {
   return compacted.index + (entries.length === 0 ? 0 : 1 + Math.floor(where * (entries.length - 1)));
 }
 
+/** Where a log may begin anew: in a term that is not older than what it had there. */
+function placeAfter(model: Model, distance: number): EntryId {
+  const { compacted, entries } = model;
+  if (distance === 0) return compacted;
+  const known = entries[distance - 1];
+  return { index: compacted.index + distance, term: (known?.term ?? lastTermOf(model)) + 1 };
+}
+
 /** Turns drawn numbers into writes that fit the log. */
 function realize(before: Model, drawn: readonly DrawnWrite[]): Write[] {
   let model = before;
-  return drawn.map(({ votedFor, truncated, appended }) => {
-    const from = Math.max(model.compacted.index + 1, lastIndexOf(model) + 1 - (truncated ?? 0));
-    const shortened = truncated === null ? model : written(model, [writeOf({ truncateFrom: from })]);
+  return drawn.map(({ votedFor, reset, truncated, appended }) => {
+    const place = reset === null ? null : placeAfter(model, reset);
+    const begun = place === null ? model : written(model, [writeOf({ reset: place })]);
+    const from = Math.max(begun.compacted.index + 1, lastIndexOf(begun) + 1 - (truncated ?? 0));
+    const shortened = truncated === null ? begun : written(begun, [writeOf({ truncateFrom: from })]);
     let index = lastIndexOf(shortened);
     let term = Math.max(1, lastTermOf(shortened));
     const append = appended.map(({ terms, sizeBytes, kind }) => {
@@ -119,6 +132,7 @@ function realize(before: Model, drawn: readonly DrawnWrite[]): Write[] {
     const currentTerm = Math.max(model.hardState.currentTerm, term);
     const write = writeOf({
       append,
+      ...(place === null ? {} : { reset: place }),
       ...(truncated === null ? {} : { truncateFrom: from }),
       ...(votedFor === null ? {} : { hardState: { currentTerm, votedFor } }),
     });
