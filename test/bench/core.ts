@@ -34,6 +34,7 @@ class Server {
       lastIndex: 1,
       termRuns: [{ firstIndex: 1, term: 1 }],
       memberships: [first],
+      snapshot: null,
     };
     this.raft = new Raft({ id, heartbeatIntervalMs: 50, electionTimeoutMs: 250, seed: id }, restored, 0);
   }
@@ -53,6 +54,7 @@ class Server {
       this.#persisted = write.seq;
     }
     for (const message of messages) {
+      if (message.kind === "snapshotOrder") throw new Error("a log that its core does not compact needs no snapshot");
       const to = servers[message.to - 1] as Server;
       to.inbox.push(message.kind === "appendRange" ? this.#fill(message) : message);
     }

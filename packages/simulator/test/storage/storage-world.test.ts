@@ -55,11 +55,11 @@ describe("the world of storage", () => {
     expect(await firstOracle()).toBe("storage/restored-state");
   });
 
-  it("storage/restored-state, S1: a log that keeps its start when it is to begin anew", async () => {
+  it("storage/restored-state, S18: a log that begins anew after another entry", async () => {
     writing((writes) =>
-      writes.map((each) =>
-        each.reset === null ? each : { ...each, reset: null, truncateFrom: each.reset.index + 1, append: [] },
-      ),
+      writes.map((each) => {
+        return each.reset === null ? each : { ...each, reset: { ...each.reset, term: each.reset.term + 1 } };
+      }),
     );
     expect(await firstOracle()).toBe("storage/restored-state");
   });
