@@ -56,7 +56,8 @@ class Server {
     for (const message of messages) {
       if (message.kind === "snapshotOrder") throw new Error("a log that its core does not compact needs no snapshot");
       const to = servers[message.to - 1] as Server;
-      to.inbox.push(message.kind === "appendRange" ? this.#fill(message) : message);
+      if (message.kind === "appendRange") to.inbox.push(this.#fill(message));
+      else if (message.kind !== "pulledRange" && message.kind !== "snapshotOrder") to.inbox.push(message);
     }
     this.appliedIndex = effects.applyTo;
     const surplus = this.appliedIndex - this.#firstIndex - 4 * KEPT_ENTRIES;

@@ -8,7 +8,7 @@
  */
 
 import type { GroupId, PeerMessage, ProposeRequest, ProposeResult, SnapshotChunk } from "@quorate/contracts";
-import type { AppendEntries, Entry, EntryId } from "@quorate/core";
+import type { AppendEntries, Entry, EntryId, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { PREFIX_BYTES } from "./encode-message.js";
 import { type HeaderReader, unpackHeader } from "./header.js";
@@ -55,6 +55,8 @@ function readMessage(
   switch (kind) {
     case "appendEntries":
       return readAppendEntries(header, from, to, frame, payloadStart);
+    case "pulledEntries":
+      return readPulledEntries(header, from, to, frame, payloadStart);
     case "propose":
       return readPropose(header, from, to, copyPayload(frame, payloadStart));
     case "proposeResult":
@@ -68,7 +70,7 @@ function readMessage(
 }
 
 function readSmallMessage(
-  kind: Exclude<PeerMessage["kind"], "appendEntries" | "propose" | "proposeResult" | "snapshotChunk">,
+  kind: Exclude<PeerMessage["kind"], "appendEntries" | "pulledEntries" | "propose" | "proposeResult" | "snapshotChunk">,
   header: HeaderReader,
   from: number,
   to: number,
@@ -96,7 +98,17 @@ function readSmallMessage(
       const nextOffset = header.natural("nextOffset");
       return { kind, from, to, term, stream, place, nextOffset, isAccepted: header.flag("isAccepted") };
     }
-    case "requestPreVoteResult":
+    case "requestPreVoteResult": {
+      const round = header.natural("round");
+      const voteGranted = header.flag("voteGranted");
+      const lastLogIndex = header.natural("lastLogIndex");
+      return { kind, from, to, term, round, voteGranted, lastLogIndex, lastLogTerm: header.natural("lastLogTerm") };
+    }
+    case "pullEntries": {
+      const round = header.natural("round");
+      const prevLogIndex = header.natural("prevLogIndex");
+      return { kind, from, to, term, round, prevLogIndex, prevLogTerm: header.natural("prevLogTerm") };
+    }
     case "requestVoteResult":
       return { kind, from, to, term, round: header.natural("round"), voteGranted: header.flag("voteGranted") };
     case "appendEntriesResult": {
@@ -149,11 +161,45 @@ function readAppendEntries(
   const prevLogIndex = header.natural("prevLogIndex");
   const prevLogTerm = header.natural("prevLogTerm");
   const leaderCommit = header.natural("leaderCommit");
+  const prev = { index: prevLogIndex, term: prevLogTerm };
+  const entries = readEntries(header, term, prev, copyPayload(frame, payloadStart));
+  return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
+}
 
-  const payload = copyPayload(frame, payloadStart);
+function readPulledEntries(
+  header: HeaderReader,
+  from: number,
+  to: number,
+  frame: Uint8Array,
+  payloadStart: number,
+): PulledEntries {
+  const term = header.natural("term");
+  const round = header.natural("round");
+  const prevLogIndex = header.natural("prevLogIndex");
+  const prevLogTerm = header.natural("prevLogTerm");
+  const lastLogIndex = header.natural("lastLogIndex");
+  const lastLogTerm = header.natural("lastLogTerm");
+  const prev = { index: prevLogIndex, term: prevLogTerm };
+  const entries = readEntries(header, term, prev, copyPayload(frame, payloadStart));
+  return {
+    kind: "pulledEntries",
+    from,
+    to,
+    term,
+    round,
+    prevLogIndex,
+    prevLogTerm,
+    lastLogIndex,
+    lastLogTerm,
+    entries,
+  };
+}
+
+/** The rest of the header: the entries after `prev`, in a message of `term`, with their data from `payload`. */
+function readEntries(header: HeaderReader, term: number, prev: EntryId, payload: Uint8Array): Entry[] {
   const entries: Entry[] = [];
-  let index = prevLogIndex;
-  let lastTerm = prevLogTerm;
+  let index = prev.index;
+  let lastTerm = prev.term;
   let at = 0;
   while (!header.isAtEnd) {
     const entryTerm = header.natural("entry term");
@@ -161,7 +207,7 @@ function readAppendEntries(
     const sizeBytes = header.natural("entry size");
     if (entryTerm < lastTerm || entryTerm > term) {
       throw new CodecError(
-        `An entry of term ${entryTerm} cannot follow term ${lastTerm} in an append of term ${term}.`,
+        `An entry of term ${entryTerm} cannot follow term ${lastTerm} in a message of term ${term}.`,
       );
     }
     index += 1;
@@ -176,7 +222,7 @@ function readAppendEntries(
   }
   if (at !== payload.length) throw new CodecError("The sizes of the entries do not add up to the payload.");
   if (!Number.isSafeInteger(index)) throw new CodecError("The last entry's index is no safe integer.");
-  return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
+  return entries;
 }
 
 function readSnapshotChunk(header: HeaderReader, from: number, to: number, payload: Uint8Array): SnapshotChunk {

@@ -6,13 +6,13 @@
  * ```
  *
  * The header is a flat array: group, kind, from, to, then the fields of that kind in the order of `decode-message.ts`.
- * For each entry of an append it ends with term, kind and size; its index follows from `prevLogIndex`. The payloads
+ * For each entry that comes along it ends with term, kind and size; its index follows from `prevLogIndex`. The payloads
  * stand behind the header as they are: no payload is ever copied or encoded here, so that those of a large append can
  * go from the log straight to the socket.
  */
 
 import type { GroupId, PeerMessage } from "@quorate/contracts";
-import type { AppendEntries } from "@quorate/core";
+import type { AppendEntries, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { type HeaderField, packHeader } from "./header.js";
 import { ENTRY_KINDS, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
@@ -43,7 +43,7 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMe
 
   const chunks = [head];
   let sizeBytes = head.length;
-  if (message.kind === "appendEntries") {
+  if (message.kind === "appendEntries" || message.kind === "pulledEntries") {
     for (const { data } of message.entries) {
       if (data.length > 0) chunks.push(data);
       sizeBytes += data.length;
@@ -72,8 +72,18 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       fields.push(message.term, message.lastLogIndex, message.lastLogTerm);
       return;
     case "requestPreVoteResult":
+      fields.push(message.term, message.round, message.voteGranted, message.lastLogIndex, message.lastLogTerm);
+      return;
     case "requestVoteResult":
       fields.push(message.term, message.round, message.voteGranted);
+      return;
+    case "pullEntries":
+      fields.push(message.term, message.round, message.prevLogIndex, message.prevLogTerm);
+      return;
+    case "pulledEntries":
+      fields.push(message.term, message.round, message.prevLogIndex, message.prevLogTerm);
+      fields.push(message.lastLogIndex, message.lastLogTerm);
+      pushEntries(fields, message);
       return;
     case "appendEntries":
       fields.push(message.term, message.stream, message.prevLogIndex, message.prevLogTerm, message.leaderCommit);
@@ -126,13 +136,16 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
   }
 }
 
-function pushEntries(fields: HeaderField[], { entries, prevLogIndex, prevLogTerm, term }: AppendEntries): void {
+function pushEntries(
+  fields: HeaderField[],
+  { kind, entries, prevLogIndex, prevLogTerm, term }: AppendEntries | PulledEntries,
+): void {
   let previous = { index: prevLogIndex, term: prevLogTerm };
   for (const entry of entries) {
     if (entry.index !== previous.index + 1 || entry.term < previous.term || entry.term > term) {
       throw new CodecError(
         `Entry ${entry.index} of term ${entry.term} cannot follow ${previous.index} of term ${previous.term} ` +
-          `in an append of term ${term}.`,
+          `in a message of kind ${kind} and term ${term}.`,
       );
     }
     fields.push(entry.term, ENTRY_KINDS[entry.kind], entry.data.length);

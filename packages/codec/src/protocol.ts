@@ -30,6 +30,8 @@ export const MESSAGE_KINDS = {
   stateDigest: 17,
   stateDigestRequest: 18,
   stateDigestVerdict: 19,
+  pullEntries: 20,
+  pulledEntries: 21,
 } as const satisfies Record<PeerMessage["kind"], number>;
 
 export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;

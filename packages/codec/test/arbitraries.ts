@@ -1,7 +1,7 @@
 /** Any message: for the properties of this package. */
 
 import type { GroupId, PeerMessage, SnapshotChunk } from "@quorate/contracts";
-import type { AppendEntries } from "@quorate/core";
+import type { AppendEntries, PulledEntries } from "@quorate/core";
 import fc from "fast-check";
 
 const natural: fc.Arbitrary<number> = fc.oneof(fc.nat({ max: 200 }), fc.maxSafeNat());
@@ -39,6 +39,12 @@ const appendEntries: fc.Arbitrary<AppendEntries> = record({
   return { ...rest, prevLogTerm: rising[0]!, term: rising.at(-1)!, entries };
 });
 
+const pulledEntries: fc.Arbitrary<PulledEntries> = fc
+  .tuple(appendEntries, natural, natural)
+  .map(([{ stream, leaderCommit: _, ...rest }, lastLogIndex, lastLogTerm]) => {
+    return { ...rest, kind: "pulledEntries", round: stream, lastLogIndex, lastLogTerm };
+  });
+
 const place = record({ index: natural, term: natural });
 
 const snapshotChunk: fc.Arbitrary<SnapshotChunk> = record({
@@ -70,7 +76,17 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
     kind: fc.constant("requestPreVoteResult"),
     round: natural,
     voteGranted: fc.boolean(),
+    lastLogIndex: natural,
+    lastLogTerm: natural,
   }),
+  pullEntries: record({
+    ...head,
+    kind: fc.constant("pullEntries"),
+    round: natural,
+    prevLogIndex: natural,
+    prevLogTerm: natural,
+  }),
+  pulledEntries,
   requestVote: record({
     ...head,
     kind: fc.constant("requestVote"),

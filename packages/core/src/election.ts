@@ -37,7 +37,7 @@ export function mayCampaign(state: RaftState): boolean {
   return state.isVoter && !isWitness(state);
 }
 
-function isWitness(state: RaftState): boolean {
+export function isWitness(state: RaftState): boolean {
   return membersOf(state.configurations.configuration).find(({ id }) => id === state.id)?.isWitness === true;
 }
 
@@ -57,7 +57,7 @@ export function quorumDeadline(state: RaftState, leader: Leader): number {
   return leader.followers.length === 0 ? Number.POSITIVE_INFINITY : contact + state.electionTimeoutMs;
 }
 
-function startPreVote(state: RaftState): void {
+export function startPreVote(state: RaftState): void {
   const preCandidate = becomePreCandidate(state);
   preCandidate.votes.set(state.id, true);
   for (const to of peers(state)) {
@@ -109,13 +109,19 @@ export function onOwnVotePersisted(state: RaftState): void {
 export function onRequestPreVote(state: RaftState, message: RequestPreVote): void {
   const isSticky = hearsLeader(state, message.from);
   if (!isSticky && message.term > state.currentTerm) adoptTerm(state, message.term);
+  const mayWin = !isSticky && message.term === state.currentTerm;
+  const voteGranted = mayWin && isUpToDate(state, message);
+  // Whoever lacks nothing but entries is told how far they go here, so that it may pull them (see `catch-up.ts`).
+  const hasMore = mayWin && !voteGranted && !isWitness(state);
   state.outbox.send({
     kind: "requestPreVoteResult",
     from: state.id,
     to: message.from,
     term: state.currentTerm,
     round: message.round,
-    voteGranted: !isSticky && message.term === state.currentTerm && isUpToDate(state, message),
+    voteGranted,
+    lastLogIndex: hasMore ? state.log.lastIndex : 0,
+    lastLogTerm: hasMore ? state.log.lastTerm : 0,
   });
 }
 
@@ -177,7 +183,7 @@ function concludeElection(state: RaftState, candidate: Candidate): void {
  * Whether this server hears a leader other than `from` (PITFALLS E14), and so has no reason to help depose it. A
  * leader counts as hearing itself: check-quorum ends that when it is no longer true.
  */
-function hearsLeader(state: RaftState, from: NodeId): boolean {
+export function hearsLeader(state: RaftState, from: NodeId): boolean {
   const { role } = state;
   if (role.kind === "leader") return true;
   if (role.kind !== "follower" || role.leaderId === NOBODY || role.leaderId === from) return false;

@@ -27,6 +27,34 @@ export interface RequestPreVoteResult extends Head {
   readonly kind: "requestPreVoteResult";
   readonly round: number;
   readonly voteGranted: boolean;
+  /** On refusal because the sender's log is more up-to-date, and can be pulled: its end. Otherwise 0. */
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
+/**
+ * "Let me have what follows this entry in your log": from a server that could not win an election, to one whose log is
+ * more up-to-date. See `catch-up.ts`.
+ */
+export interface PullEntries extends Head {
+  readonly kind: "pullEntries";
+  readonly round: number;
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+}
+
+/** The answer to {@link PullEntries} as it travels, payloads included: a part of the sender's log, whoever leads. */
+export interface PulledEntries extends Head {
+  readonly kind: "pulledEntries";
+  readonly round: number;
+  /** An entry of the sender's log: the one that was asked about, or the last place where the logs may agree. */
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+  /** The end of the log that this is a part of. */
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+  /** Consecutive, the first at `prevLogIndex + 1`. Empty if the sender does not have the entry that was asked about. */
+  readonly entries: readonly Entry[];
 }
 
 /** RequestVote (§5.2): `term` is the term the candidate stands for. */
@@ -121,6 +149,8 @@ export interface TimeoutNow extends Head {
 export type Message =
   | RequestPreVote
   | RequestPreVoteResult
+  | PullEntries
+  | PulledEntries
   | RequestVote
   | RequestVoteResult
   | AppendEntries
@@ -155,5 +185,24 @@ export interface SnapshotOrder extends Head {
   readonly stream: number;
 }
 
+/**
+ * The order to send the entries from `prevLogIndex + 1` up to `lastIndex` as one {@link PulledEntries}: as many as one
+ * message takes, and none if there is nothing to send. Void once the log no longer has the entry (`lastLogIndex`,
+ * `lastLogTerm`): what would be sent then is no part of the log that ended there.
+ */
+export interface PulledRange extends Head {
+  readonly kind: "pulledRange";
+  readonly round: number;
+  readonly prevLogIndex: Index;
+  readonly prevLogTerm: Term;
+  readonly lastIndex: Index;
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
 /** What the core wants sent. */
-export type OutgoingMessage = Exclude<Message, AppendEntries> | AppendRange | SnapshotOrder;
+export type OutgoingMessage =
+  | Exclude<Message, AppendEntries | PulledEntries>
+  | AppendRange
+  | PulledRange
+  | SnapshotOrder;

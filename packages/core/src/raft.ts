@@ -6,6 +6,7 @@
  * | chapter          | paper                    |
  * |------------------|--------------------------|
  * | `election.ts`    | §5.2, §5.4.1, diss. 9.6  |
+ * | `catch-up.ts`    | its own prose            |
  * | `replication.ts` | §5.3                     |
  * | `commit.ts`      | §5.4.2                   |
  * | `reads.ts`       | §8, diss. 6.4            |
@@ -15,6 +16,7 @@
  * | `effects.ts`     | why a message waits      |
  */
 
+import { onPullEntries, onPulledEntries, onRefusal } from "./catch-up.js";
 import { advanceCommit } from "./commit.js";
 import { membersOf } from "./configuration.js";
 import type { Effects } from "./effects.js";
@@ -270,16 +272,20 @@ function followerStatus({ id, state, matchIndex, nextIndex, lastContactAt }: Fol
   return { id, state, matchIndex, nextIndex, lastContactAt };
 }
 
-/** §5.1: the term first, the same way for every message but requests for votes, which must not depose a leader. */
+/** §5.1: the term first, the same way for every message but those of campaigns, which must not depose a leader. */
 function onMessage(state: RaftState, message: Message): void {
   if (message.to !== state.id || message.from === state.id) return;
   if (message.kind === "requestPreVote") return onRequestPreVote(state, message);
   if (message.kind === "requestVote") return onRequestVote(state, message);
+  if (message.kind === "pullEntries") return onPullEntries(state, message);
   if (message.term < state.currentTerm) return onStaleMessage(state, message);
   if (message.term > state.currentTerm) adoptTerm(state, message.term);
   switch (message.kind) {
     case "requestPreVoteResult":
+      onRefusal(state, message);
       return onRequestPreVoteResult(state, message);
+    case "pulledEntries":
+      return onPulledEntries(state, message);
     case "requestVoteResult":
       return onRequestVoteResult(state, message);
     case "appendEntries":

@@ -7,7 +7,14 @@
  */
 
 import { invariant } from "./invariant-error.js";
-import type { AppendEntries, AppendEntriesResult, Commit, Heartbeat, HeartbeatResult } from "./messages.js";
+import type {
+  AppendEntries,
+  AppendEntriesResult,
+  Commit,
+  Heartbeat,
+  HeartbeatResult,
+  PulledEntries,
+} from "./messages.js";
 import type { Progress } from "./progress.js";
 import type { Leader } from "./roles.js";
 import { orderSnapshot } from "./snapshot.js";
@@ -47,31 +54,30 @@ function rejectAppend(state: RaftState, message: AppendEntries): void {
 }
 
 /** Drops from the first entry on that contradicts, never because a request is short (PITFALLS R1–R3, R9). */
-function appendNew(state: RaftState, entries: readonly Entry[]): void {
-  let place = 0;
-  while (place < entries.length && isKnown(state, entries[place] as Entry)) place += 1;
+export function appendNew(state: RaftState, entries: readonly Entry[]): void {
+  const place = entries.findIndex((entry) => !isKnown(state, entry));
   const first = entries[place];
   if (first === undefined) return;
   if (first.index <= state.log.lastIndex) state.truncateFrom(first.index);
-  for (; place < entries.length; place += 1) state.append(entries[place] as Entry);
+  for (const entry of place === 0 ? entries : entries.slice(place)) state.append(entry);
 }
 
 /**
  * Whether the log holds this entry. What was compacted was committed, and so is in every later leader's log (PITFALLS
- * R6, R8). Throws where a leader contradicts a committed entry: then safety is lost already.
+ * R6, R8). Throws where another log contradicts a committed entry: then safety is lost already.
  */
-function isKnown(state: RaftState, { index, term }: EntryId): boolean {
+export function isKnown(state: RaftState, { index, term }: EntryId): boolean {
   const known = state.log.termAt(index);
   if (known === "compacted" || known === term) return true;
   invariant(
     index > state.commitIndex,
-    () => `entry ${index} of term ${known} is committed; a leader sent term ${term}`,
+    () => `entry ${index} of term ${known} is committed; another server sent term ${term}`,
   );
   return false;
 }
 
 /** A message that breaks the rules of its own kind is dropped: no gap, no term that falls or is yet to come (O13, R19). */
-function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntries): boolean {
+export function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: AppendEntries | PulledEntries): boolean {
   let last: EntryId = { index: prevLogIndex, term: prevLogTerm };
   for (const entry of entries) {
     if (entry.index !== last.index + 1 || entry.term < last.term) return false;

@@ -36,6 +36,19 @@ export interface RaftOptions {
   readonly seed: number;
 }
 
+/** How far a server has got in pulling another's log. Means something in `term` only, while no leader is known there. */
+export interface CatchUp {
+  readonly from: NodeId;
+  readonly term: Term;
+  /** The campaign that was refused, and the request under way: each has a number of its own. */
+  readonly campaign: number;
+  readonly round: number;
+  /** What the request asks about: the last entry that the two logs share, or may. */
+  readonly asked: EntryId;
+  /** Where the other log ended when its server refused. */
+  readonly end: EntryId;
+}
+
 /** What a server remembers: the part of Figure 2 that is persistent. */
 export interface RestoredState {
   readonly hardState: HardState;
@@ -72,6 +85,8 @@ export class RaftState {
   campaignRound: number;
   /** Numbers the requests for a read index (PITFALLS Q2). */
   readRequest: number;
+  /** The log that this server is pulling, or was; see `catch-up.ts`. */
+  catchUp: CatchUp | null = null;
 
   now: number;
   readonly outbox: Outbox;

@@ -3,6 +3,7 @@
 import type { PeerMessage } from "@quorate/contracts";
 import type { AppendEntriesResult, NodeId, OutgoingMessage } from "@quorate/core";
 import { FollowerStream, type FollowerStreamOptions } from "./follower-stream.js";
+import { PulledPages } from "./pulled-pages.js";
 
 export interface SenderOptions extends Omit<FollowerStreamOptions, "send"> {
   readonly nodeId: NodeId;
@@ -12,15 +13,18 @@ export interface SenderOptions extends Omit<FollowerStreamOptions, "send"> {
 export class Sender {
   readonly #options: SenderOptions;
   readonly #streams = new Map<NodeId, FollowerStream>();
+  readonly #pages: PulledPages;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#pages = new PulledPages(options);
   }
 
   send(message: OutgoingMessage): void {
     if (message.kind === "snapshotOrder") return;
-    if (message.kind !== "appendRange") this.#options.send(message);
-    else this.#streamTo(message.to).onOrder(message);
+    if (message.kind === "appendRange") this.#streamTo(message.to).onOrder(message);
+    else if (message.kind === "pulledRange") this.#pages.onOrder(message);
+    else this.#options.send(message);
   }
 
   /** An answer may have made room; {@link flush} uses it. */

@@ -10,6 +10,12 @@ export function describeMessage(message: PeerMessage): string {
     case "requestVote":
     case "timeoutNow":
       return `${wordsOf(message.kind)} (term ${message.term}): log ends with ${message.lastLogIndex}@${message.lastLogTerm}`;
+    case "pullEntries":
+      return `pull (term ${message.term}): what follows ${message.prevLogIndex}@${message.prevLogTerm}?`;
+    case "pulledEntries": {
+      const { term, prevLogIndex, prevLogTerm, lastLogIndex, lastLogTerm, entries } = message;
+      return `pulled (term ${term}): ${describeEntries(entries)} after ${prevLogIndex}@${prevLogTerm}, log ends with ${lastLogIndex}@${lastLogTerm}`;
+    }
     case "requestPreVoteResult":
     case "requestVoteResult":
       return `${wordsOf(message.kind)} (term ${message.term}): ${message.voteGranted ? "granted" : "refused"}`;

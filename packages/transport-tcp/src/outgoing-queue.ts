@@ -55,6 +55,7 @@ export class OutgoingQueue {
   #laneOf(message: PeerMessage): Lane {
     switch (message.kind) {
       case "appendEntries":
+      case "pulledEntries":
         return this.#log;
       case "propose":
       case "proposeResult":
@@ -111,7 +112,8 @@ class Lane {
 
 function roughSize(message: PeerMessage): number {
   switch (message.kind) {
-    case "appendEntries": {
+    case "appendEntries":
+    case "pulledEntries": {
       let sizeBytes = MESSAGE_BYTES;
       for (const { data } of message.entries) sizeBytes += ENTRY_BYTES + data.length;
       return sizeBytes;

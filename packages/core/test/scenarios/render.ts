@@ -87,6 +87,10 @@ function renderDetails(message: Message): string {
     case "requestPreVote":
     case "requestVote":
       return ` last=${message.lastLogIndex}@${message.lastLogTerm}`;
+    case "pullEntries":
+      return ` prev=${message.prevLogIndex}@${message.prevLogTerm}`;
+    case "pulledEntries":
+      return ` prev=${message.prevLogIndex}@${message.prevLogTerm} entries=${renderLog(message.entries) || "none"} last=${message.lastLogIndex}@${message.lastLogTerm}`;
     case "requestPreVoteResult":
     case "requestVoteResult":
       return message.voteGranted ? " granted" : " refused";

@@ -102,8 +102,9 @@ export class Cluster {
     this.onEffects(server.id, effects);
     this.invariants.afterDrain(server, effects);
     for (const order of effects.messages) {
+      if (order.kind === "pulledRange" && server.raft.termAt(order.lastLogIndex) !== order.lastLogTerm) continue;
       const message = server.fill(order);
-      const parts = message.kind === "appendEntries" ? split(message, this.maxEntriesPerAppend) : [message];
+      const parts = cut(message, this.maxEntriesPerAppend);
       for (const part of parts) {
         this.invariants.beforeSend(server, part);
         if (this.onSend(part)) this.network.send(part, this.now);
@@ -266,6 +267,12 @@ function answer<Outcome>(
     () => `n${server} answers question ${id} that nobody waits for`,
   );
   asked.outcome = outcome;
+}
+
+/** Several appends for a long one; of a log that is pulled, one page. */
+function cut(message: Message, most: number): readonly Message[] {
+  if (message.kind === "pulledEntries") return [{ ...message, entries: message.entries.slice(0, most) }];
+  return message.kind === "appendEntries" ? split(message, most) : [message];
 }
 
 function split(message: AppendEntries, most: number): AppendEntries[] {

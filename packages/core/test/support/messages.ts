@@ -10,6 +10,8 @@ import type {
   Index,
   Message,
   NodeId,
+  PullEntries,
+  PulledEntries,
   ReadIndex,
   ReadIndexResult,
   RequestPreVote,
@@ -37,8 +39,40 @@ export function requestPreVote({
   return { kind: "requestPreVote", to: 1, round: 1, lastLogIndex: last[0], lastLogTerm: last[1], from, term, ...rest };
 }
 
-export function requestPreVoteResult(given: Given<RequestPreVoteResult>): RequestPreVoteResult {
-  return { kind: "requestPreVoteResult", to: 1, round: 1, voteGranted: true, ...given };
+export function requestPreVoteResult({
+  last = [0, 0],
+  ...given
+}: Given<RequestPreVoteResult> & { readonly last?: Place }): RequestPreVoteResult {
+  const end = { lastLogIndex: last[0], lastLogTerm: last[1] };
+  return { kind: "requestPreVoteResult", to: 1, round: 1, voteGranted: true, ...end, ...given };
+}
+
+export function pullEntries({ prev, ...given }: Given<PullEntries> & { readonly prev: Place }): PullEntries {
+  return { kind: "pullEntries", to: 1, round: 1, prevLogIndex: prev[0], prevLogTerm: prev[1], ...given };
+}
+
+/** `terms` are those of the entries after `prev`; `last` is the end of the log that they are a part of. */
+export function pulledEntries({
+  prev,
+  terms = [],
+  last,
+  ...given
+}: Given<PulledEntries> & {
+  readonly prev: Place;
+  readonly terms?: readonly Term[];
+  readonly last: Place;
+}): PulledEntries {
+  return {
+    kind: "pulledEntries",
+    to: 1,
+    round: 1,
+    prevLogIndex: prev[0],
+    prevLogTerm: prev[1],
+    lastLogIndex: last[0],
+    lastLogTerm: last[1],
+    entries: commands(prev[0], terms),
+    ...given,
+  };
 }
 
 export function requestVote({ from, term, last, ...rest }: Given<RequestVote> & { readonly last: Place }): RequestVote {

@@ -6,10 +6,12 @@
 import {
   type AppendRange,
   type Effects,
+  type Entry,
   type Input,
   type Message,
   type NodeId,
   type OutgoingMessage,
+  type PulledRange,
   Raft,
   type RaftStatus,
   type Term,
@@ -125,13 +127,19 @@ export class Server {
   /** The append that the order stands for, its payloads filled in. */
   fill(order: OutgoingMessage): Message {
     if (order.kind === "snapshotOrder") throw new Error("This server has no snapshots to send");
-    return order.kind === "appendRange" ? filled(order, this.disk) : order;
+    if (order.kind !== "appendRange" && order.kind !== "pulledRange") return order;
+    const start = order.prevLogIndex - this.disk.compacted.index;
+    const entries = this.disk.entries.slice(start, order.lastIndex - this.disk.compacted.index);
+    return order.kind === "appendRange" ? appendOf(order, entries) : pageOf(order, entries);
   }
 }
 
-function filled({ kind: _, lastIndex, ...head }: AppendRange, disk: Disk): Message {
-  const start = head.prevLogIndex - disk.compacted.index;
-  return { kind: "appendEntries", ...head, entries: disk.entries.slice(start, lastIndex - disk.compacted.index) };
+function appendOf({ kind: _, lastIndex: __, ...head }: AppendRange, entries: readonly Entry[]): Message {
+  return { kind: "appendEntries", ...head, entries };
+}
+
+function pageOf({ kind: _, lastIndex: __, ...head }: PulledRange, entries: readonly Entry[]): Message {
+  return { kind: "pulledEntries", ...head, entries };
 }
 
 /** A server in a cluster of `voters`, whose log has the given terms, and that has voted for nobody in the last one. */

@@ -16,6 +16,7 @@ import {
   type Message,
   NOBODY,
   type NodeId,
+  type PulledRange,
   Raft,
   type RestoredState,
   type TermRun,
@@ -135,6 +136,7 @@ export class CoreServer {
     ledger.onEffects(this.id, effects, raft);
     for (const message of effects.messages) {
       if (message.kind === "appendRange") this.#sendRange(message);
+      else if (message.kind === "pulledRange") this.#sendPulled(message, raft);
       else if (message.kind !== "snapshotOrder") this.#send(message);
     }
     this.#surroundings.onEffects(this, effects);
@@ -167,6 +169,14 @@ export class CoreServer {
       if (last !== undefined) prevLogTerm = last.term;
       prevLogIndex = end;
     } while (prevLogIndex < lastIndex);
+  }
+
+  /** One page; nothing if the log is another one by now. */
+  #sendPulled({ kind: _, lastIndex, ...head }: PulledRange, raft: Raft): void {
+    const { prevLogIndex, prevLogTerm, lastLogIndex, lastLogTerm } = head;
+    if (raft.termAt(prevLogIndex) !== prevLogTerm || raft.termAt(lastLogIndex) !== lastLogTerm) return;
+    const end = Math.min(lastIndex, prevLogIndex + this.#surroundings.maxEntriesPerAppend);
+    this.#send({ ...head, kind: "pulledEntries", entries: this.#log.slice(prevLogIndex, end) });
   }
 
   #send(message: Message): void {

@@ -28,6 +28,8 @@ const KINDS: Readonly<Record<Message["kind"], number>> = {
   readIndex: 9,
   readIndexResult: 10,
   timeoutNow: 11,
+  pullEntries: 12,
+  pulledEntries: 13,
 };
 
 export class Flight {

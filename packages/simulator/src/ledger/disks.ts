@@ -3,7 +3,7 @@
 import { type Entry, type HardState, type Index, NOBODY, type Write } from "@quorate/core";
 import { type Books, nameOf } from "./books.js";
 import type { Elections } from "./elections.js";
-import { type EntryNode, entryAt } from "./entry-tree.js";
+import { type EntryNode, entryAt, holds } from "./entry-tree.js";
 import type { DiskState, ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
 
@@ -26,6 +26,7 @@ export class Disks {
     let tip = truncateFrom === null ? before.tip : this.#truncated(server, truncateFrom, leadsOn);
     for (const entry of append) tip = this.#appended(server, tip, entry, currentTerm);
     const asked: DiskState = { seq, currentTerm, votedFor, tip, at: this.#books.now() };
+    if (truncateFrom !== null && truncateFrom > server.commitIndex) this.#checkDropped(server, truncateFrom, asked);
     server.asked = asked;
     server.pending.push(asked);
     if (isNewVote(before, asked)) this.#elections.onVoteAsked(server, asked);
@@ -69,6 +70,27 @@ export class Disks {
       this.#books.breach(RULES.leaderAppendOnly, fact, deed);
     }
     return entryAt(tip, from - 1);
+  }
+
+  /** What is gone after a write, whoever sent what replaces it: a leader, or a server whose log was pulled. */
+  #checkDropped(server: ServerRecord, from: Index, after: DiskState): void {
+    const { committed, leaderships } = this.#books;
+    const before = server.asked.tip;
+    const deed = `n${server.id} asks for a log that ends with ${nameOf(after.tip)} ${this.#books.at()}.`;
+    for (let index = from; index <= Math.min(before.index, committed.index); index += 1) {
+      const node = entryAt(committed, index);
+      if (holds(after.tip, node)) continue;
+      if (!holds(before, node)) break;
+      const by = `n${node.committedBy} as leader of term ${node.committedInTerm}`;
+      const fact = `${nameOf(node)} was committed by ${by} ${this.#books.at(node.committedAt)}.`;
+      this.#books.breach(RULES.committedStays, fact, deed);
+      return;
+    }
+    const leadership = leaderships.get(after.currentTerm);
+    const acked = leadership?.acked[server.id] ?? 0;
+    if (leadership === undefined || acked < from || holds(after.tip, entryAt(leadership.tip, acked))) return;
+    const fact = `n${server.id} acknowledged everything up to entry ${acked} to n${leadership.id}, leader of term ${leadership.term}.`;
+    this.#books.breach(RULES.acknowledgedStays, fact, deed);
   }
 
   #appended(server: ServerRecord, tip: EntryNode, entry: Entry, currentTerm: number): EntryNode {

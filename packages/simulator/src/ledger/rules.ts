@@ -72,6 +72,16 @@ export const RULES = {
     "State Machine Safety",
     "An entry that a server knows to be committed never leaves its log.",
   ),
+  committedStays: rule(
+    "committed-stays",
+    "Leader Completeness",
+    "An entry that any leader has committed never leaves the log of a server that has it, whether that server knows or not.",
+  ),
+  acknowledgedStays: rule(
+    "acknowledged-stays",
+    "Acknowledgements",
+    "While a server stays in a term, what it acknowledged to the leader of that term stays in its log.",
+  ),
   writeOrder: rule(
     "write-order",
     "Order of Writes",
@@ -160,6 +170,11 @@ export const RULES = {
     "append-content",
     "Appends",
     "The entries that a leader sends are those of its log, one after the other, with the right entry before them.",
+  ),
+  pulledContent: rule(
+    "pulled-content",
+    "Pulled Logs",
+    "Whoever hands out its log hands out what it has, one entry after the other, and says where it ends.",
   ),
   leaderCommit: rule(
     "leader-commit",

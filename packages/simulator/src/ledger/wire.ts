@@ -1,6 +1,14 @@
 /** What leaves the servers: nothing that is untrue, or that a crash could make so. */
 
-import type { AppendEntries, AppendEntriesResult, Commit, Entry, Heartbeat, Message } from "@quorate/core";
+import type {
+  AppendEntries,
+  AppendEntriesResult,
+  Commit,
+  Entry,
+  Heartbeat,
+  Message,
+  PulledEntries,
+} from "@quorate/core";
 import { type Books, nameOf } from "./books.js";
 import type { Elections } from "./elections.js";
 import { entryAt, holds } from "./entry-tree.js";
@@ -26,6 +34,8 @@ export class Wire {
         return;
       case "appendEntries":
         return this.#onAppendEntries(server, message);
+      case "pulledEntries":
+        return this.#onPulledEntries(server, message);
       case "appendEntriesResult":
         if (message.success) this.#onAcknowledgement(server, message);
         return;
@@ -34,6 +44,7 @@ export class Wire {
         return this.#onBareCommit(server, message);
       case "requestPreVote":
       case "requestPreVoteResult":
+      case "pullEntries":
       case "heartbeatResult":
       case "readIndex":
       case "readIndexResult":
@@ -97,6 +108,31 @@ export class Wire {
       RULES.appendContent,
       `The log of n${leadership.id}, leader of term ${leadership.term}, has ${nameOf(entryAt(leadership.tip, wrong.index))} there and ends with ${nameOf(leadership.tip)}.`,
       `n${leadership.id} sends n${to} ${nameOf(wrong)} in an append that begins after ${nameOf({ index: prevLogIndex, term: prevLogTerm })}, ${this.#books.at()}.`,
+    );
+  }
+
+  /** Whoever is asked for its log tells the truth about it, where it ends included. */
+  #onPulledEntries(server: ServerRecord, message: PulledEntries): void {
+    const { tip } = server.asked;
+    const { prevLogIndex, prevLogTerm, lastLogIndex, lastLogTerm, entries, to } = message;
+    const end = entryAt(tip, lastLogIndex);
+    let wrong: Pick<Entry, "index" | "term"> | null =
+      end.index === lastLogIndex && end.term === lastLogTerm ? null : { index: lastLogIndex, term: lastLogTerm };
+    let node = entryAt(end, prevLogIndex + entries.length);
+    for (let place = entries.length - 1; place >= 0 && wrong === null; place -= 1) {
+      const entry = entries[place] as Entry;
+      const isRight =
+        entry.index === prevLogIndex + 1 + place && entry.index === node.index && entry.term === node.term;
+      if (!isRight || !this.#books.tree.hasContent(node, entry)) wrong = entry;
+      node = node.parent;
+    }
+    if (wrong === null && (node.index !== prevLogIndex || node.term !== prevLogTerm))
+      wrong = { index: prevLogIndex, term: prevLogTerm };
+    if (wrong === null) return;
+    this.#books.breach(
+      RULES.pulledContent,
+      `The log of n${server.id} has ${nameOf(entryAt(tip, wrong.index))} there and ends with ${nameOf(tip)}.`,
+      `n${server.id} sends n${to} ${nameOf(wrong)} as a part of its log, ${this.#books.at()}.`,
     );
   }
 

@@ -12,6 +12,7 @@ import {
   type Input,
   type Message,
   type NodeId,
+  type PulledRange,
   Raft,
   Random,
   type RestoredState,
@@ -278,6 +279,7 @@ export class RandomCluster {
     if (effects.write !== null) server.ask(effects.write);
     for (const message of effects.messages) {
       if (message.kind === "appendRange") this.#fill(server, message);
+      else if (message.kind === "pulledRange") this.#fillPulled(server, message, raft);
       else if (message.kind !== "snapshotOrder") this.#send(server, message);
     }
   }
@@ -291,6 +293,12 @@ export class RandomCluster {
       prevLogIndex = end;
       prevLogTerm = entries[entries.length - 1]?.term ?? prevLogTerm;
     } while (prevLogIndex < lastIndex);
+  }
+
+  #fillPulled(server: Server, { kind: _, lastIndex, ...head }: PulledRange, raft: Raft): void {
+    if (raft.termAt(head.lastLogIndex) !== head.lastLogTerm) return;
+    const entries = server.entries.slice(head.prevLogIndex, Math.min(lastIndex, head.prevLogIndex + 4));
+    this.#send(server, { ...head, kind: "pulledEntries", entries });
   }
 
   #send(server: Server, message: Message): void {

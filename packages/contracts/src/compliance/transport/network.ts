@@ -186,7 +186,28 @@ const emptyResult = { from: 1, to: 2, requestId: 7, data: new Uint8Array(0) };
 
 const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { kind: Kind }> } = {
   requestPreVote: { ...head, kind: "requestPreVote", round: 1, lastLogIndex: 2, lastLogTerm: 3 },
-  requestPreVoteResult: { ...head, kind: "requestPreVoteResult", round: 1, voteGranted: true },
+  requestPreVoteResult: {
+    ...head,
+    kind: "requestPreVoteResult",
+    round: 1,
+    voteGranted: false,
+    lastLogIndex: 12,
+    lastLogTerm: 3,
+  },
+  pullEntries: { ...head, kind: "pullEntries", round: 2, prevLogIndex: 11, prevLogTerm: 3 },
+  pulledEntries: {
+    ...head,
+    kind: "pulledEntries",
+    round: 2,
+    prevLogIndex: 11,
+    prevLogTerm: 3,
+    lastLogIndex: 2 ** 40,
+    lastLogTerm: 5,
+    entries: [
+      { index: 12, term: 3, kind: "command", data: noise(300) },
+      { index: 13, term: 4, kind: "noop", data: new Uint8Array(0) },
+    ],
+  },
   requestVote: { ...head, kind: "requestVote", round: 70_000, lastLogIndex: 2 ** 40, lastLogTerm: 3, isTransfer: true },
   requestVoteResult: { ...head, kind: "requestVoteResult", round: 1, voteGranted: false },
   appendEntries: {

@@ -1,0 +1,210 @@
+/** Catching up without a leader: a pre-candidate pulls the log for whose sake it was refused (PITFALLS E16). */
+
+import { describe, expect, it } from "vitest";
+import type { Effects, NodeId, RequestPreVote, Term } from "../src/index.js";
+import { sent } from "./support/elect.js";
+import { commands, membership } from "./support/entries.js";
+import {
+  appendEntries,
+  heartbeat,
+  pullEntries,
+  pulledEntries,
+  requestPreVote,
+  requestPreVoteResult,
+} from "./support/messages.js";
+import { ELECTION_TIMEOUT_MS, type Server, serverWith } from "./support/server.js";
+
+/** The server campaigns, and `from` refuses it for a log that ends in `last`. */
+function refused(server: Server, last: readonly [number, Term], from: NodeId = 2): Effects {
+  const { messages } = server.wake();
+  const { round } = messages.find(({ kind }) => kind === "requestPreVote") as RequestPreVote;
+  const term = server.raft.currentTerm;
+  return server.receive(requestPreVoteResult({ from, term, round, voteGranted: false, last }));
+}
+
+/** The round of the request for entries that just left. */
+function roundOf(effects: Effects): number {
+  const [request] = sent(effects, "pullEntries") as { readonly round: number }[];
+  if (request === undefined) throw new Error("nothing was pulled");
+  return request.round;
+}
+
+describe("whoever lacks entries", () => {
+  it("E16: a pre-candidate that is refused for its log asks for what it lacks", () => {
+    const server = serverWith([1, 2]);
+    const effects = refused(server, [4, 2]);
+    expect(sent(effects, "pullEntries")).toMatchObject([{ to: 2, term: 2, prevLogIndex: 2, prevLogTerm: 2 }]);
+  });
+
+  it("E16: appends what it pulled, in its own term, and campaigns with it once it is durable", () => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [4, 2]));
+    const effects = server.receive(
+      pulledEntries({ from: 2, term: 2, round, prev: [2, 2], terms: [2, 2], last: [4, 2] }),
+    );
+    expect(effects.write).toMatchObject({ hardState: null, truncateFrom: null, append: commands(2, [2, 2]) });
+    const [request] = sent(effects, "requestPreVote") as RequestPreVote[];
+    expect(request).toMatchObject({ term: 2, lastLogIndex: 4, lastLogTerm: 2 });
+    const asked = request as RequestPreVote;
+    server.receive(requestPreVoteResult({ from: 3, term: 2, round: asked.round }));
+    expect(server.raft.role).toBe("candidate");
+    expect(server.persist(1).messages).toEqual([]);
+    expect(sent(server.persist(1), "requestVote")).toMatchObject([{ lastLogIndex: 4 }, { lastLogIndex: 4 }]);
+  });
+
+  it("E16: takes a long log page by page, the next one when the last is durable", () => {
+    const server = serverWith([1, 2]);
+    let round = roundOf(refused(server, [6, 2]));
+    const first = server.receive(pulledEntries({ from: 2, term: 2, round, prev: [2, 2], terms: [2, 2], last: [6, 2] }));
+    expect(first.messages).toEqual([]);
+    const next = server.persist();
+    expect(sent(next, "pullEntries")).toMatchObject([{ to: 2, prevLogIndex: 4, prevLogTerm: 2 }]);
+    round = roundOf(next);
+    const second = server.receive(
+      pulledEntries({ from: 2, term: 2, round, prev: [4, 2], terms: [2, 2], last: [6, 2] }),
+    );
+    expect(sent(second, "requestPreVote")).toMatchObject([{ lastLogIndex: 6 }, { lastLogIndex: 6 }]);
+  });
+
+  it("R3, R11: before it drops entries for others it leaves the term in which it may have acknowledged them", () => {
+    // Server 3 led term 5 and got the acknowledgement of entry 3, without an entry of its own term.
+    const server = serverWith([1, 2, 2], { hardState: { currentTerm: 5, votedFor: 3 } });
+    server.receive(appendEntries({ from: 3, term: 5, prev: [3, 2] }));
+    server.after(2 * ELECTION_TIMEOUT_MS);
+    let round = roundOf(refused(server, [4, 3]));
+    // Where the logs agree is found first.
+    const found = server.receive(pulledEntries({ from: 2, term: 5, round, prev: [1, 1], last: [4, 3] }));
+    expect(sent(found, "pullEntries")).toMatchObject([{ prevLogIndex: 1, prevLogTerm: 1 }]);
+    round = roundOf(found);
+    const { write } = server.receive(
+      pulledEntries({ from: 2, term: 5, round, prev: [1, 1], terms: [3, 3, 3], last: [4, 3] }),
+    );
+    expect(write).toMatchObject({ hardState: { currentTerm: 6, votedFor: 0 }, truncateFrom: 2 });
+    expect(server.terms).toEqual([1, 3, 3, 3]);
+    // Server 3 may have committed entry 3 as it was: its word of that no longer counts here.
+    server.persist();
+    server.receive(heartbeat({ from: 3, term: 5, leaderCommit: 3 }));
+    expect(server.raft.commitIndex).toBe(0);
+  });
+
+  it("R9: keeps what the pulled log does not contradict", () => {
+    const server = serverWith([1, 2, 2, 2], { hardState: { currentTerm: 4, votedFor: 0 } });
+    const round = roundOf(refused(server, [5, 3]));
+    const { write } = server.receive(
+      pulledEntries({ from: 2, term: 4, round, prev: [2, 2], terms: [2], last: [5, 3] }),
+    );
+    expect(write).toBeNull();
+    expect(server.terms).toEqual([1, 2, 2, 2]);
+  });
+
+  it("C8: a log that contradicts what is committed stops the server", () => {
+    const server = serverWith([1, 2, 2], { hardState: { currentTerm: 3, votedFor: 0 } });
+    server.receive(appendEntries({ from: 3, term: 3, prev: [3, 2], commit: 3 }));
+    server.after(2 * ELECTION_TIMEOUT_MS);
+    const round = roundOf(refused(server, [4, 3]));
+    const lie = pulledEntries({ from: 2, term: 3, round, prev: [1, 1], terms: [3, 3, 3], last: [4, 3] });
+    expect(() => server.receive(lie)).toThrow(/committed/);
+  });
+
+  it.each([
+    ["of another request", { round: -1 }],
+    ["of a term gone by", { term: 1 }],
+    ["from a log that is not more up-to-date", { last: [3, 1] as const, terms: [] }],
+    ["that reach beyond the end of their log", { last: [3, 2] as const }],
+    ["of a term yet to come", { terms: [3, 3], last: [4, 3] as const }],
+    ["that end in another term than their log", { last: [4, 1] as const }],
+  ])("E4, R12: takes no entries %s", (_, given) => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [4, 2]));
+    const page = { from: 2, term: 2, round, prev: [2, 2] as const, terms: [2, 2], last: [4, 2] as const };
+    const shifted = "round" in given ? { round: round - 1 } : given;
+    const effects = server.receive(pulledEntries({ ...page, ...shifted }));
+    expect(effects.write).toBeNull();
+    expect(server.terms).toEqual([1, 2]);
+  });
+
+  it("E4: takes no entries once it has found a leader, or a page twice", () => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [4, 2]));
+    const page = pulledEntries({ from: 2, term: 2, round, prev: [2, 2], terms: [2], last: [4, 2] });
+    server.receive(page);
+    expect(server.receive(page).messages).toEqual([]);
+    const again = roundOf(server.persist());
+    server.receive(heartbeat({ from: 3, term: 2 }));
+    server.receive(pulledEntries({ from: 2, term: 2, round: again, prev: [3, 2], terms: [2], last: [4, 2] }));
+    expect(server.terms).toEqual([1, 2, 2]);
+  });
+
+  it("gives up where the other log is compacted beyond what the two share", () => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [9, 2]));
+    expect(server.receive(pulledEntries({ from: 2, term: 2, round, prev: [7, 2], last: [9, 2] })).messages).toEqual([]);
+  });
+
+  it("pulls from whoever has most, and in one campaign from nobody who has less", () => {
+    const server = serverWith([1, 2], { voters: 5 });
+    const { round } = sent(server.wake(), "requestPreVote")[0] as RequestPreVote;
+    const pulledFrom = (from: NodeId, last: readonly [number, Term]): NodeId[] => {
+      const refusal = requestPreVoteResult({ from, term: 2, round, voteGranted: false, last });
+      return sent(server.receive(refusal), "pullEntries").map(({ to }) => to);
+    };
+    expect(pulledFrom(2, [4, 2])).toEqual([2]);
+    expect(pulledFrom(3, [4, 2])).toEqual([]);
+    expect(pulledFrom(4, [5, 2])).toEqual([4]);
+  });
+
+  it("M4: a configuration that was pulled is in force", () => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [3, 2]));
+    const entries = [membership(3, 2, 5)];
+    server.receive(pulledEntries({ from: 2, term: 2, round, prev: [2, 2], last: [3, 2], entries }));
+    expect(server.raft.configuration.voters).toHaveLength(5);
+    expect(server.raft.configurationIndex).toBe(3);
+  });
+});
+
+describe("whoever has them", () => {
+  it("E16: hands out what follows the entry that was asked about, and says where its log ends", () => {
+    const server = serverWith([1, 2, 2, 2]);
+    const { messages } = server.receive(pullEntries({ from: 2, term: 2, round: 7, prev: [2, 2] }));
+    expect(messages).toEqual([
+      {
+        kind: "pulledRange",
+        from: 1,
+        to: 2,
+        term: 2,
+        round: 7,
+        prevLogIndex: 2,
+        prevLogTerm: 2,
+        lastIndex: 4,
+        lastLogIndex: 4,
+        lastLogTerm: 2,
+      },
+    ]);
+  });
+
+  it("R24: says where the logs may agree if it does not have that entry", () => {
+    const server = serverWith([1, 2, 2, 4, 4]);
+    const { messages } = server.receive(pullEntries({ from: 2, term: 4, prev: [6, 3] }));
+    expect(messages).toMatchObject([{ prevLogIndex: 3, prevLogTerm: 2, lastIndex: 3, lastLogIndex: 5 }]);
+  });
+
+  it("E16, E17: while it hears a leader, neither the request nor its term means anything", () => {
+    const server = serverWith([1, 2, 2, 2]);
+    server.receive(heartbeat({ from: 3, term: 2 }));
+    expect(server.receive(pullEntries({ from: 2, term: 9, prev: [2, 2] })).messages).toEqual([]);
+    expect(server.raft.currentTerm).toBe(2);
+    server.now += ELECTION_TIMEOUT_MS;
+    expect(server.receive(pullEntries({ from: 2, term: 9, prev: [2, 2] })).messages).toMatchObject([{ term: 9 }]);
+  });
+
+  it("E16: names the end of its log only to those whom nothing but the log keeps from winning", () => {
+    const server = serverWith([1, 2, 2]);
+    const end = (term: Term): unknown =>
+      sent(server.receive(requestPreVote({ from: 2, term, last: [2, 2] })), "requestPreVoteResult")[0];
+    expect(end(1)).toMatchObject({ voteGranted: false, lastLogIndex: 0, lastLogTerm: 0 });
+    expect(end(2)).toMatchObject({ voteGranted: false, lastLogIndex: 3, lastLogTerm: 2 });
+    server.receive(heartbeat({ from: 3, term: 2 }));
+    expect(end(2)).toMatchObject({ voteGranted: false, lastLogIndex: 0, lastLogTerm: 0 });
+  });
+});
