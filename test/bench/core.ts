@@ -57,7 +57,7 @@ class Server {
       if (message.kind === "snapshotOrder") throw new Error("a log that its core does not compact needs no snapshot");
       const to = servers[message.to - 1] as Server;
       if (message.kind === "appendRange") to.inbox.push(this.#fill(message));
-      else if (message.kind !== "pulledRange" && message.kind !== "snapshotOrder") to.inbox.push(message);
+      else if (message.kind !== "pulledRange") to.inbox.push(message);
     }
     this.appliedIndex = effects.applyTo;
     const surplus = this.appliedIndex - this.#firstIndex - 4 * KEPT_ENTRIES;

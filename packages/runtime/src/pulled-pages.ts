@@ -4,6 +4,7 @@
  */
 
 import type { Entry, NodeId, PulledEntries, PulledRange, Raft } from "@quorate/core";
+import { messageBytesOf } from "./log-cache.js";
 import type { LogReader } from "./log-reader.js";
 
 export interface PulledPagesOptions {
@@ -38,7 +39,7 @@ export class PulledPages {
     const { reader, maxAppendBytes } = this.#options;
     const { prevLogIndex, lastIndex } = order;
     const page = await reader.read(prevLogIndex + 1, lastIndex, maxAppendBytes, () => this.#isWanted(order));
-    if (page !== null) this.#send(order, page);
+    if (page !== null) this.#send(order, fitting(page, maxAppendBytes));
   }
 
   /** Whether the log is still the one that was spoken of, or has that one as its beginning, and nothing of it is gone. */
@@ -55,4 +56,16 @@ export class PulledPages {
   #send({ kind: _, lastIndex: __, ...head }: PulledRange, entries: readonly Entry[]): void {
     this.#options.send({ ...head, kind: "pulledEntries", entries });
   }
+}
+
+/** The first entries of a page, as many as one message takes, but at least one: the storage counts payloads alone. */
+function fitting(page: readonly Entry[], maxBytes: number): readonly Entry[] {
+  let count = 0;
+  let sizeBytes = 0;
+  for (const entry of page) {
+    sizeBytes += messageBytesOf(entry);
+    if (count > 0 && sizeBytes > maxBytes) break;
+    count += 1;
+  }
+  return page.slice(0, count);
 }
