@@ -104,8 +104,8 @@ describe("arrows inside the core", () => {
   });
 
   it("do not join chapters", () => {
-    expect(core("election", 'import type { X } from "./replication.js";')).toEqual([
-      "the chapters election and replication must not import each other",
+    expect(core("election", 'import type { X } from "./snapshot.js";')).toEqual([
+      "the chapters election and snapshot must not import each other",
     ]);
   });
 
