@@ -8,7 +8,7 @@
  */
 
 import type { GroupId, PeerMessage, ProposeRequest, ProposeResult, SnapshotChunk } from "@quorate/contracts";
-import type { AppendEntries, Entry, EntryId, PulledEntries } from "@quorate/core";
+import type { AppendEntries, Entry, EntryId, FeatureLevels, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { PREFIX_BYTES } from "./encode-message.js";
 import { type HeaderReader, unpackHeader } from "./header.js";
@@ -123,7 +123,7 @@ function readSmallMessage(
     case "heartbeat":
       return { kind, from, to, term, round: header.natural("round"), leaderCommit: header.natural("leaderCommit") };
     case "heartbeatResult":
-      return { kind, from, to, term, round: header.natural("round") };
+      return { kind, from, to, term, round: header.natural("round"), supportedLevels: readLevels(header) };
     case "commit":
       return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };
     case "readIndex":
@@ -251,6 +251,11 @@ function readSnapshotChunk(header: HeaderReader, from: number, to: number, paylo
     header: snapshotHeader,
     data,
   };
+}
+
+function readLevels(header: HeaderReader): FeatureLevels {
+  const library = header.natural("feature level of the library");
+  return { library, application: header.natural("feature level of the application") };
 }
 
 function readPlace(header: HeaderReader): EntryId {

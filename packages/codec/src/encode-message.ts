@@ -98,6 +98,7 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       return;
     case "heartbeatResult":
       fields.push(message.term, message.round);
+      fields.push(message.supportedLevels.library, message.supportedLevels.application);
       return;
     case "commit":
       fields.push(message.term, message.leaderCommit);

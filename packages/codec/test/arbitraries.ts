@@ -45,6 +45,7 @@ const pulledEntries: fc.Arbitrary<PulledEntries> = fc
     return { ...rest, kind: "pulledEntries", round: stream, lastLogIndex, lastLogTerm };
   });
 
+const supportedLevels = record({ library: natural, application: natural });
 const place = record({ index: natural, term: natural });
 
 const snapshotChunk: fc.Arbitrary<SnapshotChunk> = record({
@@ -113,7 +114,7 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
     hintTerm: natural,
   }),
   heartbeat: record({ ...head, kind: fc.constant("heartbeat"), round: natural, leaderCommit: natural }),
-  heartbeatResult: record({ ...head, kind: fc.constant("heartbeatResult"), round: natural }),
+  heartbeatResult: record({ ...head, kind: fc.constant("heartbeatResult"), round: natural, supportedLevels }),
   commit: record({ ...head, kind: fc.constant("commit"), leaderCommit: natural }),
   readIndex: record({ ...head, kind: fc.constant("readIndex"), readId: natural }),
   readIndexResult: record({

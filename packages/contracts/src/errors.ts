@@ -94,6 +94,10 @@ export const ERROR_CODES = {
     outcome: "unknown",
     advice: "`apply` threw: every server would fail on the same command. Mend the state machine, then restart.",
   },
+  UNSUPPORTED_FEATURE_LEVEL: {
+    outcome: "unknown",
+    advice: "Start it with the version that the cluster runs. Nothing that it has stored is lost.",
+  },
   STATE_DIVERGED: {
     outcome: "unknown",
     advice:

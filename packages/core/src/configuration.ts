@@ -4,12 +4,25 @@
  */
 
 import type { VoterSets } from "./quorum.js";
-import type { Configuration, ConfigurationEntry, Entry, Index, Member, NodeId, TargetConfiguration } from "./types.js";
+import type {
+  Configuration,
+  ConfigurationEntry,
+  Entry,
+  FeatureLevels,
+  Index,
+  Member,
+  NodeId,
+  TargetConfiguration,
+} from "./types.js";
+import { UnsupportedFeatureLevelError } from "./unsupported-feature-level-error.js";
+
+/** Those of every new cluster, whatever its servers support: they must all write the same first entry (PITFALLS O4). */
+const FIRST_LEVELS: FeatureLevels = { library: 1, application: 1 };
 
 /** The configuration of a cluster that begins with these voters. */
 export function foundingConfiguration(voters: readonly Member[]): Configuration {
   const nextId = voters.reduce((highest, { id }) => Math.max(highest, id), 0) + 1;
-  return { voters, outgoingVoters: [], learners: [], target: null, nextId };
+  return { voters, outgoingVoters: [], learners: [], target: null, nextId, featureLevels: FIRST_LEVELS };
 }
 
 /** What stands before the first configuration in the log: nobody, so that a blank server waits (PITFALLS O3). */
@@ -37,13 +50,14 @@ function voterSetsOf({ voters, outgoingVoters }: Configuration): VoterSets {
  */
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   validate(configuration);
-  const { voters, outgoingVoters, learners, target, nextId } = configuration;
+  const { voters, outgoingVoters, learners, target, nextId, featureLevels } = configuration;
   const json = JSON.stringify({
     voters: voters.map(plainMember),
     outgoingVoters: outgoingVoters.map(plainMember),
     learners: learners.map(plainMember),
     target: target === null ? null : { voters: target.voters, learners: target.learners },
     nextId,
+    featureLevels: { library: featureLevels.library, application: featureLevels.application },
   }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return Uint8Array.from(json, (character) => character.charCodeAt(0));
 }
@@ -78,11 +92,13 @@ function configurationFrom(value: unknown): Configuration {
     outgoingVoters = [],
     learners = [],
     target = null,
+    featureLevels = founding.featureLevels,
   } = {
     nextId: field("nextId"),
     outgoingVoters: field("outgoingVoters"),
     learners: field("learners"),
     target: field("target"),
+    featureLevels: field("featureLevels"),
   };
   if (!isId(nextId)) throw new RangeError("a membership entry has no valid nextId");
   return {
@@ -91,6 +107,7 @@ function configurationFrom(value: unknown): Configuration {
     learners: membersFrom("learners", learners),
     target: targetFrom(target),
     nextId,
+    featureLevels: levelsFrom(featureLevels),
   };
 }
 
@@ -107,6 +124,15 @@ function targetFrom(value: unknown): TargetConfiguration | null {
     if (areIds(voters) && areIds(learners)) return { voters: [...voters], learners: [...learners] };
   }
   throw new RangeError("a membership entry has no valid target");
+}
+
+function levelsFrom(value: unknown): FeatureLevels {
+  if (typeof value === "object" && value !== null && "library" in value && "application" in value) {
+    const { library, application } = value;
+    // As ids: whole numbers from 1 up.
+    if (isId(library) && isId(application)) return { library, application };
+  }
+  throw new RangeError("a membership entry has no valid featureLevels");
 }
 
 function isMember(value: unknown): value is Member {
@@ -180,9 +206,23 @@ function inForce(index: Index, configuration: Configuration): InForce {
 export class ConfigurationStack {
   #stack: InForce[];
 
-  /** `base` is what was in force where the log begins: that of the snapshot, or nobody. */
-  constructor(base: ConfigurationEntry = { index: 0, configuration: NO_CONFIGURATION }) {
-    this.#stack = [inForce(base.index, base.configuration)];
+  readonly #supportedLevels: FeatureLevels;
+
+  /**
+   * `base` is what was in force where the log begins: that of the snapshot, or nobody. Here and wherever a configuration
+   * comes in, an `UnsupportedFeatureLevelError` is thrown if it asks for more than `supportedLevels`.
+   */
+  constructor(supportedLevels: FeatureLevels, base = { index: 0, configuration: NO_CONFIGURATION }) {
+    this.#supportedLevels = supportedLevels;
+    this.#stack = [this.#checked(base)];
+  }
+
+  #checked({ index, configuration }: ConfigurationEntry): InForce {
+    const needed = configuration.featureLevels;
+    const { library, application } = this.#supportedLevels;
+    if (needed.library > library || needed.application > application)
+      throw new UnsupportedFeatureLevelError(needed, this.#supportedLevels);
+    return inForce(index, configuration);
   }
 
   get #top(): InForce {
@@ -221,7 +261,8 @@ export class ConfigurationStack {
 
   /** Takes in an appended entry. Throws a `RangeError` if it is of kind `membership` and cannot be understood. */
   onAppend(entry: Entry): void {
-    if (entry.kind === "membership") this.#stack.push(inForce(entry.index, decodeConfiguration(entry.data)));
+    if (entry.kind !== "membership") return;
+    this.#stack.push(this.#checked({ index: entry.index, configuration: decodeConfiguration(entry.data) }));
   }
 
   /** Goes back to what was in force before `index`. */
@@ -235,7 +276,7 @@ export class ConfigurationStack {
   }
 
   /** Starts again from a snapshot. */
-  onReset({ index, configuration }: ConfigurationEntry): void {
-    this.#stack = [inForce(index, configuration)];
+  onReset(base: ConfigurationEntry): void {
+    this.#stack = [this.#checked(base)];
   }
 }

@@ -42,7 +42,8 @@ export type ReadOutcome =
 /**
  * Why a change of members was refused (PITFALLS M24): this server does not lead; it leads, but has not committed an
  * entry of its term yet; an earlier change is not done; another configuration is in force than the change is based on;
- * leadership is being handed over; what is wanted is no valid configuration; or too few of the new voters are in touch.
+ * leadership is being handed over; what is wanted is no valid configuration; too few of the new voters are in touch; or,
+ * where all members have to agree, one of them is not.
  */
 export type ChangeRefusal =
   | "notLeader"
@@ -51,7 +52,8 @@ export type ChangeRefusal =
   | "versionMismatch"
   | "transferring"
   | "invalid"
-  | "wouldLoseQuorum";
+  | "wouldLoseQuorum"
+  | "outOfTouch";
 
 /** What became of a `changeMembers`: refused, and nothing was done; or in the log, or there already, at `index`. */
 export type ChangeOutcome =

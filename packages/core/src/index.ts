@@ -45,6 +45,7 @@ export {
   type Entry,
   type EntryId,
   type EntryKind,
+  type FeatureLevels,
   type HardState,
   type Index,
   type Member,
@@ -57,3 +58,4 @@ export {
   type Term,
   type TermRun,
 } from "./types.js";
+export { UnsupportedFeatureLevelError } from "./unsupported-feature-level-error.js";

@@ -79,6 +79,15 @@ export interface ChangeMembers {
   readonly members: readonly MemberChange[];
 }
 
+/**
+ * The feature levels are to rise to what every member supports. Answered by one `ChangeOutcome` with the same `changeId`
+ * in the next drain.
+ */
+export interface RaiseFeatureLevels {
+  readonly kind: "raiseFeatureLevels";
+  readonly changeId: number;
+}
+
 /** The leader is to hand over to `to`, or to whoever fits best. Answered by one `TransferOutcome`. */
 export interface TransferLeadership {
   readonly kind: "transferLeadership";
@@ -97,4 +106,5 @@ export type Input =
   | SnapshotInstalled
   | SnapshotFailed
   | ChangeMembers
+  | RaiseFeatureLevels
   | TransferLeadership;

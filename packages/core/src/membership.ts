@@ -54,6 +54,7 @@ export function onChangeMembers(state: RaftState, { changeId, basedOn, members }
 /** The first step on the way from `current` to `changes`. Throws a `RangeError` if there is no way. */
 function configurationTowards(current: Configuration, changes: readonly MemberChange[]): Configuration {
   const known = membersOf(current);
+  const { featureLevels } = current;
   let { nextId } = current;
   const wanted = changes.map(({ name, address, role, priority = 0 }) => {
     const before = known.find((member) => member.name === name);
@@ -68,7 +69,7 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
   const learners = wanted.filter(({ isVoter }) => !isVoter).map(({ member }) => member);
   if (!voters.some(({ isWitness }) => !isWitness)) throw new RangeError("at least one voter must not be a witness");
 
-  validate({ ...foundingConfiguration([]), voters, learners, nextId });
+  validate({ ...foundingConfiguration([]), voters, learners, nextId, featureLevels });
   const isVoting = ({ id }: Member): boolean => current.voters.some((voter) => voter.id === id);
   if (!voters.every(isVoting)) {
     // The voters stay who they are until the new ones have caught up.
@@ -79,10 +80,11 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
       learners: wanted.map(({ member }) => member).filter((member) => !isVoting(member)),
       target: { voters: voters.map(({ id }) => id), learners: learners.map(({ id }) => id) },
       nextId,
+      featureLevels,
     };
   }
   const outgoingVoters = voters.length < current.voters.length ? current.voters : [];
-  return { voters, outgoingVoters, learners, target: null, nextId };
+  return { voters, outgoingVoters, learners, target: null, nextId, featureLevels };
 }
 
 /**
@@ -110,9 +112,9 @@ export function advanceMembership(state: RaftState, leader: Leader): void {
   if (leader.followers.some((progress) => isFarewellOver(state, progress)))
     leader.followers = leader.followers.filter((progress) => !isFarewellOver(state, progress));
   if (configurations.index > commitIndex || commitIndex < leader.noopIndex) return;
-  const { voters, outgoingVoters, learners, target, nextId } = configurations.configuration;
+  const { voters, outgoingVoters, learners, target, nextId, featureLevels } = configurations.configuration;
   if (outgoingVoters.length > 0) {
-    appendConfiguration(state, leader, { voters, outgoingVoters: [], learners, target: null, nextId });
+    appendConfiguration(state, leader, { voters, outgoingVoters: [], learners, target: null, nextId, featureLevels });
   } else if (target !== null) {
     if (!haveCaughtUp(state, leader, target.voters)) return;
     const pick = (ids: readonly NodeId[]): Member[] => [...voters, ...learners].filter(({ id }) => ids.includes(id));
@@ -123,6 +125,7 @@ export function advanceMembership(state: RaftState, leader: Leader): void {
       learners: pick(target.learners).sort(byId),
       target: null,
       nextId,
+      featureLevels,
     });
   } else if (!state.isVoter) {
     leave(state, leader);

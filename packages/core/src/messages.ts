@@ -6,7 +6,7 @@
  * one from a former life is told apart before it is used (PITFALLS E4, R12, R13, Q2).
  */
 
-import type { Entry, Index, NodeId, Term } from "./types.js";
+import type { Entry, FeatureLevels, Index, NodeId, Term } from "./types.js";
 
 interface Head {
   readonly from: NodeId;
@@ -112,6 +112,8 @@ export interface Heartbeat extends Head {
 export interface HeartbeatResult extends Head {
   readonly kind: "heartbeatResult";
   readonly round: number;
+  /** Up to which levels the sender can read. */
+  readonly supportedLevels: FeatureLevels;
 }
 
 /** The leader's commit index moved and there is nothing else to send. Not answered. */

@@ -9,7 +9,7 @@
  * answer the stream of today (PITFALLS R12, R13), and a success only if it is of this life of the follower.
  */
 
-import type { Index, NodeId } from "./types.js";
+import type { FeatureLevels, Index, NodeId } from "./types.js";
 
 export type ProgressState = "probe" | "replicate" | "snapshot";
 
@@ -42,6 +42,8 @@ export class Progress {
   ackedRound = 0;
   /** The newest commit index that it was told and could use. */
   sentCommit: Index = 0;
+  /** What it said that it supports; null until it has. */
+  supportedLevels: FeatureLevels | null = null;
   /** Until when a server that is no member any more is fed; null for a member. */
   farewellUntil: number | null = null;
   #round: CatchUpRound | null = null;

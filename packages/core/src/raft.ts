@@ -13,6 +13,7 @@
  * | `configuration.ts`, `membership.ts` | §6, diss. 4 |
  * | `snapshot.ts`    | §7                       |
  * | `transfer.ts`    | diss. 3.10               |
+ * | `feature-levels.ts` | rolling upgrades      |
  * | `effects.ts`     | why a message waits      |
  */
 
@@ -29,6 +30,7 @@ import {
   onRequestVoteResult,
   quorumDeadline,
 } from "./election.js";
+import { onRaiseFeatureLevels } from "./feature-levels.js";
 import type { Input, Propose } from "./input.js";
 import { advanceMembership, onChangeMembers } from "./membership.js";
 import type { Message } from "./messages.js";
@@ -140,6 +142,8 @@ export class Raft {
         return onSnapshotFailed(state, input);
       case "changeMembers":
         return onChangeMembers(state, input);
+      case "raiseFeatureLevels":
+        return onRaiseFeatureLevels(state, input);
       case "transferLeadership":
         return onTransferLeadership(state, input);
       default:

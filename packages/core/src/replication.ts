@@ -94,7 +94,8 @@ export function onHeartbeat(state: RaftState, message: Heartbeat): void {
 
 /** With the current term, which a leader of a term gone by learns from it. */
 export function answerHeartbeat(state: RaftState, { from, round }: Heartbeat): void {
-  state.outbox.send({ kind: "heartbeatResult", from: state.id, to: from, term: state.currentTerm, round });
+  const { id, currentTerm: term, supportedLevels } = state;
+  state.outbox.send({ kind: "heartbeatResult", from: id, to: from, term, round, supportedLevels });
 }
 
 /** Tells nothing about who leads: only appends and heartbeats do (PITFALLS E26). */
@@ -160,6 +161,7 @@ export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): v
   if (progress === undefined) return;
   progress.lastContactAt = state.now;
   progress.ackedRound = Math.max(progress.ackedRound, message.round);
+  progress.supportedLevels = message.supportedLevels;
 }
 
 /** Orders whatever each follower lacks, and tells those who lack nothing how far the log is committed. */

@@ -12,6 +12,7 @@ import { TermLog } from "./term-log.js";
 import {
   type Entry,
   type EntryId,
+  type FeatureLevels,
   type HardState,
   type Index,
   NOBODY,
@@ -34,6 +35,8 @@ export interface RaftOptions {
   readonly electionTimeoutMs: number;
   /** Where the randomness begins: a whole number, another one on each server and at each start (PITFALLS E21, Q2). */
   readonly seed: number;
+  /** The level of the application's commands that this server understands: a whole number from 1 up. Default 1. */
+  readonly applicationLevel?: number;
 }
 
 /** How far a server has got in pulling another's log. Means something in `term` only, while no leader is known there. */
@@ -48,6 +51,9 @@ export interface CatchUp {
   /** Where the other log ended when its server refused. */
   readonly end: EntryId;
 }
+
+/** The level of this library's own entries that this version understands. */
+const LIBRARY_LEVEL = 1;
 
 /** What a server remembers: the part of Figure 2 that is persistent. */
 export interface RestoredState {
@@ -69,6 +75,7 @@ export class RaftState {
   readonly id: NodeId;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
+  readonly supportedLevels: FeatureLevels;
 
   // Persistent on all servers.
   #currentTerm: Term;
@@ -99,11 +106,12 @@ export class RaftState {
     this.id = options.id;
     this.heartbeatIntervalMs = options.heartbeatIntervalMs;
     this.electionTimeoutMs = options.electionTimeoutMs;
+    this.supportedLevels = { library: LIBRARY_LEVEL, application: options.applicationLevel ?? 1 };
     this.#currentTerm = restored.hardState.currentTerm;
     this.#votedFor = restored.hardState.votedFor;
     this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
     if (this.log.lastTerm > this.#currentTerm) throw new RangeError("the log has entries of a term to come");
-    this.configurations = new ConfigurationStack(restored.snapshot?.membership);
+    this.configurations = new ConfigurationStack(this.supportedLevels, restored.snapshot?.membership);
     for (const entry of restored.memberships) this.#restoreMembership(entry);
     // What a snapshot holds was committed, and so was what was compacted.
     this.#snapshotIndex = this.#restoreSnapshot(restored.snapshot);
@@ -245,7 +253,9 @@ export class RaftState {
   }
 }
 
-function checkOptions({ id, heartbeatIntervalMs, electionTimeoutMs, seed }: RaftOptions): void {
+function checkOptions({ id, heartbeatIntervalMs, electionTimeoutMs, seed, applicationLevel = 1 }: RaftOptions): void {
+  if (!Number.isSafeInteger(applicationLevel) || applicationLevel < 1)
+    throw new RangeError(`applicationLevel must be a whole number from 1 up, not ${applicationLevel}`);
   if (!Number.isSafeInteger(id) || id <= 0) throw new RangeError(`id must be a positive whole number, not ${id}`);
   if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, not ${seed}`);
   if (!(heartbeatIntervalMs > 0))

@@ -69,6 +69,17 @@ export interface Member {
   readonly priority?: number;
 }
 
+/**
+ * What the entries of a log may ask of those who read it: whole numbers from 1 up. A server reads everything up to the
+ * levels that it supports, and nothing above; so what needs a level is written only where it is in force (PITFALLS O7).
+ */
+export interface FeatureLevels {
+  /** Of this library's own entries. */
+  readonly library: number;
+  /** Of the commands; what its numbers mean is for the application to say. */
+  readonly application: number;
+}
+
 /** What a change of members that is under way shall end in. */
 export interface TargetConfiguration {
   /** By rising id; each is a voter or a learner of the configuration that says so. */
@@ -92,6 +103,8 @@ export interface Configuration {
   readonly target: TargetConfiguration | null;
   /** The id of the next member to be added: above every id that was ever given (PITFALLS M17). */
   readonly nextId: NodeId;
+  /** What entries may ask of every server from here on. Never fall. */
+  readonly featureLevels: FeatureLevels;
 }
 
 /** A configuration, and the index of its entry: its version, for those who want to change it. */

@@ -13,8 +13,9 @@ import {
   foundingConfiguration,
   NOBODY,
   Raft,
+  UnsupportedFeatureLevelError,
 } from "@quorate/core";
-import { messageOf } from "./fatal.js";
+import { messageOf, unsupported } from "./fatal.js";
 import { type Bootstrap, invalid, type Settings } from "./options.js";
 
 /**
@@ -104,14 +105,15 @@ function foreign(message: string): RaftError {
 
 /** The core as it was left. Throws `STORAGE_CORRUPT` if what is stored contradicts itself (PITFALLS P16). */
 export function restoreRaft(settings: Settings, seed: number, stored: StoredState, now: number): Raft {
-  const { heartbeatIntervalMs, electionTimeoutMs } = settings;
+  const { heartbeatIntervalMs, electionTimeoutMs, applicationLevel } = settings;
   try {
     return new Raft(
-      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, seed },
+      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, applicationLevel, seed },
       { ...stored, snapshot: null },
       now,
     );
   } catch (cause) {
+    if (cause instanceof UnsupportedFeatureLevelError) throw unsupported(cause);
     throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
   }
 }

@@ -55,6 +55,11 @@ export interface Tuning {
    * or `heartbeatIntervalMs` if that is less; never more than that.
    */
   readonly applyBudgetMs?: number | undefined;
+  /**
+   * The level of commands that this server understands (PITFALLS O7). Give the next number to a version whose commands
+   * older ones cannot read, and propose such commands once that level is in force. Default 1.
+   */
+  readonly applicationLevel?: number | undefined;
 }
 
 export interface RaftNodeOptions<Command, Result> extends Tuning {
@@ -115,6 +120,7 @@ export function settingsOf(options: Tuning): Settings {
     maxInflightBytes: positive("maxInflightBytes", options.maxInflightBytes ?? 4 * MIB),
     maxInflightMessages: positive("maxInflightMessages", options.maxInflightMessages ?? 256),
     applyBudgetMs: positive("applyBudgetMs", options.applyBudgetMs ?? Math.min(8, heartbeatIntervalMs)),
+    applicationLevel: positive("applicationLevel", options.applicationLevel ?? 1),
   };
   refuseContradictions(settings);
   return settings;

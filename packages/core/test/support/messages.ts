@@ -164,7 +164,7 @@ export function heartbeat(given: Given<Heartbeat>): Heartbeat {
 }
 
 export function heartbeatResult(given: Given<HeartbeatResult>): HeartbeatResult {
-  return { kind: "heartbeatResult", to: 1, round: 1, ...given };
+  return { kind: "heartbeatResult", to: 1, round: 1, supportedLevels: { library: 1, application: 1 }, ...given };
 }
 
 export function commit(given: Given<Commit> & { readonly leaderCommit: Index }): Commit {

@@ -26,6 +26,8 @@ export interface ServerOptions extends DiskContent {
   /** 1 if not given. */
   readonly id?: NodeId;
   readonly seed?: number;
+  /** The level of commands that this server understands; another one from the next start on. */
+  readonly applicationLevel?: number;
 }
 
 export class Server {
@@ -38,11 +40,13 @@ export class Server {
   effects: Effects;
   /** How often this server has started. */
   lives = 0;
+  applicationLevel: number;
   readonly #seed: number;
 
   constructor(options: ServerOptions, now = 0) {
     this.id = options.id ?? 1;
     this.#seed = options.seed ?? this.id;
+    this.applicationLevel = options.applicationLevel ?? 1;
     this.disk = new Disk(options);
     this.now = now;
     this.raft = this.#start();
@@ -54,7 +58,8 @@ export class Server {
     const seed = this.#seed + 1000 * this.lives;
     this.lives += 1;
     const timing = { heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, electionTimeoutMs: ELECTION_TIMEOUT_MS };
-    return new Raft({ id: this.id, seed, ...timing }, this.disk.restore(), this.now);
+    const { id, applicationLevel } = this;
+    return new Raft({ id, seed, applicationLevel, ...timing }, this.disk.restore(), this.now);
   }
 
   /** Stops and starts again. Of the outstanding writes the oldest `completing` made it to the disk. */

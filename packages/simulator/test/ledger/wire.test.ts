@@ -124,9 +124,11 @@ it.each(["heartbeat", "commit"] as const)(
   },
 );
 
+const supportedLevels = { library: 1, application: 1 };
+
 it.each<[string, Message]>([
-  ["in a term to come", { kind: "heartbeatResult", from: 2, to: 1, term: 9, round: 1 }],
-  ["as another server", { kind: "heartbeatResult", from: 3, to: 1, term: 2, round: 1 }],
+  ["in a term to come", { kind: "heartbeatResult", from: 2, to: 1, term: 9, round: 1, supportedLevels }],
+  ["as another server", { kind: "heartbeatResult", from: 3, to: 1, term: 2, round: 1, supportedLevels }],
 ])("E29: speaks %s", (_, message) => {
   const stage = committed();
   stage.say(message, 2);

@@ -234,7 +234,7 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
     hintTerm: 7,
   },
   heartbeat: { ...head, kind: "heartbeat", round: 4, leaderCommit: 5 },
-  heartbeatResult: { ...head, kind: "heartbeatResult", round: 4 },
+  heartbeatResult: { ...head, kind: "heartbeatResult", round: 4, supportedLevels: { library: 1, application: 2 } },
   commit: { ...head, kind: "commit", leaderCommit: 6 },
   readIndex: { ...head, kind: "readIndex", readId: 7 },
   readIndexResult: { ...head, kind: "readIndexResult", readId: 7, success: true, index: 8 },
