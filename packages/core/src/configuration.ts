@@ -26,7 +26,7 @@ export function foundingConfiguration(voters: readonly Member[]): Configuration 
 }
 
 /** What stands before the first configuration in the log: nobody, so that a blank server waits (PITFALLS O3). */
-export const NO_CONFIGURATION: Configuration = foundingConfiguration([]);
+const NO_CONFIGURATION: Configuration = foundingConfiguration([]);
 
 /** Every member, whatever its part, by rising id. */
 export function membersOf({ voters, outgoingVoters, learners }: Configuration): readonly Member[] {
