@@ -127,7 +127,7 @@ function readSmallMessage(
     case "commit":
       return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };
     case "readIndex":
-      return { kind, from, to, term, readId: header.natural("readId") };
+      return { kind, from, to, term, readId: header.natural("readId"), isLease: header.flag("isLease") };
     case "readIndexResult": {
       const readId = header.natural("readId");
       const success = header.flag("success");

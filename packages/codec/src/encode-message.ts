@@ -104,7 +104,7 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       fields.push(message.term, message.leaderCommit);
       return;
     case "readIndex":
-      fields.push(message.term, message.readId);
+      fields.push(message.term, message.readId, message.isLease);
       return;
     case "readIndexResult":
       fields.push(message.term, message.readId, message.success, message.index);

@@ -116,7 +116,7 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
   heartbeat: record({ ...head, kind: fc.constant("heartbeat"), round: natural, leaderCommit: natural }),
   heartbeatResult: record({ ...head, kind: fc.constant("heartbeatResult"), round: natural, supportedLevels }),
   commit: record({ ...head, kind: fc.constant("commit"), leaderCommit: natural }),
-  readIndex: record({ ...head, kind: fc.constant("readIndex"), readId: natural }),
+  readIndex: record({ ...head, kind: fc.constant("readIndex"), readId: natural, isLease: fc.boolean() }),
   readIndexResult: record({
     ...head,
     kind: fc.constant("readIndexResult"),

@@ -31,13 +31,26 @@ export type ProposalOutcome =
   | { readonly proposalId: number; readonly accepted: true; readonly firstIndex: Index; readonly term: Term }
   | { readonly proposalId: number; readonly accepted: false; readonly leaderId: NodeId };
 
+/** The lease that vouches for a read: whose it was, and until when, by the clock of the server that reads. */
+export interface ReadLease {
+  readonly leaderId: NodeId;
+  readonly term: Term;
+  readonly until: number;
+}
+
 /**
- * What became of a `read`: ready to be served once everything up to `index` is applied, or refused, because no leader
- * could be asked or none confirmed.
+ * Why a read was refused: no leader could be asked, or none confirmed; it hands over, and takes as little as it takes
+ * proposals (PITFALLS Q6); or too many are waiting already (Q5).
+ */
+export type ReadRefusal = "noLeader" | "transferring" | "overloaded";
+
+/**
+ * What became of a `read`: ready to be served once everything up to `index` is applied, or refused. One that rests on a
+ * lease says so: what was read then counts only if `Raft.lasts` still says yes.
  */
 export type ReadOutcome =
-  | { readonly readId: number; readonly ready: true; readonly index: Index }
-  | { readonly readId: number; readonly ready: false };
+  | { readonly readId: number; readonly ready: true; readonly index: Index; readonly lease?: ReadLease }
+  | { readonly readId: number; readonly ready: false; readonly refusal: ReadRefusal };
 
 /**
  * Why a change of members was refused (PITFALLS M24): this server does not lead; it leads, but has not committed an

@@ -7,6 +7,7 @@
  */
 
 import { membersOf } from "./configuration.js";
+import { isBound } from "./lease.js";
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
 import type { Candidate, Leader, PreCandidate, Role } from "./roles.js";
@@ -184,10 +185,7 @@ function concludeElection(state: RaftState, candidate: Candidate): void {
  * leader counts as hearing itself: check-quorum ends that when it is no longer true.
  */
 export function hearsLeader(state: RaftState, from: NodeId): boolean {
-  const { role } = state;
-  if (role.kind === "leader") return true;
-  if (role.kind !== "follower" || role.leaderId === NOBODY || role.leaderId === from) return false;
-  return state.now - role.lastHeardAt < state.electionTimeoutMs;
+  return state.role.kind === "leader" || isBound(state, from);
 }
 
 /** §5.4.1: the candidate's log must be at least as up-to-date as the voter's. */

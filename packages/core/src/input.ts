@@ -29,6 +29,8 @@ export interface Propose {
 export interface Read {
   readonly kind: "read";
   readonly readId: number;
+  /** Whether the leader's lease will do, if it has one: see `lease.ts`. Default false. */
+  readonly isLease?: boolean;
 }
 
 /** Every write up to and including `seq` is durable. Reports may come late, twice or out of order (PITFALLS P4). */

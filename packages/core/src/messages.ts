@@ -127,6 +127,8 @@ export interface Commit extends Head {
 export interface ReadIndex extends Head {
   readonly kind: "readIndex";
   readonly readId: number;
+  /** Whether the leader's lease will do: then it answers at once, if it has one. */
+  readonly isLease: boolean;
 }
 
 export interface ReadIndexResult extends Head {

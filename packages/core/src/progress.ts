@@ -40,6 +40,8 @@ export class Progress {
   lastContactAt: number;
   /** The newest heartbeat round that it answered. */
   ackedRound = 0;
+  /** When that round was sent, if that is not long ago (PITFALLS L1). */
+  ackedRoundSentAt = Number.NEGATIVE_INFINITY;
   /** The newest commit index that it was told and could use. */
   sentCommit: Index = 0;
   /** What it said that it supports; null until it has. */
@@ -60,6 +62,12 @@ export class Progress {
 
   get hasEntriesUnderWay(): boolean {
     return this.matchIndex + 1 < this.nextIndex;
+  }
+
+  onRoundAnswered(round: number, sentAt: number): void {
+    if (round <= this.ackedRound) return;
+    this.ackedRound = round;
+    this.ackedRoundSentAt = sentAt;
   }
 
   onMatch(index: Index, now: number): void {

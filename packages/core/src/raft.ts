@@ -10,6 +10,7 @@
  * | `replication.ts` | §5.3                     |
  * | `commit.ts`      | §5.4.2                   |
  * | `reads.ts`       | §8, diss. 6.4            |
+ * | `lease.ts`       | diss. 6.4.1              |
  * | `configuration.ts`, `membership.ts` | §6, diss. 4 |
  * | `snapshot.ts`    | §7                       |
  * | `transfer.ts`    | diss. 3.10               |
@@ -20,7 +21,7 @@
 import { onPullEntries, onPulledEntries, onRefusal } from "./catch-up.js";
 import { advanceCommit } from "./commit.js";
 import { membersOf } from "./configuration.js";
-import type { Effects } from "./effects.js";
+import type { Effects, ReadLease } from "./effects.js";
 import {
   onElectionTick,
   onOwnVotePersisted,
@@ -32,10 +33,11 @@ import {
 } from "./election.js";
 import { onRaiseFeatureLevels } from "./feature-levels.js";
 import type { Input, Propose } from "./input.js";
+import { lasts, onClockWentBack } from "./lease.js";
 import { advanceMembership, onChangeMembers } from "./membership.js";
 import type { Message } from "./messages.js";
 import type { ProgressState } from "./progress.js";
-import { askLeader, confirmReads, onRead, onReadIndex, onReadIndexResult } from "./reads.js";
+import { askAgainAt, askLeader, confirmReads, onRead, onReadIndex, onReadIndexResult } from "./reads.js";
 import {
   answerHeartbeat,
   onAppendEntries,
@@ -121,6 +123,7 @@ export class Raft {
    */
   step(input: Input, now: number): void {
     const state = this.#state;
+    if (now < state.now) onClockWentBack(state);
     state.now = Math.max(state.now, now);
     switch (input.kind) {
       case "tick":
@@ -130,7 +133,7 @@ export class Raft {
       case "propose":
         return onPropose(state, input);
       case "read":
-        return onRead(state, input.readId);
+        return onRead(state, input);
       case "persisted":
         state.outbox.persisted(input.seq);
         return onOwnVotePersisted(state);
@@ -238,6 +241,14 @@ export class Raft {
     return role.kind === "leader" ? (role.transfer?.to ?? NOBODY) : NOBODY;
   }
 
+  /**
+   * Whether the lease that vouched for a read has lasted until `now`: to be asked when the query has run, right before
+   * its result is handed out (PITFALLS L5).
+   */
+  lasts(lease: ReadLease, now: number): boolean {
+    return lasts(this.#state, lease, now);
+  }
+
   /** Up to here a snapshot of this server is durable. */
   get snapshotIndex(): Index {
     return this.#state.snapshotIndex;
@@ -317,7 +328,7 @@ function onMessage(state: RaftState, message: Message): void {
 function onStaleMessage(state: RaftState, message: Message): void {
   if (message.kind === "appendEntries") rejectStaleAppend(state, message);
   else if (message.kind === "heartbeat") answerHeartbeat(state, message);
-  else if (message.kind === "readIndex") refuseRead(state, message);
+  else if (message.kind === "readIndex") refuseRead(state, message, "noLeader");
 }
 
 function onPropose(state: RaftState, { proposalId, commands }: Propose): void {
@@ -343,9 +354,5 @@ function deadline(state: RaftState): number {
       ? Number.POSITIVE_INFINITY
       : Math.min(role.heartbeatDueAt, quorumDeadline(state, role), role.transfer?.deadline ?? Number.POSITIVE_INFINITY);
   }
-  const askAgain =
-    role.kind === "follower" && role.askedReads !== null
-      ? role.askedReads.askedAt + state.electionTimeoutMs
-      : role.electionDeadline;
-  return Math.min(role.electionDeadline, askAgain);
+  return role.kind === "follower" ? Math.min(role.electionDeadline, askAgainAt(state, role)) : role.electionDeadline;
 }

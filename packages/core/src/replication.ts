@@ -160,8 +160,8 @@ export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): v
   const progress = leader.progressOf(message.from);
   if (progress === undefined) return;
   progress.lastContactAt = state.now;
-  progress.ackedRound = Math.max(progress.ackedRound, message.round);
   progress.supportedLevels = message.supportedLevels;
+  progress.onRoundAnswered(message.round, leader.roundTimes.sentAt(message.round));
 }
 
 /** Orders whatever each follower lacks, and tells those who lack nothing how far the log is committed. */
@@ -188,6 +188,7 @@ function commitWithin(state: RaftState, progress: Progress): Index {
 export function sendHeartbeats(state: RaftState, leader: Leader): void {
   if (state.now < leader.heartbeatDueAt) return;
   leader.round += 1;
+  leader.roundTimes.onSent(leader.round, state.now, state.now - state.leaseDurationMs);
   // On a fixed grid, so that late wake-ups do not add up; beats that were missed are not made up for (PITFALLS E21).
   const beats = Math.floor((state.now - leader.heartbeatDueAt) / state.heartbeatIntervalMs) + 1;
   leader.heartbeatDueAt += beats * state.heartbeatIntervalMs;

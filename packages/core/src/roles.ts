@@ -1,27 +1,51 @@
 /** The roles of §5.1, each with the fields that mean something in it and no others. */
 
 import type { Progress } from "./progress.js";
+import { RoundTimes } from "./round-times.js";
 import { type Index, NOBODY, type NodeId } from "./types.js";
 
 /** The stream with which every leadership begins to feed its followers; see `progress.ts`. */
 export const FIRST_STREAM = 1;
 
-/** A read that waits for its index: a local one (`from` is this server), or one that a follower asks for. */
-export interface PendingRead {
+/** Whose read it is: a local one (`from` is this server), or one that a follower asks for. */
+export interface ReadOrigin {
   readonly from: NodeId;
   readonly readId: number;
+}
+
+/** A read that waits for its index. */
+export interface PendingRead extends ReadOrigin {
+  /** Whether the leader's lease will do. */
+  readonly isLease: boolean;
+}
+
+/** What a follower asks its leader on behalf of its reads: one question at a time, so that reads gather meanwhile. */
+export class LeaderQuestion {
+  /** Whether the leader's lease will do. */
+  readonly isLease: boolean;
+  /** Reads that no question covers yet. */
+  waiting: number[] = [];
+  /** The question that covers earlier ones. */
+  asked: { readonly readId: number; readonly askedAt: number; readonly reads: readonly number[] } | null = null;
+
+  constructor(isLease: boolean) {
+    this.isLease = isLease;
+  }
+
+  takeAll(): number[] {
+    const reads = [...(this.asked?.reads ?? []), ...this.waiting];
+    this.asked = null;
+    this.waiting = [];
+    return reads;
+  }
 }
 
 export class Follower {
   readonly kind = "follower";
   leaderId: NodeId = NOBODY;
-  /** When the leader of this term was last heard; meaningless while `leaderId` is NOBODY. */
-  lastHeardAt = 0;
   electionDeadline: number;
-  /** Local reads that no request to the leader covers yet. */
-  waitingReads: number[] = [];
-  /** The request that covers earlier ones. One at a time, so that reads gather while it is under way. */
-  askedReads: { readonly readId: number; readonly askedAt: number; readonly reads: readonly number[] } | null = null;
+  /** Those that want a quorum's word do not hold up those that a lease will do for. */
+  readonly questions = [new LeaderQuestion(false), new LeaderQuestion(true)] as const;
 
   constructor(electionDeadline: number) {
     this.electionDeadline = electionDeadline;
@@ -76,13 +100,16 @@ export class Leader {
   heartbeatDueAt: number;
   /** The newest heartbeat round. An answer confirms leadership for what was asked before the round began (Q2). */
   round = 0;
+  readonly roundTimes = new RoundTimes();
   lastStream: number;
   /** Reads that the next round will confirm. */
   waitingReads: PendingRead[] = [];
   /** Reads that `round` will confirm, at the commit index of its start. */
   confirmingReads: { readonly round: number; readonly index: Index; readonly reads: readonly PendingRead[] } | null =
     null;
-  /** While it lasts, no proposals are taken (PITFALLS T1). */
+  /** It asked for another leader, or its clock went back: no lease for the rest of the term (PITFALLS L3, L12). */
+  hasLostLease = false;
+  /** While it lasts, neither proposals nor reads are taken (PITFALLS T1, Q6). */
   transfer: Transfer | null = null;
   /** Not before this does it look for someone of a higher priority. */
   handOverAt: number;

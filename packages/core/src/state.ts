@@ -33,6 +33,11 @@ export interface RaftOptions {
    * once to twice this.
    */
   readonly electionTimeoutMs: number;
+  /**
+   * By how much the clock of one server may run faster than that of another, as a ratio: what leases rest on. From 0 to
+   * 1; default 0.05. The same on every server, as `electionTimeoutMs` must be.
+   */
+  readonly maxClockDrift?: number;
   /** Where the randomness begins: a whole number, another one on each server and at each start (PITFALLS E21, Q2). */
   readonly seed: number;
   /** The level of the application's commands that this server understands: a whole number from 1 up. Default 1. */
@@ -69,13 +74,29 @@ export interface RestoredState {
    * has it, or be `compacted` (PITFALLS S4).
    */
   readonly snapshot: SnapshotPoint | null;
+  /**
+   * Whether this server has never run before, and so has promised nothing that it could have forgotten (PITFALLS L7).
+   * Default false.
+   */
+  readonly isNew?: boolean;
 }
+
+/** What this server owes a leader that it has heard; see `lease.ts`. */
+export interface LeaderPromise {
+  /** NOBODY: whichever it was, before a restart. */
+  readonly leaderId: NodeId;
+  readonly madeAt: number;
+}
+
+const DEFAULT_MAX_CLOCK_DRIFT = 0.05;
 
 export class RaftState {
   readonly id: NodeId;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
   readonly supportedLevels: FeatureLevels;
+  /** For how long a leader has a lease, once a quorum has heard it. */
+  readonly leaseDurationMs: number;
 
   // Persistent on all servers.
   #currentTerm: Term;
@@ -95,6 +116,8 @@ export class RaftState {
   /** The log that this server is pulling, or was; see `catch-up.ts`. */
   catchUp: CatchUp | null = null;
 
+  promise: LeaderPromise;
+
   now: number;
   readonly outbox: Outbox;
   readonly #random: Random;
@@ -107,6 +130,7 @@ export class RaftState {
     this.heartbeatIntervalMs = options.heartbeatIntervalMs;
     this.electionTimeoutMs = options.electionTimeoutMs;
     this.supportedLevels = { library: LIBRARY_LEVEL, application: options.applicationLevel ?? 1 };
+    this.leaseDurationMs = options.electionTimeoutMs / (1 + (options.maxClockDrift ?? DEFAULT_MAX_CLOCK_DRIFT));
     this.#currentTerm = restored.hardState.currentTerm;
     this.#votedFor = restored.hardState.votedFor;
     this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
@@ -122,6 +146,7 @@ export class RaftState {
     this.campaignRound = this.readRequest;
     this.now = now;
     this.role = role;
+    this.promise = { leaderId: NOBODY, madeAt: restored.isNew === true ? Number.NEGATIVE_INFINITY : now };
   }
 
   #restoreMembership(entry: Entry): void {
@@ -253,7 +278,14 @@ export class RaftState {
   }
 }
 
-function checkOptions({ id, heartbeatIntervalMs, electionTimeoutMs, seed, applicationLevel = 1 }: RaftOptions): void {
+function checkOptions({
+  id,
+  heartbeatIntervalMs,
+  electionTimeoutMs,
+  maxClockDrift = 0,
+  seed,
+  applicationLevel = 1,
+}: RaftOptions): void {
   if (!Number.isSafeInteger(applicationLevel) || applicationLevel < 1)
     throw new RangeError(`applicationLevel must be a whole number from 1 up, not ${applicationLevel}`);
   if (!Number.isSafeInteger(id) || id <= 0) throw new RangeError(`id must be a positive whole number, not ${id}`);
@@ -264,6 +296,8 @@ function checkOptions({ id, heartbeatIntervalMs, electionTimeoutMs, seed, applic
     throw new RangeError(
       `electionTimeoutMs (${electionTimeoutMs}) must be above heartbeatIntervalMs (${heartbeatIntervalMs}), and finite`,
     );
+  if (!(maxClockDrift >= 0 && maxClockDrift <= 1))
+    throw new RangeError(`maxClockDrift must be from 0 to 1, not ${maxClockDrift}`);
 }
 
 function checkRestored({ hardState: { currentTerm, votedFor }, compacted, lastIndex }: RestoredState): void {

@@ -55,16 +55,18 @@ export function advanceTransfer(state: RaftState, leader: Leader): void {
   const isDue = transfer.sentAt === null || state.now - transfer.sentAt >= state.heartbeatIntervalMs;
   if (!isDue || leader.progressOf(transfer.to)?.matchIndex !== state.log.lastIndex) return;
   transfer.sentAt = state.now;
-  sendTimeoutNow(state, transfer.to);
+  sendTimeoutNow(state, leader, transfer.to);
 }
 
 /** A leader that is leaving the cluster for good names whoever fits best, and need not wait for it (PITFALLS M14). */
 export function appointSuccessor(state: RaftState, leader: Leader): void {
   const successor = bestSuccessor(state, leader);
-  if (successor !== undefined) sendTimeoutNow(state, successor.id);
+  if (successor !== undefined) sendTimeoutNow(state, leader, successor.id);
 }
 
-function sendTimeoutNow(state: RaftState, to: NodeId): void {
+/** Whoever obeys is voted for in spite of all promises: the lease that rests on them is over for good (PITFALLS L3). */
+function sendTimeoutNow(state: RaftState, leader: Leader, to: NodeId): void {
+  leader.hasLostLease = true;
   const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = state.log;
   state.outbox.send({ kind: "timeoutNow", from: state.id, to, term: state.currentTerm, lastLogIndex, lastLogTerm });
 }

@@ -3,10 +3,10 @@
  */
 
 import { membersOf } from "./configuration.js";
-import type { TransferResult } from "./effects.js";
+import type { ReadRefusal, TransferResult } from "./effects.js";
 import { invariant } from "./invariant-error.js";
 import { Progress } from "./progress.js";
-import { Candidate, FIRST_STREAM, Follower, Leader, type PendingRead, PreCandidate } from "./roles.js";
+import { Candidate, FIRST_STREAM, Follower, Leader, PreCandidate, type ReadOrigin } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { NOBODY, type NodeId, type Term } from "./types.js";
 
@@ -47,7 +47,7 @@ export function followLeader(state: RaftState, leaderId: NodeId): Follower {
     () => `servers ${known} and ${leaderId} both lead term ${state.currentTerm}`,
   );
   follower.leaderId = leaderId;
-  follower.lastHeardAt = state.now;
+  state.promise = { leaderId, madeAt: state.now };
   follower.electionDeadline = state.drawElectionDeadline();
   return follower;
 }
@@ -101,21 +101,19 @@ export function settleTransfer(state: RaftState, leader: Leader, result: Transfe
 export function refuseReads(state: RaftState): void {
   const { role } = state;
   if (role.kind === "follower") {
-    const reads = [...(role.askedReads?.reads ?? []), ...role.waitingReads];
-    role.askedReads = null;
-    role.waitingReads = [];
-    for (const readId of reads) state.outbox.answerRead({ readId, ready: false });
+    for (const question of role.questions)
+      for (const readId of question.takeAll()) refuseRead(state, { from: state.id, readId }, "noLeader");
   } else if (role.kind === "leader") {
     const reads = [...(role.confirmingReads?.reads ?? []), ...role.waitingReads];
     role.confirmingReads = null;
     role.waitingReads = [];
-    for (const read of reads) refuseRead(state, read);
+    for (const read of reads) refuseRead(state, read, "noLeader");
   }
 }
 
 /** Tells whoever asked that this server cannot vouch for an index. */
-export function refuseRead(state: RaftState, { from, readId }: PendingRead): void {
-  if (from === state.id) state.outbox.answerRead({ readId, ready: false });
+export function refuseRead(state: RaftState, { from, readId }: ReadOrigin, refusal: ReadRefusal): void {
+  if (from === state.id) state.outbox.answerRead({ readId, ready: false, refusal });
   else
     state.outbox.send({
       kind: "readIndexResult",

@@ -100,12 +100,12 @@ describe("a read on the leader", () => {
     server.read(1);
     server.read(2);
     expect(server.receive(heartbeatResult({ from: 3, term: 9 })).reads).toEqual([
-      { readId: 1, ready: false },
-      { readId: 2, ready: false },
+      { readId: 1, ready: false, refusal: "noLeader" },
+      { readId: 2, ready: false, refusal: "noLeader" },
     ]);
     const other = leaderWithCommit();
     other.read(1);
-    expect(other.after(ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(other.after(ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
   });
 });
 
@@ -205,11 +205,11 @@ describe("a read on a follower", () => {
   });
 
   it("Q3: is refused when no leader is known, when the leader refuses, when the term ends, and when patience does", () => {
-    expect(serverWith([1]).read(1).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(serverWith([1]).read(1).reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
     const refused = followerOf(2);
     refused.read(1);
     const answer = readIndexResult({ from: 2, term: 1, readId: question(refused), success: false });
-    expect(refused.receive(answer).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(refused.receive(answer).reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
     const newTerm = followerOf(2);
     newTerm.turn({ kind: "read", readId: 1 });
     newTerm.turn({ kind: "read", readId: 2 });
@@ -218,7 +218,7 @@ describe("a read on a follower", () => {
     impatient.read(1);
     impatient.now = impatient.effects.deadline;
     impatient.after(ELECTION_TIMEOUT_MS);
-    expect(impatient.effects.reads).toEqual([{ readId: 1, ready: false }]);
+    expect(impatient.effects.reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
     expect(impatient.raft.role).toBe("preCandidate");
   });
 
@@ -226,15 +226,15 @@ describe("a read on a follower", () => {
     const outsider = serverWith([1], { voters: [2, 3] });
     outsider.receive(heartbeat({ from: 2, term: 1 }));
     expect(outsider.read(1).reads).toEqual([]);
-    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
     expect(outsider.read(2).reads).toEqual([]);
-    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 2, ready: false }]);
+    expect(outsider.after(2 * ELECTION_TIMEOUT_MS).reads).toEqual([{ readId: 2, ready: false, refusal: "noLeader" }]);
     expect(outsider.status).toMatchObject({ role: "follower", leaderId: 2 });
   });
 
   it("Q3: a candidate refuses at once", () => {
     const server = serverWith([1]);
     becomeCandidate(server);
-    expect(server.read(1).reads).toEqual([{ readId: 1, ready: false }]);
+    expect(server.read(1).reads).toEqual([{ readId: 1, ready: false, refusal: "noLeader" }]);
   });
 });

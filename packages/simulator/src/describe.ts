@@ -34,7 +34,7 @@ export function describeMessage(message: PeerMessage): string {
     case "commit":
       return `commit (term ${message.term}): up to ${message.leaderCommit}`;
     case "readIndex":
-      return `read index wanted (term ${message.term}): request ${message.readId}`;
+      return `read index wanted (term ${message.term}): request ${message.readId}${message.isLease ? ", by lease if there is one" : ""}`;
     case "readIndexResult":
       return `read index result (term ${message.term}): request ${message.readId} ${message.success ? `may read at ${message.index}` : "refused"}`;
     case "propose":

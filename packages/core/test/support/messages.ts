@@ -172,7 +172,7 @@ export function commit(given: Given<Commit> & { readonly leaderCommit: Index }):
 }
 
 export function readIndex(given: Given<ReadIndex>): ReadIndex {
-  return { kind: "readIndex", to: 1, readId: 1, ...given };
+  return { kind: "readIndex", to: 1, readId: 1, isLease: false, ...given };
 }
 
 export function readIndexResult(given: Given<ReadIndexResult>): ReadIndexResult {

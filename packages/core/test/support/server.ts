@@ -28,6 +28,7 @@ export interface ServerOptions extends DiskContent {
   readonly seed?: number;
   /** The level of commands that this server understands; another one from the next start on. */
   readonly applicationLevel?: number;
+  readonly maxClockDrift?: number;
 }
 
 export class Server {
@@ -42,11 +43,13 @@ export class Server {
   lives = 0;
   applicationLevel: number;
   readonly #seed: number;
+  readonly #clock: { readonly maxClockDrift?: number };
 
   constructor(options: ServerOptions, now = 0) {
     this.id = options.id ?? 1;
     this.#seed = options.seed ?? this.id;
     this.applicationLevel = options.applicationLevel ?? 1;
+    this.#clock = options.maxClockDrift === undefined ? {} : { maxClockDrift: options.maxClockDrift };
     this.disk = new Disk(options);
     this.now = now;
     this.raft = this.#start();
@@ -56,10 +59,12 @@ export class Server {
   #start(): Raft {
     // Another seed in each life, as a runtime that draws it at start would give.
     const seed = this.#seed + 1000 * this.lives;
+    const isNew = this.lives === 0;
     this.lives += 1;
     const timing = { heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, electionTimeoutMs: ELECTION_TIMEOUT_MS };
     const { id, applicationLevel } = this;
-    return new Raft({ id, seed, applicationLevel, ...timing }, this.disk.restore(), this.now);
+    const options = { id, seed, applicationLevel, ...timing, ...this.#clock };
+    return new Raft(options, { ...this.disk.restore(), isNew }, this.now);
   }
 
   /** Stops and starts again. Of the outstanding writes the oldest `completing` made it to the disk. */

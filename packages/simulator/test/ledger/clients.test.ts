@@ -49,9 +49,9 @@ it("Q9: a leader that was deposed serves a read", () => {
 it("Q3: a read is answered that nobody asked, or twice", () => {
   const stage = committed();
   stage.ledger.onStep(1, { kind: "read", readId: 1 });
-  stage.turn(1, { reads: [{ readId: 1, ready: false }] });
+  stage.turn(1, { reads: [{ readId: 1, ready: false, refusal: "noLeader" }] });
   stage.expectNothing();
-  stage.turn(1, { reads: [{ readId: 1, ready: false }] });
+  stage.turn(1, { reads: [{ readId: 1, ready: false, refusal: "noLeader" }] });
   stage.expect("read-answer", /No read 1 waits on n1 for an answer/, /n1 answers read 1/);
 });
 

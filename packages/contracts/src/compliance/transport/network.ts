@@ -236,7 +236,7 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
   heartbeat: { ...head, kind: "heartbeat", round: 4, leaderCommit: 5 },
   heartbeatResult: { ...head, kind: "heartbeatResult", round: 4, supportedLevels: { library: 1, application: 2 } },
   commit: { ...head, kind: "commit", leaderCommit: 6 },
-  readIndex: { ...head, kind: "readIndex", readId: 7 },
+  readIndex: { ...head, kind: "readIndex", readId: 7, isLease: true },
   readIndexResult: { ...head, kind: "readIndexResult", readId: 7, success: true, index: 8 },
   propose: { ...head, kind: "propose", requestId: 7, data: noise(300) },
   proposeResult: { ...emptyResult, kind: "proposeResult", outcome: "unknown", code: "TIMED_OUT", leaderId: 3 },
