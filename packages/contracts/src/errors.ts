@@ -44,6 +44,10 @@ export const ERROR_CODES = {
     outcome: "not-executed",
     advice: 'Retry, or read with `consistency: "stale"` if old data will do.',
   },
+  READ_TOO_STALE: {
+    outcome: "not-executed",
+    advice: "This server cannot show that it is as fresh as that. Ask another one, or raise `maxStalenessMs`.",
+  },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
   CLOSED_UNDER_WAY: {
     outcome: "unknown",

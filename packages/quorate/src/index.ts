@@ -21,6 +21,8 @@ export {
   type Bootstrap,
   type BootstrapMember,
   bytesCodec,
+  CONSISTENCIES,
+  type Consistency,
   type FatalEvent,
   type LeaderEvent,
   type Listener,

@@ -44,6 +44,11 @@ function initialConfiguration({ clusterId, members }: Bootstrap): Configuration 
   return configuration;
 }
 
+/** What is stored, and whether it was written just now: such a server has promised nothing yet (PITFALLS L7). */
+export interface OpenedState extends StoredState {
+  readonly isNew: boolean;
+}
+
 /**
  * Opens `storage`, or founds the cluster there if it is blank. Rejects with `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
  * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `INVALID_OPTIONS`, or with what the storage rejects with.
@@ -52,25 +57,26 @@ export async function openStorage(
   storage: LogStorage,
   name: string,
   bootstrap: Bootstrap | undefined,
-): Promise<StoredState> {
+): Promise<OpenedState> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
   const founder = configuration?.voters.find((member) => member.name === name);
   if (configuration !== null && founder === undefined) {
     throw invalid(`bootstrap.members does not name this server, ${JSON.stringify(name)}.`);
   }
   const stored = await storage.open();
-  if (stored !== null) return checked(stored, name, bootstrap?.clusterId);
+  if (stored !== null) return { ...checked(stored, name, bootstrap?.clusterId), isNew: false };
   if (bootstrap === undefined || configuration === null || founder === undefined) {
     throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
   }
   const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name };
-  return storage.initialize(identity, {
+  const blank = await storage.initialize(identity, {
     seq: 0,
     hardState: { currentTerm: 1, votedFor: NOBODY },
     reset: null,
     truncateFrom: null,
     append: [{ index: 1, term: 1, kind: "membership", data: encodeConfiguration(configuration) }],
   });
+  return { ...blank, isNew: true };
 }
 
 function checked(stored: StoredState, name: string, clusterId: string | undefined): StoredState {
@@ -104,11 +110,11 @@ function foreign(message: string): RaftError {
 }
 
 /** The core as it was left. Throws `STORAGE_CORRUPT` if what is stored contradicts itself (PITFALLS P16). */
-export function restoreRaft(settings: Settings, seed: number, stored: StoredState, now: number): Raft {
-  const { heartbeatIntervalMs, electionTimeoutMs, applicationLevel } = settings;
+export function restoreRaft(settings: Settings, seed: number, stored: OpenedState, now: number): Raft {
+  const { heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel } = settings;
   try {
     return new Raft(
-      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, applicationLevel, seed },
+      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel, seed },
       { ...stored, snapshot: null },
       now,
     );

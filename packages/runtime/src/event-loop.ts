@@ -6,18 +6,11 @@
  * that could stand in any order.
  */
 
-import {
-  type Cancel,
-  isCoreMessage,
-  isStateCheckMessage,
-  type PeerMessage,
-  RaftError,
-  type StoredState,
-} from "@quorate/contracts";
+import { type Cancel, isCoreMessage, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
 import type { Index, Input, NodeId, Raft, Term } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
-import { restoreRaft } from "./bootstrap.js";
+import { type OpenedState, restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
 import { StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
@@ -48,7 +41,7 @@ export class EventLoop<Command, Result> {
 
   readonly #options: RaftNodeOptions<Command, Result>;
   readonly #settings: Settings;
-  readonly #stored: StoredState;
+  readonly #stored: OpenedState;
   readonly #raft: Raft;
   readonly #budget: Budget;
   readonly #cache: LogCache;
@@ -70,7 +63,7 @@ export class EventLoop<Command, Result> {
   #refusedMessages = 0;
   #warnings = 0;
 
-  constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, stored: StoredState) {
+  constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, stored: OpenedState) {
     const { clock, storage, transport, seed, codec, stateMachine } = options;
     const { nodeId } = stored.identity;
     const now = clock.now();
@@ -150,7 +143,7 @@ export class EventLoop<Command, Result> {
     this.reads.expire(now);
     this.#tick(now);
     this.#stepIfAny(this.proposals.route(now), now);
-    this.#stepIfAny(this.reads.ask(now), now);
+    for (const question of this.reads.ask(now)) this.#step(question, now);
 
     const effects = this.#raft.drain();
     this.#options.observer?.onEffects(effects);

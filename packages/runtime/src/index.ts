@@ -11,6 +11,7 @@ export {
   settingsOf,
   type Tuning,
 } from "./options.js";
-export { type ProposeOptions, RaftNode, type ReadOptions } from "./raft-node.js";
+export { type ProposeOptions, RaftNode } from "./raft-node.js";
+export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";
 export type { NodeStatus } from "./status.js";
 export type { Listener } from "./topic.js";

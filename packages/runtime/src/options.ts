@@ -23,12 +23,18 @@ export interface Bootstrap {
   readonly members: readonly BootstrapMember[];
 }
 
-/** Times and sizes that have a default. Whole numbers above zero. */
+/** Times and sizes that have a default. Whole numbers above zero, unless it says otherwise. */
 export interface Tuning {
   /** How often a leader speaks up, in milliseconds. Default 50; at most a third of `electionTimeoutMs`. */
   readonly heartbeatIntervalMs?: number | undefined;
   /** How long a server waits for a leader before it campaigns: once to twice this, drawn anew each time. Default 250. */
   readonly electionTimeoutMs?: number | undefined;
+  /**
+   * By how much the clock of one server may run faster than that of another, as a ratio: reads under a lease are
+   * linearizable as long as that holds (PITFALLS L1). From 0 to 1. Default 0.05. This and `electionTimeoutMs` must be
+   * the same on every server.
+   */
+  readonly maxClockDrift?: number | undefined;
   /**
    * How long a write may take before this server stops speaking as leader, in milliseconds (PITFALLS P8). Default
    * eight times `electionTimeoutMs`, and at least once that.
@@ -110,6 +116,7 @@ export function settingsOf(options: Tuning): Settings {
   const settings: Settings = {
     heartbeatIntervalMs,
     electionTimeoutMs,
+    maxClockDrift: ratio("maxClockDrift", options.maxClockDrift ?? 0.05),
     storageStallMs: positive("storageStallMs", options.storageStallMs ?? 8 * electionTimeoutMs),
     proposeTimeoutMs: positive("proposeTimeoutMs", options.proposeTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
     readTimeoutMs: positive("readTimeoutMs", options.readTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
@@ -185,6 +192,11 @@ export function timeoutRefusal(timeoutMs: number): RaftError | null {
 function positive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value > 0 && value <= max) return value;
   throw invalid(`${name} must be a whole number from 1 to ${Math.floor(max)}, not ${value}.`);
+}
+
+function ratio(name: string, value: number): number {
+  if (value >= 0 && value <= 1) return value;
+  throw invalid(`${name} must be a ratio from 0 to 1, not ${value}.`);
 }
 
 export function invalid(message: string, cause?: unknown): RaftError {

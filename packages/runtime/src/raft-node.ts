@@ -8,6 +8,7 @@ import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
 import type { NodeEventMap } from "./node-events.js";
 import { checkIdentityOptions, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
+import { type ReadOptions, readRefusal } from "./read-options.js";
 import type { NodeStatus } from "./status.js";
 import type { Listener } from "./topic.js";
 
@@ -17,17 +18,6 @@ const CLOSE_LIMIT_MS = 10_000;
 /** For a single proposal. */
 export interface ProposeOptions {
   /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** For a single read. */
-export interface ReadOptions {
-  /**
-   * - `linearizable`, the default: sees everything that was acknowledged, by any server, before the read began.
-   * - `stale`: what this server has applied, at once. It may lag behind by any amount, and starts empty.
-   */
-  readonly consistency?: "linearizable" | "stale" | undefined;
-  /** How long it may take, in milliseconds. Default: the node's `readTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -80,16 +70,14 @@ export class RaftNode<Command, Result> {
 
   /**
    * Runs `query` on the state machine of this server, whichever it is, and resolves with what it returns. `query` must
-   * only look, and at once.
+   * only look, and at once; it may run more than once.
    *
-   * Rejects with what `query` throws, or with a `RaftError` of code `READ_TIMED_OUT`, `OVERLOADED`, `CLOSED`,
-   * `STOPPED` or `INVALID_OPTIONS`.
+   * Rejects with what `query` throws, or with a `RaftError` of code `READ_TIMED_OUT`, `READ_TOO_STALE`, `OVERLOADED`,
+   * `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
    */
-  read<Value>(query: () => Value, { consistency, timeoutMs }: ReadOptions = {}): Promise<Value> {
-    const refusal = this.#refusal(timeoutMs);
-    if (refusal !== null) return Promise.reject(refusal);
-    if (consistency !== "stale") return this.#loop.reads.read(query, timeoutMs);
-    return new Promise((resolve) => resolve(query()));
+  read<Value>(query: () => Value, options: ReadOptions = {}): Promise<Value> {
+    const refusal = this.#refusal(undefined) ?? readRefusal(options);
+    return refusal === null ? this.#loop.reads.read(query, options) : Promise.reject(refusal);
   }
 
   /**
