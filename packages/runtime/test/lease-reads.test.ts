@@ -92,7 +92,7 @@ describe("a read under a lease", () => {
   it("L8: a leader whose disk hangs loses its lease", async () => {
     const { cluster, leader } = await withLease();
     cluster.server(leader).storage.isHanging = true;
-    cluster.propose(leader, "stuck", 60_000);
+    void cluster.propose(leader, "stuck", 60_000);
     await cluster.world.until(() => cluster.server(leader).node.status().storage.isStalled);
     await cluster.world.run(250);
     const read = cluster.read(leader, { ...LEASE, timeoutMs: 60_000 });
