@@ -42,7 +42,7 @@ export function isBound(state: RaftState, candidate: NodeId): boolean {
  * Until when no other server can lead, by this server's clock; `-Infinity` without a lease. A leader knows how far the
  * log is committed once an entry of its own term is (PITFALLS Q1).
  */
-export function leaseEnd(state: RaftState, leader: Leader): number {
+function leaseEnd(state: RaftState, leader: Leader): number {
   if (leader.hasLostLease || state.commitIndex < leader.noopIndex) return Number.NEGATIVE_INFINITY;
   const heardFrom = quorumValue(state.configurations.voterSets, (id) =>
     id === state.id ? Number.POSITIVE_INFINITY : (leader.progressOf(id)?.ackedRoundSentAt ?? Number.NEGATIVE_INFINITY),
