@@ -12,7 +12,7 @@ import type { AppendEntries, Entry, EntryId, FeatureLevels, PulledEntries } from
 import { CodecError } from "./codec-error.js";
 import { PREFIX_BYTES } from "./encode-message.js";
 import { type HeaderReader, unpackHeader } from "./header.js";
-import { entryKindOf, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION, wordsOf } from "./protocol.js";
+import { entryKindOf, isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION, wordsOf } from "./protocol.js";
 
 export interface DecodedMessage {
   readonly groupId: GroupId;
@@ -22,6 +22,8 @@ export interface DecodedMessage {
 const KIND_WORDS = wordsOf<PeerMessage["kind"]>(MESSAGE_KINDS);
 const OUTCOME_WORDS = wordsOf<ProposeResult["outcome"]>(OUTCOMES);
 const NO_BYTES = new Uint8Array(0);
+/** What was supported before servers said what they support. */
+const FIRST_LEVELS: FeatureLevels = { library: 1, application: 1 };
 
 /** Decodes the one message that fills `frame`. */
 export function decodeMessage(frame: Uint8Array): DecodedMessage {
@@ -29,7 +31,7 @@ export function decodeMessage(frame: Uint8Array): DecodedMessage {
   if (a === undefined || b === undefined || c === undefined || d === undefined) {
     throw new CodecError("The frame is too short for a message.");
   }
-  if (version !== PROTOCOL_VERSION) {
+  if (version === undefined || !isKnownVersion(version)) {
     throw new CodecError(`The message is of protocol version ${version}; this is version ${PROTOCOL_VERSION}.`);
   }
   const payloadStart = PREFIX_BYTES + a * 0x1000000 + b * 0x10000 + c * 0x100 + d;
@@ -39,7 +41,7 @@ export function decodeMessage(frame: Uint8Array): DecodedMessage {
   const groupId = header.natural("groupId");
   const kind = KIND_WORDS.get(header.natural("kind"));
   if (kind === undefined) throw new CodecError("The kind of the message is not known.");
-  const message = readMessage(kind, header, frame, payloadStart);
+  const message = readMessage(kind, header, frame, payloadStart, version);
   if (!header.isAtEnd) throw new CodecError(`The header of ${kind} has too many fields.`);
   return { groupId, message };
 }
@@ -49,6 +51,7 @@ function readMessage(
   header: HeaderReader,
   frame: Uint8Array,
   payloadStart: number,
+  version: number,
 ): PeerMessage {
   const from = header.nodeId("from");
   const to = header.nodeId("to");
@@ -65,7 +68,7 @@ function readMessage(
       return readSnapshotChunk(header, from, to, copyPayload(frame, payloadStart));
     default:
       if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
-      return readSmallMessage(kind, header, from, to);
+      return readSmallMessage(kind, header, from, to, version);
   }
 }
 
@@ -74,6 +77,7 @@ function readSmallMessage(
   header: HeaderReader,
   from: number,
   to: number,
+  version: number,
 ): PeerMessage {
   const term = header.natural("term");
   switch (kind) {
@@ -123,7 +127,14 @@ function readSmallMessage(
     case "heartbeat":
       return { kind, from, to, term, round: header.natural("round"), leaderCommit: header.natural("leaderCommit") };
     case "heartbeatResult":
-      return { kind, from, to, term, round: header.natural("round"), supportedLevels: readLevels(header) };
+      return {
+        kind,
+        from,
+        to,
+        term,
+        round: header.natural("round"),
+        supportedLevels: version >= 2 ? readLevels(header) : FIRST_LEVELS,
+      };
     case "commit":
       return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };
     case "readIndex":

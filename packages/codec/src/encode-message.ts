@@ -15,7 +15,7 @@ import type { GroupId, PeerMessage } from "@quorate/contracts";
 import type { AppendEntries, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { type HeaderField, packHeader } from "./header.js";
-import { ENTRY_KINDS, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
+import { ENTRY_KINDS, isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
 
 /** The bytes before the header: version and size of the header. */
 export const PREFIX_BYTES = 5;
@@ -27,15 +27,16 @@ export interface EncodedMessage {
 }
 
 /**
- * Encodes one message. Throws a {@link CodecError} on one that no decoder would take: numbers that are no safe
+ * Encodes one message, in the format of `version`: the newest unless the other end does not know it. Throws a {@link CodecError} on one that no decoder would take: numbers that are no safe
  * integers from 0 up, entries that are not consecutive (PITFALLS F12, R19).
  */
-export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMessage {
+export function encodeMessage(groupId: GroupId, message: PeerMessage, version = PROTOCOL_VERSION): EncodedMessage {
+  if (!isKnownVersion(version)) throw new CodecError(`Messages of version ${version} cannot be written here.`);
   const fields: HeaderField[] = [groupId, MESSAGE_KINDS[message.kind], message.from, message.to];
-  pushFields(fields, message);
+  pushFields(fields, message, version);
   const head = packHeader(fields, PREFIX_BYTES);
   const headerSize = head.length - PREFIX_BYTES;
-  head[0] = PROTOCOL_VERSION;
+  head[0] = version;
   head[1] = headerSize >>> 24;
   head[2] = headerSize >>> 16;
   head[3] = headerSize >>> 8;
@@ -60,7 +61,7 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage): EncodedMe
   return { chunks, sizeBytes };
 }
 
-function pushFields(fields: HeaderField[], message: PeerMessage): void {
+function pushFields(fields: HeaderField[], message: PeerMessage, version: number): void {
   switch (message.kind) {
     case "requestPreVote":
       fields.push(message.term, message.round, message.lastLogIndex, message.lastLogTerm);
@@ -98,7 +99,7 @@ function pushFields(fields: HeaderField[], message: PeerMessage): void {
       return;
     case "heartbeatResult":
       fields.push(message.term, message.round);
-      fields.push(message.supportedLevels.library, message.supportedLevels.application);
+      if (version >= 2) fields.push(message.supportedLevels.library, message.supportedLevels.application);
       return;
     case "commit":
       fields.push(message.term, message.leaderCommit);

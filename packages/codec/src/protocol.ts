@@ -7,8 +7,23 @@ import type { PeerMessage, ProposeResult } from "@quorate/contracts";
 import type { EntryKind } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 
-/** The version of the message format: the first byte of every message, and part of every transport's handshake. */
-export const PROTOCOL_VERSION = 1;
+/**
+ * The newest version of the message format: the first byte of every message. Two ends of a connection speak the newest
+ * that both know, which their transport finds out (PITFALLS O7).
+ *
+ * | version | what is new                                            |
+ * |---------|--------------------------------------------------------|
+ * | 2       | the result of a heartbeat says which feature levels are supported; before it was 1 |
+ */
+export const PROTOCOL_VERSION = 2;
+
+/** The oldest version that is still spoken. */
+export const OLDEST_PROTOCOL_VERSION = 1;
+
+/** Whether messages of this version can be read and written here. */
+export function isKnownVersion(version: number): boolean {
+  return Number.isSafeInteger(version) && version >= OLDEST_PROTOCOL_VERSION && version <= PROTOCOL_VERSION;
+}
 
 export const MESSAGE_KINDS = {
   requestPreVote: 1,

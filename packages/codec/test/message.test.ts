@@ -2,7 +2,14 @@ import type { PeerMessage } from "@quorate/contracts";
 import type { AppendEntries, Entry } from "@quorate/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CodecError, decodeMessage, type EncodedMessage, encodeMessage, PROTOCOL_VERSION } from "../src/index.js";
+import {
+  CodecError,
+  decodeMessage,
+  type EncodedMessage,
+  encodeMessage,
+  OLDEST_PROTOCOL_VERSION,
+  PROTOCOL_VERSION,
+} from "../src/index.js";
 import { groupId, messageByKind, peerMessage } from "./arbitraries.js";
 
 const append: AppendEntries = {
@@ -52,6 +59,26 @@ describe("messages", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it.each(Object.entries(messageByKind))(
+    "O7: %s comes back in the oldest version, but for what is new since",
+    (_kind, arbitrary) => {
+      fc.assert(
+        fc.property(groupId, arbitrary as fc.Arbitrary<PeerMessage>, (group, message) => {
+          const bytes = join(encodeMessage(group, message, OLDEST_PROTOCOL_VERSION));
+          expect(bytes[0]).toBe(OLDEST_PROTOCOL_VERSION);
+          const supportedLevels = { library: 1, application: 1 };
+          const expected = message.kind === "heartbeatResult" ? { ...message, supportedLevels } : message;
+          expect(decodeMessage(bytes)).toStrictEqual({ groupId: group, message: expected });
+        }),
+        { numRuns: 20 },
+      );
+    },
+  );
+
+  it.each([OLDEST_PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 1.5])("O7: version %d is not written", (version) => {
+    expect(() => encodeMessage(0, commit, version)).toThrow(CodecError);
   });
 
   it("an append of 70000 entries comes back as it was", () => {

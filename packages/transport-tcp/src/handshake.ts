@@ -6,7 +6,8 @@
  * ```
  *
  * The dialler speaks first; the other end answers with its verdict. Magic, version and verdict keep their places in
- * all versions, so that servers of any two versions can tell each other that they do not match (PITFALLS O7).
+ * all versions, so that servers of any two versions can tell each other that they do not match (PITFALLS O7). Whoever
+ * is refused because of its version, and knows the one that it is told instead, dials again with that.
  *
  * The one who is dialled never says its own cluster id to a stranger. Knowing the cluster id is what makes a server
  * one of the cluster here, and all there is: whoever can listen on the network can learn it. Keep the ports of a
@@ -14,7 +15,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import { PROTOCOL_VERSION } from "@quorate/codec";
+import { isKnownVersion } from "@quorate/codec";
 import { NOBODY, type NodeId } from "@quorate/core";
 
 const MAGIC = 0x51_55_4f_52; // "QUOR"
@@ -32,7 +33,10 @@ export type Verdict = keyof typeof VERDICTS;
 export type Refusal = Exclude<Verdict, "hello" | "accepted">;
 
 export interface Handshake {
-  /** The protocol version of this end. If it is not {@link PROTOCOL_VERSION}, only `verdict` means something besides. */
+  /**
+   * The protocol version that is to be spoken; in a refusal because of it, the newest that this end speaks. If it is not
+   * one that this end knows, only `verdict` means something besides.
+   */
   readonly version: number;
   readonly verdict: Verdict;
   readonly clusterId: string;
@@ -77,7 +81,7 @@ export function decodeHandshake(bytes: Buffer): DecodedHandshake | null {
   if (bytes.length < 8) return null;
   const version = bytes.readUInt16BE(4);
   const verdict = verdictOf(bytes.readUInt16BE(6));
-  if (version !== PROTOCOL_VERSION) {
+  if (!isKnownVersion(version)) {
     const handshake = { version, verdict, clusterId: "", from: NOBODY, to: NOBODY, maxFrameBytes: 0 };
     return { handshake, sizeBytes: bytes.length };
   }

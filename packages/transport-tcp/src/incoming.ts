@@ -6,7 +6,13 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
-import { CodecError, type DecodedMessage, decodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
+import {
+  CodecError,
+  type DecodedMessage,
+  decodeMessage,
+  isKnownVersion,
+  OLDEST_PROTOCOL_VERSION,
+} from "@quorate/codec";
 import type { TransportIdentity } from "@quorate/contracts";
 import { NOBODY, type NodeId } from "@quorate/core";
 import { formatAddress } from "./address.js";
@@ -70,7 +76,7 @@ export class Incoming {
 
   /** Why a server that says this is not wanted; null if it is. */
   check({ version, clusterId, from, to }: Handshake): Refusal | null {
-    if (version !== PROTOCOL_VERSION) return "versionMismatch";
+    if (version > this.#settings.maxProtocolVersion || !isKnownVersion(version)) return "versionMismatch";
     if (from === NOBODY) throw new HandshakeError("it does not say who it is.");
     if (clusterId !== this.#identity.clusterId) return "clusterMismatch";
     if (to !== this.#identity.nodeId) return "wrongNode";
@@ -105,10 +111,11 @@ export class Incoming {
   }
 
   /** What this server says of itself. A stranger learns nothing by it. */
-  answer(verdict: "accepted" | Refusal, to: NodeId): Handshake {
-    const { maxFrameBytes } = this.#settings;
+  answer(verdict: "accepted" | Refusal, { from: to, version: asked }: Handshake): Handshake {
+    const { maxFrameBytes, maxProtocolVersion } = this.#settings;
+    const version = verdict === "versionMismatch" ? maxProtocolVersion : asked;
     const { clusterId, nodeId } = verdict === "accepted" ? this.#identity : { clusterId: "", nodeId: NOBODY };
-    return { version: PROTOCOL_VERSION, verdict, clusterId, from: nodeId, to, maxFrameBytes };
+    return { version, verdict, clusterId, from: nodeId, to, maxFrameBytes };
   }
 
   #onSocket(socket: Socket): void {
@@ -151,12 +158,14 @@ class IncomingConnection {
     if (hello.verdict !== "hello") throw new HandshakeError("it answers a question that nobody asked.");
     const refusal = this.#incoming.check(hello);
     if (refusal !== null) {
-      this.#incoming.warn(refusalOf(refusal, hello), hello.from, this.address);
-      this.channel.refuse(this.#incoming.answer(refusal, hello.from));
+      // One that is newer comes again and speaks as this server does: no reason to worry anyone.
+      if (refusal !== "versionMismatch" || hello.version < OLDEST_PROTOCOL_VERSION)
+        this.#incoming.warn(refusalOf(refusal, hello), hello.from, this.address);
+      this.channel.refuse(this.#incoming.answer(refusal, hello));
       return;
     }
     this.peer = hello.from;
-    this.channel.introduce(this.#incoming.answer("accepted", hello.from));
+    this.channel.introduce(this.#incoming.answer("accepted", hello));
     this.channel.establish();
     this.#incoming.onIntroduced(this, hello.from);
   }
@@ -168,7 +177,7 @@ function refusalOf(refusal: Refusal, { version, to }: Handshake): Failure {
     case "versionMismatch":
       return {
         code: "VERSION_MISMATCH",
-        reason: `it speaks protocol version ${version}, this server version ${PROTOCOL_VERSION}.`,
+        reason: `it speaks protocol version ${version}, this server none before ${OLDEST_PROTOCOL_VERSION}.`,
       };
     case "clusterMismatch":
       return { code: "CLUSTER_MISMATCH", reason: "it belongs to another cluster." };

@@ -1,5 +1,6 @@
 /** The options of the transport: what they mean, their defaults, and what is refused (PITFALLS F15). */
 
+import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "@quorate/codec";
 import { TransportError } from "@quorate/contracts";
 import { type Address, parseAddress } from "./address.js";
 import { BEAT_MS } from "./channel.js";
@@ -28,6 +29,11 @@ export interface TcpTransportOptions {
   readonly reconnectMaxMs?: number;
   /** How many connections others may have open to this server at a time. Default: 256. */
   readonly maxIncomingConnections?: number;
+  /**
+   * The newest version of the protocol to speak, for rehearsing an upgrade or holding one back. Default: the newest
+   * that there is.
+   */
+  readonly maxProtocolVersion?: number;
   /** Random numbers from 0 to below 1, for the jitter between attempts to connect. Default: `Math.random`. */
   readonly random?: () => number;
   /** Is told what goes wrong. Must not throw. Default: nobody is told. */
@@ -53,6 +59,7 @@ export function settingsOf(options: TcpTransportOptions): Settings {
     reconnectMinMs: options.reconnectMinMs ?? 20,
     reconnectMaxMs: options.reconnectMaxMs ?? 1000,
     maxIncomingConnections: options.maxIncomingConnections ?? 256,
+    maxProtocolVersion: options.maxProtocolVersion ?? PROTOCOL_VERSION,
     random: options.random ?? Math.random,
     onWarning: options.onWarning ?? (() => undefined),
   };
@@ -63,6 +70,7 @@ export function settingsOf(options: TcpTransportOptions): Settings {
   checkRange(settings, "reconnectMinMs", 1, LONGEST_TIMEOUT_MS);
   checkRange(settings, "reconnectMaxMs", settings.reconnectMinMs, LONGEST_TIMEOUT_MS);
   checkRange(settings, "maxIncomingConnections", 1, Number.MAX_SAFE_INTEGER);
+  checkRange(settings, "maxProtocolVersion", OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION);
   return settings;
 }
 

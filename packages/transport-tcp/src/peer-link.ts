@@ -10,7 +10,7 @@
  */
 
 import { connect } from "node:net";
-import { CodecError, type EncodedMessage, encodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
+import { CodecError, type EncodedMessage, encodeMessage, isKnownVersion } from "@quorate/codec";
 import type { GroupId, PeerMessage, TransportIdentity } from "@quorate/contracts";
 import type { NodeId } from "@quorate/core";
 import { parseAddress } from "./address.js";
@@ -48,6 +48,10 @@ export class PeerLink {
   /** Dials that led to nothing, or to a connection that did not last, since the last one that did. */
   #failures = 0;
   #connectedAtMs = 0;
+  /** The protocol version of this connection; each dial begins with the newest. */
+  #version: number;
+  /** The older version that the other end asks for: dialled again at once, and once. */
+  #wantedVersion: number | null = null;
   /** The largest frame that both ends take. */
   #maxFrameBytes = 0;
   #isFlushPlanned = false;
@@ -60,6 +64,7 @@ export class PeerLink {
     this.#identity = identity;
     this.#settings = settings;
     this.#onDropped = onDropped;
+    this.#version = settings.maxProtocolVersion;
     this.#queue = new OutgoingQueue(settings.maxQueueBytes);
     this.#dial();
   }
@@ -116,10 +121,15 @@ export class PeerLink {
     const { clusterId, nodeId } = this.#identity;
     const { maxFrameBytes } = this.#settings;
     const hello = { verdict: "hello", clusterId, from: nodeId, to: this.#peer, maxFrameBytes } as const;
-    channel.introduce({ version: PROTOCOL_VERSION, ...hello }); // sent once the socket is connected
+    channel.introduce({ version: this.#version, ...hello }); // sent once the socket is connected
   }
 
   #onAnswer(answer: Handshake): void {
+    if (answer.verdict === "versionMismatch" && this.#knowsOlder(answer.version)) {
+      this.#wantedVersion = answer.version;
+      void this.#channel?.end(null);
+      return;
+    }
     const failure = this.#check(answer);
     if (failure !== null) {
       void this.#channel?.end(failure);
@@ -133,10 +143,14 @@ export class PeerLink {
     this.#planFlush();
   }
 
+  #knowsOlder(version: number): boolean {
+    return version < this.#version && isKnownVersion(version);
+  }
+
   /** Whether the other end is the server that was dialled, and wants this one. */
   #check({ version, verdict, clusterId, from, to }: Handshake): Failure | null {
-    if (version !== PROTOCOL_VERSION) {
-      const reason = `it speaks protocol version ${version}, this server version ${PROTOCOL_VERSION}.`;
+    if (version !== this.#version) {
+      const reason = `it speaks protocol version ${version}, this server version ${this.#version}.`;
       return { code: "VERSION_MISMATCH", reason };
     }
     if (verdict === "hello") return { code: "BAD_HANDSHAKE", reason: "it does not answer." };
@@ -151,6 +165,13 @@ export class PeerLink {
     this.#channel = null;
     if (before === "closed") return;
     this.#state = "waiting";
+    if (this.#wantedVersion !== null) {
+      this.#version = this.#wantedVersion;
+      this.#wantedVersion = null;
+      this.#dial();
+      return;
+    }
+    this.#version = this.#settings.maxProtocolVersion;
     this.#onDropped(this.#queue.clear());
     this.#warn(explain(failure, before === "connected"));
 
@@ -188,7 +209,7 @@ export class PeerLink {
   #encode(groupId: GroupId, message: PeerMessage): EncodedMessage | null {
     let reason: string;
     try {
-      const encoded = encodeMessage(groupId, message);
+      const encoded = encodeMessage(groupId, message, this.#version);
       if (encoded.sizeBytes <= this.#maxFrameBytes) return encoded;
       reason = `${message.kind} of ${encoded.sizeBytes} bytes is above the limit of ${this.#maxFrameBytes}.`;
     } catch (error) {

@@ -1,6 +1,6 @@
 /** What comes in: whoever connects may be broken, hostile or somebody else, and costs its own connection at most. */
 
-import { PROTOCOL_VERSION } from "@quorate/codec";
+import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "@quorate/codec";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KEEP_ALIVE } from "../src/frame.js";
 import type { TcpTransport } from "../src/index.js";
@@ -65,7 +65,7 @@ describe("a stranger", () => {
     ["O12: with this server's own id", handshake(1, 1), "ownId", "OWN_ID"],
     [
       "O7: of another version",
-      handshake(2, 1, { version: PROTOCOL_VERSION + 1 }),
+      handshake(2, 1, { version: OLDEST_PROTOCOL_VERSION - 1 }),
       "versionMismatch",
       "VERSION_MISMATCH",
     ],
@@ -79,6 +79,15 @@ describe("a stranger", () => {
     expect(await bench.warning(code)).toMatchObject({ direction: "incoming" });
     expect(await sound.isHeard()).toBe(true);
     expect(bench.received.every(({ from }) => from === 9)).toBe(true);
+  });
+
+  it("O7: of a newer version is told which one to come back with, and nobody is warned", async () => {
+    const transport = await bench.open();
+    const stranger = bench.dial(transport);
+    stranger.socket.write(handshake(2, 1, { version: PROTOCOL_VERSION + 1 }));
+    expect(await stranger.takeHandshake()).toMatchObject({ verdict: "versionMismatch", version: PROTOCOL_VERSION });
+    await stranger.ended;
+    expect(bench.warnings).toEqual([]);
   });
 
   it("makes room when there are too many of its kind", async () => {

@@ -1,6 +1,6 @@
 /** What goes out: to peers that are away, stuck, slow, or not the ones that they were taken for. */
 
-import { decodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
+import { decodeMessage, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage } from "@quorate/contracts";
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { KEEP_ALIVE } from "../src/frame.js";
@@ -63,6 +63,37 @@ describe("the handshake", () => {
     expect(peer.unread.length).toBe(0);
     expect(await bench.warning(code)).toMatchObject({ direction: "outgoing", peer: 2 });
     expect(a.status()).toMatchObject({ connected: [], droppedMessages: 1 });
+  });
+
+  it("O7: with an older server is begun again in its version, and spoken in it, each way", async () => {
+    const newer = await bench.open({}, 1);
+    const older = await bench.open({ maxProtocolVersion: OLDEST_PROTOCOL_VERSION }, 2);
+    newer.setPeers(new Map([[2, older.address]]));
+    older.setPeers(new Map([[1, newer.address]]));
+    await bench.until(() => newer.status().connected.length === 1 && older.status().connected.length === 1);
+    const supportedLevels = { library: 1, application: 9 };
+    for (const [transport, from, to] of [[newer, 1, 2] as const, [older, 2, 1] as const]) {
+      transport.send(1, { kind: "heartbeatResult", from, to, term: 1, round: 1, supportedLevels });
+    }
+    await bench.until(() => bench.received.length === 2);
+    for (const message of bench.received) expect(message).toMatchObject({ supportedLevels: { application: 1 } });
+    expect(bench.warnings).toEqual([]);
+  });
+
+  it("O7: with a server that was upgraded is in the newest version again", async () => {
+    const a = await bench.open({ reconnectMinMs: 1 }, 1);
+    const older = await bench.open({ maxProtocolVersion: OLDEST_PROTOCOL_VERSION }, 2);
+    const listen = older.address;
+    a.setPeers(new Map([[2, listen]]));
+    await bench.until(() => a.status().connected.length === 1);
+    await older.close();
+    await bench.until(() => a.status().connected.length === 0);
+    await bench.open({ listen }, 2);
+    await bench.until(() => a.status().connected.length === 1);
+    const supportedLevels = { library: 1, application: 9 };
+    a.send(1, { kind: "heartbeatResult", from: 1, to: 2, term: 1, round: 1, supportedLevels });
+    await bench.until(() => bench.received.length === 1);
+    expect(bench.received).toMatchObject([{ supportedLevels }]);
   });
 
   it("that does not come is not waited for", async () => {
