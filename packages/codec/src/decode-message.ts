@@ -66,14 +66,33 @@ function readMessage(
       return readProposeResult(header, from, to, copyPayload(frame, payloadStart));
     case "snapshotChunk":
       return readSnapshotChunk(header, from, to, copyPayload(frame, payloadStart));
+    case "adminRequest": {
+      const term = header.natural("term");
+      const requestId = header.natural("requestId");
+      return { kind, from, to, term, requestId, data: copyPayload(frame, payloadStart) };
+    }
+    case "adminResult":
+      return { kind, from, to, requestId: header.natural("requestId"), data: copyPayload(frame, payloadStart) };
     default:
       if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
+      if (kind === "removed") return { kind, from, to, index: header.natural("index") };
       return readSmallMessage(kind, header, from, to, version);
   }
 }
 
+/** What carries a payload, and what has no term. */
+type KindReadElsewhere =
+  | "appendEntries"
+  | "pulledEntries"
+  | "propose"
+  | "proposeResult"
+  | "snapshotChunk"
+  | "adminRequest"
+  | "adminResult"
+  | "removed";
+
 function readSmallMessage(
-  kind: Exclude<PeerMessage["kind"], "appendEntries" | "pulledEntries" | "propose" | "proposeResult" | "snapshotChunk">,
+  kind: Exclude<PeerMessage["kind"], KindReadElsewhere>,
   header: HeaderReader,
   from: number,
   to: number,

@@ -54,7 +54,7 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage, version = 
       if (data.length > 0) chunks.push(data);
       sizeBytes += data.length;
     }
-  } else if (message.kind === "propose" || message.kind === "proposeResult") {
+  } else if ("data" in message) {
     if (message.data.length > 0) chunks.push(message.data);
     sizeBytes += message.data.length;
   }
@@ -132,6 +132,15 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
       return;
     case "stateDigestVerdict":
       fields.push(message.term, message.index, message.digest);
+      return;
+    case "adminRequest":
+      fields.push(message.term, message.requestId);
+      return;
+    case "adminResult":
+      fields.push(message.requestId);
+      return;
+    case "removed":
+      fields.push(message.index);
       return;
     default:
       throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);

@@ -47,6 +47,9 @@ export const MESSAGE_KINDS = {
   stateDigestVerdict: 19,
   pullEntries: 20,
   pulledEntries: 21,
+  adminRequest: 22,
+  adminResult: 23,
+  removed: 24,
 } as const satisfies Record<PeerMessage["kind"], number>;
 
 export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;

@@ -154,6 +154,9 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
   }),
   stateDigestRequest: record({ ...head, kind: fc.constant("stateDigestRequest"), index: natural }),
   stateDigestVerdict: record({ ...head, kind: fc.constant("stateDigestVerdict"), index: natural, digest: natural }),
+  adminRequest: record({ ...head, kind: fc.constant("adminRequest"), requestId: natural, data: bytes }),
+  adminResult: record({ from: nodeId, to: nodeId, kind: fc.constant("adminResult"), requestId: natural, data: bytes }),
+  removed: record({ from: nodeId, to: nodeId, kind: fc.constant("removed"), index: natural }),
 };
 
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(...Object.values(messageByKind));

@@ -48,6 +48,33 @@ export const ERROR_CODES = {
     outcome: "not-executed",
     advice: "This server cannot show that it is as fresh as that. Ask another one, or raise `maxStalenessMs`.",
   },
+  MEMBERS_CHANGED: {
+    outcome: "not-executed",
+    advice: "Look at the members as they are now, then decide anew.",
+  },
+  CHANGE_PENDING: {
+    outcome: "not-executed",
+    advice: "Wait until the change of members under way is done, then retry.",
+  },
+  INVALID_MEMBERS: { outcome: "not-executed", advice: "Correct what is named." },
+  WOULD_LOSE_QUORUM: {
+    outcome: "not-executed",
+    advice: "See to the servers that are out of touch, or keep more of the others.",
+  },
+  CHANGE_UNDER_WAY: {
+    outcome: "unknown",
+    advice: "The change goes on by itself, whoever leads; `members()` shows how far it is.",
+  },
+  CHANGE_REPLACED: {
+    outcome: "unknown",
+    advice: "Another change came before it was done. Look at the members as they are now.",
+  },
+  NO_SUCCESSOR: { outcome: "not-executed", advice: "Name a voter that is in touch and is no witness." },
+  TRANSFER_FAILED: { outcome: "unknown", advice: "See who leads now, and retry." },
+  REMOVED: {
+    outcome: "not-executed",
+    advice: "Stop this server. To have it back, give it an empty directory and let it join as a new member.",
+  },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
   CLOSED_UNDER_WAY: {
     outcome: "unknown",

@@ -15,6 +15,8 @@ export type { Durability, LogStorage, StorageIdentity, StoredState } from "./log
 export type { SnapshotReader, SnapshotStorage, SnapshotWriter, StoredSnapshot } from "./snapshot-storage.js";
 export type { CommandCodec, CommittedCommand, StateMachine } from "./state-machine.js";
 export {
+  type AdminRequest,
+  type AdminResult,
   type GroupId,
   isCoreMessage,
   isStateCheckMessage,
@@ -22,6 +24,7 @@ export {
   type PeerMessage,
   type ProposeRequest,
   type ProposeResult,
+  type Removed,
   type SnapshotChunk,
   type SnapshotChunkResult,
   type StateCheckMessage,

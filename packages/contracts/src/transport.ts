@@ -111,6 +111,39 @@ export interface StateDigestVerdict {
   readonly digest: number;
 }
 
+/**
+ * An order of an operator, a change of members say, that a server passes on to the leader. Passed on once, never again.
+ * What it may say is the runtime's concern.
+ */
+export interface AdminRequest {
+  readonly kind: "adminRequest";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** The term whose leader is asked. */
+  readonly term: Term;
+  /** Chosen by the asker, unique in the life of its process. */
+  readonly requestId: number;
+  readonly data: Uint8Array;
+}
+
+/** The answer to an {@link AdminRequest}. */
+export interface AdminResult {
+  readonly kind: "adminResult";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly requestId: number;
+  readonly data: Uint8Array;
+}
+
+/** To a server that still takes part without belonging to the cluster: it was removed, for good (PITFALLS O11, M28). */
+export interface Removed {
+  readonly kind: "removed";
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** The index of a committed configuration without it. */
+  readonly index: Index;
+}
+
 /** Everything that servers send each other. */
 export type PeerMessage =
   | Message
@@ -120,7 +153,10 @@ export type PeerMessage =
   | SnapshotChunkResult
   | StateDigest
   | StateDigestRequest
-  | StateDigestVerdict;
+  | StateDigestVerdict
+  | AdminRequest
+  | AdminResult
+  | Removed;
 
 /** Whether the message is between cores; the others are between the runtimes around them. */
 export function isCoreMessage(message: PeerMessage): message is Message {
@@ -132,6 +168,9 @@ export function isCoreMessage(message: PeerMessage): message is Message {
     case "stateDigest":
     case "stateDigestRequest":
     case "stateDigestVerdict":
+    case "adminRequest":
+    case "adminResult":
+    case "removed":
       return false;
     default:
       return true;
@@ -172,6 +211,9 @@ export interface Transport {
   /**
    * Says where each peer listens; replaces what was said before. Connections to peers that are no longer named, or
    * are named with another address, end. The own id may be among them and is ignored.
+   *
+   * A server of the cluster that is not named but has connected to this one can be sent to as well, as long as it stays
+   * connected: a new server knows nobody yet, and one that lags behind does not know the newest (PITFALLS M11, O11).
    */
   setPeers(peers: ReadonlyMap<NodeId, string>): void;
 

@@ -11,12 +11,22 @@ import {
   decodeConfiguration,
   encodeConfiguration,
   foundingConfiguration,
+  membersOf,
   NOBODY,
+  type NodeId,
   Raft,
   UnsupportedFeatureLevelError,
 } from "@quorate/core";
 import { messageOf, unsupported } from "./fatal.js";
-import { type Bootstrap, invalid, type Settings } from "./options.js";
+import {
+  type Bootstrap,
+  invalid,
+  type JoinGrant,
+  type JoinRequest,
+  type RaftNodeOptions,
+  type Settings,
+} from "./options.js";
+import type { AddressOverrides } from "./peers.js";
 
 /**
  * The first configuration: members get the numbers 1, 2, … in the order of their names. Throws `INVALID_OPTIONS` if
@@ -57,6 +67,7 @@ export async function openStorage(
   storage: LogStorage,
   name: string,
   bootstrap: Bootstrap | undefined,
+  join?: (request: JoinRequest) => Promise<JoinGrant>,
 ): Promise<OpenedState> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
   const founder = configuration?.voters.find((member) => member.name === name);
@@ -65,6 +76,7 @@ export async function openStorage(
   }
   const stored = await storage.open();
   if (stored !== null) return { ...checked(stored, name, bootstrap?.clusterId), isNew: false };
+  if (join !== undefined) return { ...(await joined(storage, name, await join({ name }))), isNew: true };
   if (bootstrap === undefined || configuration === null || founder === undefined) {
     throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
   }
@@ -77,6 +89,28 @@ export async function openStorage(
     append: [{ index: 1, term: 1, kind: "membership", data: encodeConfiguration(configuration) }],
   });
   return { ...blank, isNew: true };
+}
+
+/**
+ * A server that the cluster has taken in: it has its number, and nothing else. It waits to be fed, and whatever it finds
+ * in the log on its way, it can find itself in no older configuration than the one that brought it in (PITFALLS M17, O3).
+ */
+function joined(storage: LogStorage, name: string, { clusterId, nodeId }: JoinGrant): Promise<StoredState> {
+  return storage.initialize(
+    { clusterId, nodeId, name },
+    { seq: 0, hardState: { currentTerm: 0, votedFor: NOBODY }, reset: null, truncateFrom: null, append: [] },
+  );
+}
+
+/** Local addresses; those that go with `bootstrap` are the founders' alone, whoever bears their names later. */
+export function overridesOf({
+  bootstrap,
+  addresses = {},
+}: Pick<RaftNodeOptions<unknown, unknown>, "bootstrap" | "addresses">): AddressOverrides {
+  const founders = bootstrap === undefined ? null : initialConfiguration(bootstrap).voters;
+  const isMeant = (name: string, id: NodeId): boolean =>
+    founders === null || founders.some((founder) => founder.name === name && founder.id === id);
+  return { byName: addresses, isMeant };
 }
 
 function checked(stored: StoredState, name: string, clusterId: string | undefined): StoredState {
@@ -92,6 +126,8 @@ function checked(stored: StoredState, name: string, clusterId: string | undefine
     throw new RaftError("STORAGE_COMPACTED", `The log starts after entry ${compacted.index}.`);
   }
   const last = memberships[memberships.length - 1];
+  // A server that has joined waits to be fed: until then it knows nobody.
+  if (last === undefined && stored.lastIndex === 0) return stored;
   if (last === undefined) throw new RaftError("STORAGE_CORRUPT", "The log names no members.");
   let configuration: Configuration;
   try {
@@ -99,8 +135,10 @@ function checked(stored: StoredState, name: string, clusterId: string | undefine
   } catch (cause) {
     throw new RaftError("STORAGE_CORRUPT", `Entry ${last.index}: ${messageOf(cause)}.`, { cause });
   }
-  if (!configuration.voters.some((member) => member.id === identity.nodeId && member.name === name)) {
-    throw foreign(`Server ${identity.nodeId}, ${JSON.stringify(name)}, is no member of the cluster in its log.`);
+  // It may not be in there: its log may end before it was added, or after it was removed.
+  const own = membersOf(configuration).find(({ id }) => id === identity.nodeId);
+  if (own !== undefined && own.name !== name) {
+    throw foreign(`Server ${identity.nodeId} is ${JSON.stringify(own.name)} in its log, not ${JSON.stringify(name)}.`);
   }
   return stored;
 }

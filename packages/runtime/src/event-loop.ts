@@ -8,15 +8,19 @@
 
 import { type Cancel, isCoreMessage, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
 import type { Index, Input, NodeId, Raft, Term } from "@quorate/core";
+import { Admin } from "./admin.js";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
-import { type OpenedState, restoreRaft } from "./bootstrap.js";
+import { Belonging } from "./belonging.js";
+import { type OpenedState, overridesOf, restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
 import { StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
 import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
+import { isRemoved } from "./members.js";
 import { NodeEvents } from "./node-events.js";
+import { Operator } from "./operator.js";
 import type { RaftNodeOptions, Settings } from "./options.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
@@ -37,6 +41,9 @@ const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
 export class EventLoop<Command, Result> {
   readonly proposals: Proposals<Command, Result>;
   readonly reads: Reads;
+  readonly admin: Admin;
+  readonly belonging: Belonging;
+  readonly operator: Operator;
   readonly events: NodeEvents;
 
   readonly #options: RaftNodeOptions<Command, Result>;
@@ -83,13 +90,16 @@ export class EventLoop<Command, Result> {
     this.#budget = budget;
     this.#cache = cache;
     this.#deadline = now;
-    this.#peers = new Peers(transport, options.addresses);
+    this.#peers = new Peers(transport, overridesOf(options));
     this.#alarm = new Alarm(clock, this.#schedule);
     this.events = new NodeEvents(raft.currentTerm, this.#warn);
     this.#writes = new WriteQueue({ storage, clock, onStored: this.#onStored, onFailed: this.#fail });
     this.#sender = new Sender({ ...shared, ...ways });
-    const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer);
+    const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer) && !isRemoved(raft, peer);
     this.proposals = new Proposals({ ...shared, ...ways, canReach });
+    this.admin = new Admin({ ...shared, ...ways, canReach });
+    this.belonging = new Belonging({ ...shared, ...ways });
+    this.operator = new Operator({ ...shared, admin: this.admin, clusterId: stored.identity.clusterId });
     this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, appliedIndex);
     const { proposals, reads } = this;
     const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
@@ -119,7 +129,7 @@ export class EventLoop<Command, Result> {
 
   start(): void {
     this.#options.observer?.onStart(this.#raft, { ...this.#stored, snapshot: null });
-    this.#peers.update(this.#raft.configuration);
+    this.#peers.update(this.#raft);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
   }
@@ -132,6 +142,7 @@ export class EventLoop<Command, Result> {
         ? new RaftError("CLOSED_UNDER_WAY", "The node was closed.")
         : new RaftError("CLOSED", "The node was closed."),
     );
+    this.admin.stop((isUnderWay) => new RaftError(isUnderWay ? "CLOSED_UNDER_WAY" : "CLOSED", "The node was closed."));
     this.#halt("closed", () => new RaftError("CLOSED", "The node was closed."));
   }
 
@@ -144,6 +155,7 @@ export class EventLoop<Command, Result> {
     this.#tick(now);
     this.#stepIfAny(this.proposals.route(now), now);
     for (const question of this.reads.ask(now)) this.#step(question, now);
+    for (const input of this.admin.route(now)) this.#step(input, now);
 
     const effects = this.#raft.drain();
     this.#options.observer?.onEffects(effects);
@@ -154,12 +166,16 @@ export class EventLoop<Command, Result> {
     for (const message of effects.messages) this.#sender.send(message);
     for (const outcome of effects.proposals) this.proposals.onOutcome(outcome);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
+    for (const outcome of effects.changes) this.admin.onChange(outcome);
+    for (const outcome of effects.transfers) this.admin.onTransfer(outcome);
     this.#applier.applyTo(effects.applyTo);
     if (this.#stateCheck !== null) this.#stateCheckAt = this.#stateCheck.onTurn(now);
     this.#sender.flush();
-    this.#peers.update(this.#raft.configuration);
+    this.#peers.update(this.#raft);
+    this.admin.observe();
     this.events.tell();
     this.#deadline = effects.deadline;
+    this.belonging.check();
     this.#setAlarm();
   }
 
@@ -193,8 +209,8 @@ export class EventLoop<Command, Result> {
 
   readonly #receive = (message: PeerMessage): void => {
     if (this.#state !== "running") return;
-    // The transport vouches for the sender; whether it is one of ours is for us to say (PITFALLS O1, O12).
-    if (message.to !== this.#stored.identity.nodeId || !this.#peers.isMember(message.from)) {
+    // The transport vouches for the sender: one of the cluster, if not of the configuration in force here (O1, M11).
+    if (message.to !== this.#stored.identity.nodeId || !this.belonging.admits(message)) {
       this.#refusedMessages += 1;
       return;
     }
@@ -225,6 +241,9 @@ export class EventLoop<Command, Result> {
       this.#stateCheck?.onMessage(message);
       return;
     }
+    if (message.kind === "adminRequest") return this.admin.onRequest(message);
+    if (message.kind === "adminResult") return this.admin.onAnswer(message);
+    if (message.kind === "removed") return this.belonging.onRemoved(message);
     if (!isCoreMessage(message)) return;
     if (message.kind === "appendEntriesResult") this.#sender.onResult(message);
     this.#step({ kind: "receive", message }, this.#options.clock.now());
@@ -265,7 +284,13 @@ export class EventLoop<Command, Result> {
 
   #setAlarm(): void {
     if (this.#state !== "running") return;
-    const wakeAt = Math.min(this.#deadline, this.#stateCheckAt, this.proposals.earliestDeadline, this.reads.wakeAt);
+    const requests = Math.min(
+      this.proposals.earliestDeadline,
+      this.reads.wakeAt,
+      this.admin.wakeAt,
+      this.belonging.wakeAt,
+    );
+    const wakeAt = Math.min(this.#deadline, this.#stateCheckAt, requests);
     // A tick that was put off comes with the turn that is already asked for.
     if (!this.#hasGivenGrace) this.#alarm.set(wakeAt);
   }
@@ -302,6 +327,7 @@ export class EventLoop<Command, Result> {
     this.#writes.stop();
     this.#applier.stop();
     this.proposals.stop(errorFor);
+    this.admin.stop(errorFor);
     this.reads.stop(() => errorFor(false));
     this.events.noteStopped(this.#fatal);
     this.events.tell();
@@ -313,6 +339,7 @@ export class EventLoop<Command, Result> {
     return statusOf({
       identity,
       raft: this.#raft.status(),
+      membership: this.operator.members(),
       isRunning: this.isRunning,
       fatal: this.#fatal,
       appliedIndex: this.#applier.appliedIndex,

@@ -2,16 +2,35 @@
 
 export { bytesCodec } from "./commands.js";
 export type { CoreObserver } from "./core-observer.js";
-export type { FatalEvent, LeaderEvent, NodeEventMap, NodeRole, RoleEvent } from "./node-events.js";
+export { adding, type MemberEdit, type MemberUpdate, removing, updating } from "./member-edits.js";
+export type { ChangePhase, MemberStatus, Membership } from "./members.js";
+export type {
+  FatalEvent,
+  LeaderEvent,
+  LeadershipEvent,
+  MembersEvent,
+  NodeEventMap,
+  NodeRole,
+  RoleEvent,
+} from "./node-events.js";
+export type { MembersChange } from "./operator.js";
 export {
   type Bootstrap,
   type BootstrapMember,
+  type JoinGrant,
+  type JoinRequest,
   type RaftNodeOptions,
   type Settings,
   settingsOf,
   type Tuning,
 } from "./options.js";
-export { type ProposeOptions, RaftNode } from "./raft-node.js";
+export {
+  type ChangeOptions,
+  type CloseOptions,
+  type ProposeOptions,
+  RaftNode,
+  type TransferOptions,
+} from "./raft-node.js";
 export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";
 export type { NodeStatus } from "./status.js";
 export type { Listener } from "./topic.js";

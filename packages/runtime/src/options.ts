@@ -5,6 +5,7 @@
 
 import type { Clock, CommandCodec, GroupId, LogStorage, StateMachine, Transport } from "@quorate/contracts";
 import { RaftError } from "@quorate/contracts";
+import type { NodeId } from "@quorate/core";
 import type { CoreObserver } from "./core-observer.js";
 
 /** A server, as those who found a cluster name it. */
@@ -68,11 +69,28 @@ export interface Tuning {
   readonly applicationLevel?: number | undefined;
 }
 
+/** What a server that wants to join says of itself. */
+export interface JoinRequest {
+  readonly name: string;
+}
+
+/** What a cluster says to a server that it has taken in (`RaftNode.admit`). */
+export interface JoinGrant {
+  readonly clusterId: string;
+  /** Its number, which no other server ever gets. */
+  readonly nodeId: NodeId;
+}
+
 export interface RaftNodeOptions<Command, Result> extends Tuning {
   /** The name of this server. */
   readonly id: string;
   /** Founds the cluster if the storage is blank; otherwise only its `clusterId` is compared (PITFALLS O2). */
   readonly bootstrap?: Bootstrap | undefined;
+  /**
+   * For a server that is to join a cluster which exists: called if the storage is blank, to have `RaftNode.admit`
+   * called on some member and to bring back the answer. Instead of `bootstrap`.
+   */
+  readonly join?: ((request: JoinRequest) => Promise<JoinGrant>) | undefined;
   /** Where this server reaches others, by name: wins over the addresses in the log (PITFALLS O6). */
   readonly addresses?: Readonly<Record<string, string>> | undefined;
   /** The node owns it from here on, and closes it. */

@@ -120,7 +120,8 @@ export class Proposals<Command, Result> {
     const { raft } = this.#options;
     if (raft.leaderId !== this.#leaderId || raft.currentTerm !== this.#term) this.#onLeadership(now);
     if (this.#gathered.length === 0) return null;
-    if (raft.role === "leader") return this.#handToCore();
+    // A leader that hands over takes nothing: what is here waits for whoever leads next (PITFALLS T1).
+    if (raft.role === "leader") return raft.transferTo === NOBODY ? this.#handToCore() : null;
     this.#gathered.splice(0, this.#forwarder.forward(this.#gathered));
     return null;
   }

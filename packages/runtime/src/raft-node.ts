@@ -3,11 +3,15 @@
  */
 
 import { RaftError } from "@quorate/contracts";
+import type { MemberChange } from "@quorate/core";
 import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
+import type { MemberEdit } from "./member-edits.js";
+import type { Membership } from "./members.js";
 import type { NodeEventMap } from "./node-events.js";
-import { checkIdentityOptions, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
+import type { MembersChange } from "./operator.js";
+import { checkIdentityOptions, type JoinGrant, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
 import { type ReadOptions, readRefusal } from "./read-options.js";
 import type { NodeStatus } from "./status.js";
 import type { Listener } from "./topic.js";
@@ -19,6 +23,26 @@ const CLOSE_LIMIT_MS = 10_000;
 export interface ProposeOptions {
   /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
+}
+
+/** For a single change of members. */
+export interface ChangeOptions {
+  /** How long it may take, in milliseconds. Default 60 000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** For {@link RaftNode.transferLeadership}. */
+export interface TransferOptions {
+  /** The name of the server that is to lead. Default: the voter that fits best. */
+  readonly to?: string | undefined;
+  /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** For {@link RaftNode.close}. */
+export interface CloseOptions {
+  /** Whether a leader hands over first, for two election timeouts at most. Default false. */
+  readonly handOver?: boolean | undefined;
 }
 
 export class RaftNode<Command, Result> {
@@ -43,7 +67,7 @@ export class RaftNode<Command, Result> {
     try {
       checkIdentityOptions(options);
       const settings = settingsOf(options);
-      const stored = await openStorage(storage, id, bootstrap);
+      const stored = await openStorage(storage, id, bootstrap, options.join);
       const { clusterId, nodeId } = stored.identity;
       await transport.open({ clusterId, nodeId });
       const loop = new EventLoop(options, settings, stored);
@@ -88,6 +112,56 @@ export class RaftNode<Command, Result> {
     return this.#loop.events.subscribe(kind, listener);
   }
 
+  /** Who belongs to the cluster, as far as this server knows, and how a change of that stands. */
+  members(): Membership {
+    return this.#loop.operator.members();
+  }
+
+  /**
+   * Makes the cluster consist of exactly `members`, on any server, and resolves with them once all of that is done: new
+   * voters have caught up, the old majority is no longer needed, and it is committed. At most one change is done upon
+   * each `version` (PITFALLS M23). Servers that are new must be opened with `join`; see {@link RaftNode.admit}.
+   *
+   * Rejects with a `RaftError`. Nothing was done after `MEMBERS_CHANGED` (another version is in force), `CHANGE_PENDING`,
+   * `INVALID_MEMBERS`, `WOULD_LOSE_QUORUM`, `NOT_COMMITTED`, `NO_LEADER`, `CLOSED`, `STOPPED` or `INVALID_OPTIONS`. After
+   * `CHANGE_UNDER_WAY` it goes on by itself, after `TIMED_OUT` it may; `CHANGE_REPLACED`: another change took its place.
+   */
+  changeMembers(change: MembersChange): Promise<Membership> {
+    const refusal = this.#refusal(change.timeoutMs);
+    return refusal === null ? this.#loop.operator.change(change) : Promise.reject(refusal);
+  }
+
+  /**
+   * As {@link RaftNode.changeMembers}, with what `edit` makes of the members: `adding`, `removing`, `updating`. Done anew
+   * when another change came between, so that `edit` may be called several times.
+   */
+  editMembers(edit: MemberEdit, { timeoutMs }: ChangeOptions = {}): Promise<Membership> {
+    const refusal = this.#refusal(timeoutMs);
+    return refusal === null ? this.#loop.operator.edit(edit, timeoutMs) : Promise.reject(refusal);
+  }
+
+  /**
+   * Takes a new server into the cluster: resolves, as soon as that is certain, with what the server's `join` has to bring
+   * home. It is then fed, and becomes what `member` says when it has caught up. Rejects as
+   * {@link RaftNode.changeMembers} does; with `INVALID_MEMBERS` also if there is a member of that name.
+   */
+  admit(member: MemberChange, { timeoutMs }: ChangeOptions = {}): Promise<JoinGrant> {
+    const refusal = this.#refusal(timeoutMs);
+    return refusal === null ? this.#loop.operator.admit(member, timeoutMs) : Promise.reject(refusal);
+  }
+
+  /**
+   * Has another server lead, on any server of the cluster, and resolves with the name of the one that does. No proposal is
+   * lost; they wait meanwhile, for an election timeout at most (PITFALLS T1, T2).
+   *
+   * Rejects with a `RaftError` of code `NO_SUCCESSOR`, `TRANSFER_FAILED` (it may yet happen), `TIMED_OUT`, `NO_LEADER`,
+   * `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
+   */
+  transferLeadership({ to, timeoutMs }: TransferOptions = {}): Promise<string> {
+    const refusal = this.#refusal(timeoutMs);
+    return refusal === null ? this.#loop.operator.transfer(to, timeoutMs) : Promise.reject(refusal);
+  }
+
   /** What there is to see, as one plain object. */
   status(): NodeStatus {
     return this.#loop.status();
@@ -97,12 +171,13 @@ export class RaftNode<Command, Result> {
    * Ends this server: settles every proposal and read, closes transport and storage, leaves no timer behind. May be
    * called twice. Settles within ten seconds; rejects if transport or storage could not be closed.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close({ handOver = false }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(handOver);
     return this.#closing;
   }
 
-  #close(): Promise<void> {
+  async #close(handOver: boolean): Promise<void> {
+    if (handOver) await this.#loop.operator.handOver();
     this.#loop.close();
     const { clock, transport, storage } = this.#options;
     return closeWithin(clock, CLOSE_LIMIT_MS, [transport.close(), storage.close()], () => {

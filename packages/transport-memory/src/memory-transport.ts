@@ -2,7 +2,8 @@
  * A transport between servers of one process, over a {@link MemoryNetwork}.
  *
  * Messages are handed over as the objects they are: entries are immutable, and nothing here writes to a message
- * (PITFALLS F11). A peer counts as connected while it listens at its address with the right identity.
+ * (PITFALLS F11). A peer counts as connected while it listens at its address with the right identity. One that was
+ * not named counts as having connected once something came from it.
  */
 
 import {
@@ -29,6 +30,8 @@ export class MemoryTransport implements Transport {
   readonly #network: MemoryNetwork;
   readonly #receivers = new Map<GroupId, MessageReceiver>();
   #peers: ReadonlyMap<NodeId, string> = new Map();
+  /** Servers that are not named, and from which something came. */
+  readonly #guests = new Set<NodeId>();
   /** Null before `open` and after `close`. */
   #identity: TransportIdentity | null = null;
   #isClosed = false;
@@ -51,6 +54,8 @@ export class MemoryTransport implements Transport {
   }
 
   setPeers(peers: ReadonlyMap<NodeId, string>): void {
+    // Those who are no longer named have to connect anew; other guests stay.
+    for (const nodeId of [...this.#peers.keys(), ...peers.keys()]) this.#guests.delete(nodeId);
     this.#peers = new Map(peers);
   }
 
@@ -63,8 +68,8 @@ export class MemoryTransport implements Transport {
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
-    const address = this.#peers.get(message.to);
     const receiver = this.#identityOf(message.to);
+    const address = this.#addressOf(message.to);
     if (
       address === undefined ||
       receiver === null ||
@@ -79,9 +84,11 @@ export class MemoryTransport implements Transport {
 
   status(): TransportStatus {
     const connected: NodeId[] = [];
-    for (const [nodeId, address] of this.#peers) {
+    for (const nodeId of [...this.#peers.keys(), ...this.#guests]) {
       const peer = this.#identityOf(nodeId);
-      if (peer !== null && this.#network.find(address, peer) !== undefined) connected.push(nodeId);
+      const address = this.#addressOf(nodeId);
+      if (peer === null || address === undefined) continue;
+      if (this.#network.find(address, peer) !== undefined) connected.push(nodeId);
     }
     return { connected, droppedMessages: this.#droppedMessages };
   }
@@ -98,7 +105,15 @@ export class MemoryTransport implements Transport {
     return { clusterId: this.#identity.clusterId, nodeId };
   }
 
+  #addressOf(nodeId: NodeId): string | undefined {
+    const named = this.#peers.get(nodeId);
+    const identity = this.#identityOf(nodeId);
+    if (named !== undefined || identity === null || !this.#guests.has(nodeId)) return named;
+    return this.#network.addressOf(identity);
+  }
+
   #onEnvelope({ groupId, message }: Envelope): void {
+    if (!this.#peers.has(message.from)) this.#guests.add(message.from);
     const receive = this.#receivers.get(groupId);
     if (receive === undefined) this.#droppedMessages += 1;
     else receive(message);

@@ -1,6 +1,7 @@
 /** A few servers in a world of their own: production nodes on fakes. */
 
 import type { CommandCodec, CommittedCommand, StateMachine } from "@quorate/contracts";
+import type { MemberChange } from "@quorate/core";
 import { RaftNode, type RaftNodeOptions, type ReadOptions } from "../../src/index.js";
 import { FakeNetwork, FakeTransport } from "./fake-network.js";
 import { blankDisk, type Disk, FakeStorage } from "./fake-storage.js";
@@ -56,7 +57,20 @@ export class Cluster {
   }
 
   /** Starts server `id`, on the disk that it had. */
-  async start(id: number): Promise<Server> {
+  start(id: number): Promise<Server> {
+    if (id > this.#names.length) return this.#start(id, {});
+    const members = this.#names.map((each) => ({ name: each, address: each }));
+    return this.#start(id, { bootstrap: { clusterId: "test", members } });
+  }
+
+  /** Starts server `id`, blank, which asks server `via` to be taken in: as voter, unless said otherwise. */
+  join(id: number, via: number, member: Partial<MemberChange> = {}): Promise<Server> {
+    const { node } = this.server(via);
+    const change: MemberChange = { name: `n${id}`, address: `n${id}`, role: "voter", ...member };
+    return this.#start(id, { join: () => this.world.finish(node.admit(change)) });
+  }
+
+  async #start(id: number, how: Partial<Options>): Promise<Server> {
     const disk = this.#disks[id - 1] ?? blankDisk();
     this.#disks[id - 1] = disk;
     const name = `n${id}`;
@@ -66,7 +80,7 @@ export class Cluster {
     this.#seed += 1;
     const node = await RaftNode.open<string, number>({
       id: name,
-      bootstrap: { clusterId: "test", members: this.#names.map((each) => ({ name: each, address: each })) },
+      ...how,
       storage,
       transport,
       stateMachine: journal,
@@ -82,6 +96,11 @@ export class Cluster {
 
   server(id: number): Server {
     return this.servers[id - 1] as Server;
+  }
+
+  /** Throws away what server `id` had stored. */
+  wipe(id: number): void {
+    this.#disks[id - 1] = blankDisk();
   }
 
   /** Runs until one server leads and all running ones know it, and returns its id. */

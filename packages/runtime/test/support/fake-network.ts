@@ -42,6 +42,11 @@ export class FakeNetwork {
     this.#transports.delete(address);
   }
 
+  /** Where server `id` listens. */
+  addressOf(id: number): string | undefined {
+    return [...this.#transports].find(([, { identity }]) => identity?.nodeId === id)?.[0];
+  }
+
   isListening(address: string): boolean {
     return this.#transports.has(address);
   }
@@ -64,6 +69,8 @@ export class FakeTransport implements Transport {
   readonly #address: string;
   #identity: TransportIdentity | null = null;
   peers: ReadonlyMap<number, string> = new Map();
+  /** Servers that it was not told of, and that have spoken to it. */
+  readonly #guests = new Set<number>();
   #receivers = new Map<GroupId, MessageReceiver>();
   #dropped = 0;
   isClosed = false;
@@ -84,6 +91,7 @@ export class FakeTransport implements Transport {
   }
 
   setPeers(peers: ReadonlyMap<number, string>): void {
+    for (const id of [...this.peers.keys(), ...peers.keys()]) this.#guests.delete(id);
     this.peers = new Map(peers);
   }
 
@@ -100,19 +108,22 @@ export class FakeTransport implements Transport {
   }
 
   receive(groupId: GroupId, message: PeerMessage): void {
+    if (!this.peers.has(message.from)) this.#guests.add(message.from);
     this.#receivers.get(groupId)?.(message);
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
     if (this.throwOnSend) throw new Error("a transport that throws");
-    const address = this.peers.get(message.to);
+    const isGuest = !this.peers.has(message.to) && this.#guests.has(message.to);
+    const address = isGuest ? this.#network.addressOf(message.to) : this.peers.get(message.to);
     if (address === undefined || this.isClosed) this.#dropped += 1;
     else this.#network.carry(address, groupId, message);
   }
 
   status() {
     const self = this.#identity?.nodeId ?? 0;
-    const connected = [...this.peers]
+    const guests = [...this.#guests].map((id) => [id, this.#network.addressOf(id) ?? ""] as const);
+    const connected = [...this.peers, ...guests]
       .filter(([id, address]) => id !== self && this.#network.isListening(address) && !this.#network.isCut(self, id))
       .map(([id]) => id);
     return { connected, droppedMessages: this.#dropped };

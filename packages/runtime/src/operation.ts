@@ -1,0 +1,98 @@
+/** One order of an operator, from the call to its end: what is wanted, and who is told. */
+
+import { RaftError, type RaftErrorCode } from "@quorate/contracts";
+import type { Index, NodeId, Term } from "@quorate/core";
+import type { AdminOrder } from "./admin-messages.js";
+
+/**
+ * - `waiting`: for a leader that can be asked, or to ask it again.
+ * - `asked`: the leader of `term` was asked, and has not answered.
+ * - `accepted`: it was taken; the rest shows in the log, or in who leads.
+ */
+export type OperationStage = "waiting" | "asked" | "accepted";
+
+/** What other changes bring about, and what goes away again. */
+const PASSING: ReadonlySet<RaftErrorCode> = new Set([
+  "MEMBERS_CHANGED",
+  "CHANGE_PENDING",
+  "CHANGE_REPLACED",
+  "NOT_COMMITTED",
+]);
+
+export interface OperationKind {
+  readonly makeOrder: () => AdminOrder;
+  readonly endsEarly?: boolean;
+  readonly isEdit?: boolean;
+}
+
+export class Operation {
+  /** What was asked for last, or is to be. */
+  order: AdminOrder;
+  readonly deadline: number;
+  /** Whether a change is done as soon as its first entry is committed, however much follows from that by itself. */
+  readonly endsEarly: boolean;
+  stage: OperationStage = "waiting";
+  /** While waiting: not to be asked before. While asked: asked again then, for an answer may be lost. */
+  retryAt = 0;
+  /** Whether it was asked without an answer: then it may have been taken, and what is refused now may be done already. */
+  isUncertain = false;
+  /** The leader that was asked last, its term, and by which number. */
+  leaderId: NodeId = 0;
+  term: Term = 0;
+  requestId = 0;
+  /** Once accepted, if that is known: where in the log. */
+  place: { readonly index: Index; readonly term: Term } | null = null;
+  readonly #makeOrder: () => AdminOrder;
+  /** Whether another change that comes between is no reason to end: the order is then made anew. */
+  readonly #isEdit: boolean;
+  readonly #resolve: (leaderId: NodeId) => void;
+  readonly #reject: (error: unknown) => void;
+
+  /** Throws what `makeOrder` throws. */
+  constructor(
+    { makeOrder, endsEarly = false, isEdit = false }: OperationKind,
+    deadline: number,
+    resolve: (leaderId: NodeId) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.order = makeOrder();
+    this.#makeOrder = makeOrder;
+    this.#isEdit = isEdit;
+    this.deadline = deadline;
+    this.endsEarly = endsEarly;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** To be called before it is asked for again. Throws what `makeOrder` throws. */
+  remakeOrder(): void {
+    if (this.#isEdit) this.order = this.#makeOrder();
+  }
+
+  /** Whether it is tried again after `code`, which another change is to blame for. */
+  outlives(code: RaftErrorCode): boolean {
+    return this.#isEdit && PASSING.has(code);
+  }
+
+  /** It is done. `leaderId` is who leads then. */
+  succeed(leaderId: NodeId): void {
+    this.#resolve(leaderId);
+  }
+
+  fail(code: RaftErrorCode, message: string): void {
+    this.#reject(new RaftError(code, message));
+  }
+
+  abandon(error: unknown): void {
+    this.#reject(error);
+  }
+
+  /** The error with which it ends at its deadline. */
+  expire(): void {
+    if (this.stage === "accepted" && this.order.kind === "changeMembers")
+      this.fail("CHANGE_UNDER_WAY", "The change of members is not done yet.");
+    else if (this.stage !== "waiting" || this.isUncertain)
+      this.fail("TIMED_OUT", "The leader was asked, and nothing shows yet what became of it.");
+    else this.fail("NO_LEADER", "No leader could be asked.");
+  }
+}

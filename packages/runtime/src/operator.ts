@@ -1,0 +1,103 @@
+/**
+ * What an operator can do with a cluster, through any of its servers: look at its members, change them, take in a new
+ * server, hand over leadership.
+ */
+
+import { RaftError } from "@quorate/contracts";
+import { type Index, type MemberChange, membersOf, NOBODY, type NodeId, type Raft } from "@quorate/core";
+import type { Admin } from "./admin.js";
+import { isMemberChange, plainChange } from "./admin-messages.js";
+import type { MemberEdit } from "./member-edits.js";
+import { committedConfiguration, type Membership, membershipOf } from "./members.js";
+import type { JoinGrant } from "./options.js";
+
+/** A change of members takes as long as new ones need to catch up. */
+const CHANGE_TIMEOUT_MS = 60_000;
+
+/** The members that there shall be. */
+export interface MembersChange {
+  /** All of them. A name that is there already stays the server it is; another one is to join. */
+  readonly members: readonly MemberChange[];
+  /** The `version` of the members that the change is based on. Default: what this server sees. */
+  readonly version?: Index | undefined;
+  /** How long to wait for the end of the change, in milliseconds. Default 60 000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface OperatorOptions {
+  readonly raft: Raft;
+  readonly admin: Admin;
+  readonly clusterId: string;
+  readonly proposeTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+}
+
+export class Operator {
+  readonly #options: OperatorOptions;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  members(): Membership {
+    return membershipOf(this.#options.raft);
+  }
+
+  async change({ members, version, timeoutMs = CHANGE_TIMEOUT_MS }: MembersChange): Promise<Membership> {
+    const { admin, raft } = this.#options;
+    await admin.changeMembers(version ?? raft.configurationIndex, checked(members), timeoutMs);
+    return this.members();
+  }
+
+  async edit(edit: MemberEdit, timeoutMs: number = CHANGE_TIMEOUT_MS): Promise<Membership> {
+    await this.#options.admin.editMembers((members) => checked(edit(members)), timeoutMs, false);
+    return this.members();
+  }
+
+  async admit(member: MemberChange, timeoutMs: number = CHANGE_TIMEOUT_MS): Promise<JoinGrant> {
+    const { raft, admin, clusterId } = this.#options;
+    const add: MemberEdit = (members) => {
+      if (members.every(({ name }) => name !== member.name)) return checked([...members, member]);
+      const why = `${JSON.stringify(member.name)} is a member already: remove it before it can join anew`;
+      throw new RaftError("INVALID_MEMBERS", `The members cannot be so: ${why}.`);
+    };
+    await admin.editMembers(add, timeoutMs, true);
+    const { configuration } = committedConfiguration(raft);
+    const admitted = membersOf(configuration).find(({ name }) => name === member.name);
+    if (admitted === undefined) throw new RaftError("CHANGE_REPLACED", "The new member is gone already.");
+    return { clusterId, nodeId: admitted.id };
+  }
+
+  async transfer(to: string | undefined, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<string> {
+    const { raft, admin } = this.#options;
+    const leaderId = await admin.transferLeadership(to === undefined ? NOBODY : this.#idOf(to), timeoutMs);
+    return membersOf(raft.configuration).find(({ id }) => id === leaderId)?.name ?? `server ${leaderId}`;
+  }
+
+  /** Hands over if this server leads and someone can take over, within two election timeouts; otherwise does nothing. */
+  async handOver(): Promise<void> {
+    const { raft, electionTimeoutMs } = this.#options;
+    if (raft.role !== "leader") return;
+    try {
+      await this.transfer(undefined, 2 * electionTimeoutMs);
+    } catch (error) {
+      // Nobody could: then there will be an election.
+      if (!(error instanceof RaftError)) throw error;
+    }
+  }
+
+  #idOf(name: string): NodeId {
+    const member = membersOf(this.#options.raft.configuration).find((each) => each.name === name);
+    if (member !== undefined) return member.id;
+    throw new RaftError("NO_SUCCESSOR", `There is no member ${JSON.stringify(name)}.`);
+  }
+}
+
+function checked(members: readonly MemberChange[]): MemberChange[] {
+  for (const member of members) {
+    if (isMemberChange(member)) continue;
+    const what = "needs a name, an address, a role of voter, learner or witness, and a priority from 0 up if any";
+    throw new RaftError("INVALID_MEMBERS", `A member ${what}; this has not: ${JSON.stringify(member)}.`);
+  }
+  return members.map(plainChange);
+}

@@ -1,0 +1,427 @@
+/** Members that come and go, and leadership that is handed over, on fakes: nothing here waits for real time. */
+
+import type { MemberChange } from "@quorate/core";
+import { describe, expect, it } from "vitest";
+import { adding, type NodeEventMap, removing, updating } from "../src/index.js";
+import { Cluster } from "./support/cluster.js";
+
+const voter = (id: number): MemberChange => ({ name: `n${id}`, address: `n${id}`, role: "voter" });
+
+function voters(cluster: Cluster, id: number): number[] {
+  const { members } = cluster.server(id).node.members();
+  return members.filter(({ isVoting }) => isVoting).map((member) => member.id);
+}
+
+/** A cluster of one that has grown to `size`. */
+async function grown(size: number): Promise<Cluster> {
+  const cluster = await Cluster.open(1);
+  await cluster.leader();
+  for (let id = 2; id <= size; id += 1) {
+    await cluster.join(id, 1);
+    await cluster.world.until(
+      () => cluster.server(1).node.members().phase === "done" && voters(cluster, 1).length === id,
+    );
+  }
+  return cluster;
+}
+
+describe("changeMembers", () => {
+  it("grows from one server to three, which all have what was written before and after", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    await cluster.world.finish(cluster.propose(1, "alone"));
+    await cluster.join(2, 1);
+    await cluster.join(3, 1);
+    await cluster.world.until(() => voters(cluster, 1).length === 3);
+    await cluster.world.finish(cluster.propose(3, "together"));
+    await cluster.world.run(100);
+    for (const { journal } of cluster.servers) expect(journal.lines).toEqual(["alone", "together"]);
+    expect(cluster.server(2).node.members()).toMatchObject({ phase: "done", members: [1, 2, 3].map((id) => ({ id })) });
+  });
+
+  it("is taken on any server, and resolves with what is in force then", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower, other] = cluster.others(leader) as [number, number];
+    const kept = [leader, follower].map(voter);
+    const membership = await cluster.world.finish(cluster.server(follower).node.changeMembers({ members: kept }));
+    expect(membership).toMatchObject({
+      phase: "done",
+      members: kept.map(({ name }) => ({ name, role: "voter" })).sort(),
+    });
+    expect(membership.committed.version).toBe(membership.version);
+    expect(voters(cluster, follower)).toEqual([leader, follower].sort());
+    await cluster.world.until(() => cluster.server(other).node.status().role === "stopped");
+    await cluster.world.finish(cluster.propose(follower, "two are enough"));
+  });
+
+  it("M23: is refused if another version is in force than it is based on", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const { node } = cluster.server(leader);
+    const { version } = node.members();
+    const priority = cluster.server(leader).node.editMembers(updating(`n${leader}`, { priority: 3 }));
+    await cluster.world.finish(priority);
+    for (const { node: any } of cluster.servers) {
+      const late = any.changeMembers({ members: [1, 2].map(voter), version });
+      expect(await cluster.world.failure(late)).toMatchObject({ code: "MEMBERS_CHANGED", outcome: "not-executed" });
+    }
+    expect(node.members().members).toHaveLength(3);
+  });
+
+  it("M24: says why it refuses, whoever is asked", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower, away] = cluster.others(leader) as [number, number];
+    for (const id of [leader, follower]) {
+      const { node } = cluster.server(id);
+      const twice = node.changeMembers({ members: [voter(1), { ...voter(2), address: "n1" }] });
+      expect(await cluster.world.failure(twice)).toMatchObject({ code: "INVALID_MEMBERS" });
+      const nobody = node.changeMembers({ members: [] });
+      expect(await cluster.world.failure(nobody)).toMatchObject({ code: "INVALID_MEMBERS" });
+      const nameless = node.changeMembers({ members: [{ ...voter(1), name: "" }] });
+      expect(await cluster.world.failure(nameless)).toMatchObject({ code: "INVALID_MEMBERS" });
+    }
+    cluster.network.isolate(away);
+    await cluster.world.run(1000);
+    const unsafe = cluster.server(follower).node.changeMembers({ members: [leader, away].map(voter) });
+    expect(await cluster.world.failure(unsafe)).toMatchObject({ code: "WOULD_LOSE_QUORUM", outcome: "not-executed" });
+    expect(await cluster.world.finish(cluster.propose(follower, "and goes on"))).toBe(1);
+  });
+
+  it("M22: a voter that never catches up does not vote, and the change says at its deadline that it goes on", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    const change = node.changeMembers({ members: [1, 2].map(voter), timeoutMs: 500 });
+    expect(await cluster.world.failure(change)).toMatchObject({ code: "CHANGE_UNDER_WAY", outcome: "unknown" });
+    expect(node.members()).toMatchObject({
+      phase: "catchingUp",
+      members: [
+        { id: 1, role: "voter", isVoting: true, wantedRole: "voter", progress: null },
+        { id: 2, role: "learner", isVoting: false, wantedRole: "voter", progress: { id: 2, matchIndex: 0 } },
+      ],
+    });
+    expect(await cluster.world.finish(cluster.propose(1, "alone still"))).toBe(1);
+    const instead = await cluster.world.finish(node.changeMembers({ members: [voter(1)] }));
+    expect(instead).toMatchObject({ phase: "done", members: [{ id: 1 }] });
+  });
+
+  it("a change that another one replaces says so", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    const first = cluster.world.failure(node.changeMembers({ members: [1, 2].map(voter) }));
+    await cluster.world.until(() => node.members().phase === "catchingUp" && node.members().committed.version > 1);
+    const second = node.changeMembers({ members: [voter(1)] });
+    expect(await first).toMatchObject({ code: "CHANGE_REPLACED" });
+    expect((await cluster.world.finish(second)).members).toHaveLength(1);
+  });
+
+  it("O9: members that are in force are told from those that are committed", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    await cluster.world.finish(cluster.propose(leader, "so that something is committed"));
+    const { node } = cluster.server(leader);
+    const before = node.members();
+    cluster.network.fate = ({ kind }) => (kind === "appendEntriesResult" ? "drop" : "deliver");
+    const change = node.changeMembers({
+      members: [1, 2, 3].map((id) => ({ ...voter(id), priority: id === leader ? 1 : 0 })),
+    });
+    await cluster.world.run(20);
+    const meanwhile = node.members();
+    expect(meanwhile).toMatchObject({ phase: "committing", committed: { version: before.version } });
+    expect(meanwhile.version).toBeGreaterThan(before.version);
+    expect(meanwhile.committed.members.every(({ priority }) => priority === undefined)).toBe(true);
+    cluster.network.fate = () => "deliver";
+    const after = await cluster.world.finish(change);
+    expect(after).toMatchObject({ phase: "done", committed: { version: after.version } });
+  });
+
+  it("M7: goes on when its leader falls, and whoever asked learns of its end", async () => {
+    const cluster = await grown(3);
+    const former = await cluster.leader();
+    const [asked, other] = cluster.others(former) as [number, number];
+    const change = cluster.server(asked).node.changeMembers({ members: [asked, other].map(voter) });
+    await cluster.world.until(() => cluster.server(asked).node.members().phase === "joint");
+    cluster.network.isolate(former);
+    const membership = await cluster.world.finish(change);
+    expect(membership.members.map(({ id }) => id)).toEqual([asked, other].sort());
+    // The old leader comes back, and is told.
+    cluster.network.heal();
+    await cluster.world.until(() => cluster.server(former).node.status().role === "stopped");
+    expect(cluster.server(former).node.status().fatal).toMatchObject({ code: "REMOVED" });
+  });
+
+  it("an answer that is lost does no harm: the change is done once, and known to be", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.others(leader) as [number];
+    cluster.network.fate = ({ kind }) => (kind === "adminResult" ? "drop" : "deliver");
+    const { node } = cluster.server(follower);
+    const change = node.editMembers(updating(`n${leader}`, { priority: 2 }));
+    await cluster.world.until(() => cluster.network.sent.some(({ kind }) => kind === "adminResult"));
+    cluster.network.fate = () => "deliver";
+    const { version } = await cluster.world.finish(change);
+    await cluster.world.run(1000);
+    expect(node.members().version).toBe(version);
+  });
+
+  it("M12, M14: the leader can be removed, by itself, and another one leads without a pause", async () => {
+    const cluster = await Cluster.open(3);
+    const former = await cluster.leader();
+    const rest = cluster.others(former);
+    const { node } = cluster.server(former);
+    const startedAt = cluster.world.now;
+    await cluster.world.finish(node.editMembers(removing(`n${former}`)));
+    await cluster.world.until(() => rest.some((id) => cluster.server(id).node.status().role === "leader"));
+    expect(cluster.world.now - startedAt).toBeLessThan(250);
+    expect(await cluster.world.finish(cluster.propose(rest[0] as number, "without it"))).toBe(1);
+    await cluster.world.until(() => node.status().role === "stopped");
+    expect(node.status().fatal).toMatchObject({ code: "REMOVED" });
+    expect(await cluster.world.failure(cluster.propose(former, "too late"))).toMatchObject({ code: "STOPPED" });
+  });
+
+  it("M13: two become one, whichever of them stays", async () => {
+    for (const leaves of ["leader", "follower"]) {
+      const cluster = await Cluster.open(2);
+      const leader = await cluster.leader();
+      const [follower] = cluster.others(leader) as [number];
+      const [gone, stays] = leaves === "leader" ? [leader, follower] : [follower, leader];
+      await cluster.world.finish(cluster.server(leader).node.editMembers(removing(`n${gone}`)));
+      await cluster.world.until(() => cluster.server(gone).node.status().role === "stopped");
+      expect(await cluster.world.finish(cluster.propose(stays, "alone"))).toBe(1);
+      expect(voters(cluster, stays)).toEqual([stays]);
+    }
+  });
+
+  it("M23, O6: edits that race are all done; an address in the log does not touch those that are set locally", async () => {
+    const cluster = await Cluster.open(3, { addresses: { n1: "n1", n2: "n2", n3: "n3" } });
+    await cluster.leader();
+    const edits = cluster.servers.map(({ node }, place) => {
+      return node.editMembers(updating(`n${place + 1}`, { priority: 0, address: `elsewhere ${place}` }));
+    });
+    await cluster.world.finish(Promise.all(edits));
+    await cluster.world.run(200);
+    const addresses = cluster
+      .server(1)
+      .node.members()
+      .members.map(({ address }) => address);
+    expect(addresses).toEqual(["elsewhere 0", "elsewhere 1", "elsewhere 2"]);
+  });
+
+  it("promotes and demotes, and tells whoever subscribes of each version", async () => {
+    const cluster = await grown(3);
+    const leader = await cluster.leader();
+    const { node } = cluster.server(leader);
+    const versions: number[] = [];
+    node.subscribe("members", ({ version }) => versions.push(version));
+    const [other] = cluster.others(leader) as [number];
+    await cluster.world.finish(node.editMembers(updating(`n${other}`, { role: "learner" })));
+    expect(node.members().members.find(({ id }) => id === other)).toMatchObject({ role: "learner", isVoting: false });
+    await cluster.world.finish(node.editMembers(updating(`n${other}`, { role: "voter" })));
+    expect(node.members().members.find(({ id }) => id === other)).toMatchObject({ role: "voter", isVoting: true });
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+    expect(versions.at(-1)).toBe(node.members().version);
+  });
+
+  it("settles what is under way when the node closes", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    await cluster.world.finish(cluster.propose(leader, "so that something is committed"));
+    const { node } = cluster.server(leader);
+    cluster.network.isolate(leader);
+    const change = node.editMembers(updating("n1", { priority: 1 }));
+    await cluster.world.run(10);
+    const waiting = cluster.world.failure(change);
+    await cluster.world.finish(node.close());
+    expect(await waiting).toMatchObject({ code: "CLOSED_UNDER_WAY" });
+    expect(await cluster.world.failure(node.editMembers(removing("n1")))).toMatchObject({ code: "CLOSED" });
+    expect(await cluster.world.failure(node.transferLeadership())).toMatchObject({ code: "CLOSED" });
+  });
+});
+
+describe("a server that joins", () => {
+  it("O3: takes no part until it is fed, and stays who it is over a restart", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    cluster.network.isolate(2);
+    const { node } = await cluster.join(2, 1);
+    await cluster.world.run(2000);
+    expect(node.status()).toMatchObject({ id: 2, role: "follower", currentTerm: 0, lastIndex: 0 });
+    await cluster.world.finish(node.close());
+    cluster.network.heal();
+    const again = await cluster.start(2);
+    expect(again.node.status()).toMatchObject({ id: 2, clusterId: "test" });
+    await cluster.world.until(() => voters(cluster, 2).length === 2);
+  });
+
+  it("M17: gets a number that nobody had, though it has the name of one that left", async () => {
+    const cluster = await grown(3);
+    const leader = await cluster.leader();
+    const [gone] = cluster.others(leader) as [number];
+    await cluster.world.finish(cluster.server(leader).node.editMembers(removing(`n${gone}`)));
+    await cluster.world.until(() => cluster.server(gone).node.status().role === "stopped");
+    cluster.wipe(gone);
+    const { node } = await cluster.join(gone, leader);
+    expect(node.status()).toMatchObject({ id: 4, name: `n${gone}` });
+    await cluster.world.until(() => voters(cluster, leader).length === 3);
+    expect(voters(cluster, leader)).toContain(4);
+    await cluster.world.until(() => voters(cluster, gone).includes(4));
+    expect(node.status().fatal).toBeNull();
+  });
+
+  it("M18: is refused under the name of a member", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const error = await cluster.world.failure(cluster.server(leader).node.admit(voter(2)));
+    expect(error).toMatchObject({ code: "INVALID_MEMBERS" });
+    expect(String(error)).toContain("remove it before it can join anew");
+  });
+
+  it("M11: whoever asks for a vote is answered, though it is not known yet", async () => {
+    const cluster = await Cluster.open(3, {}, [1]);
+    const { node, transport } = cluster.server(1);
+    transport.receive(0, {
+      kind: "requestVote",
+      from: 7,
+      to: 1,
+      term: 9,
+      round: 1,
+      lastLogIndex: 9,
+      lastLogTerm: 8,
+      isTransfer: false,
+    });
+    await cluster.world.run(10);
+    expect(node.status()).toMatchObject({ currentTerm: 9, refusedMessages: 0 });
+  });
+});
+
+describe("a server that was removed", () => {
+  it("O11: is told by whoever it asks, and stops, also after the others have restarted", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [ghost] = cluster.others(leader) as [number];
+    cluster.network.isolate(ghost);
+    await cluster.world.finish(cluster.server(leader).node.editMembers(removing(`n${ghost}`)));
+    for (const id of cluster.others(ghost)) {
+      await cluster.world.finish(cluster.server(id).node.close());
+      await cluster.start(id);
+    }
+    await cluster.world.until(() =>
+      cluster.others(ghost).some((id) => cluster.server(id).node.status().role === "leader"),
+    );
+    const term = cluster.server(leader).node.status().currentTerm;
+    cluster.network.heal();
+    const { node } = cluster.server(ghost);
+    let fatal: NodeEventMap["fatal"] = null;
+    node.subscribe("fatal", (event) => {
+      fatal = event;
+    });
+    await cluster.world.until(() => node.status().role === "stopped");
+    expect(fatal).toMatchObject({ error: { code: "REMOVED" } });
+    expect(cluster.server(leader).node.status().currentTerm).toBe(term);
+  });
+});
+
+describe("transferLeadership", () => {
+  it("has the named server lead, whichever server is asked", async () => {
+    const cluster = await Cluster.open(3);
+    for (let round = 0; round < 6; round += 1) {
+      const leader = await cluster.leader();
+      const to = cluster.others(leader)[round % 2] as number;
+      const asked = (round % 3) + 1;
+      const result = await cluster.world.finish(cluster.server(asked).node.transferLeadership({ to: `n${to}` }));
+      expect(result).toBe(`n${to}`);
+      expect(cluster.server(asked).node.status().leaderId).toBe(to);
+    }
+  });
+
+  it("T1: proposals wait meanwhile, and none is lost", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const transfer = cluster.server(leader).node.transferLeadership();
+    const proposals = Array.from({ length: 30 }, (_, line) => cluster.propose((line % 3) + 1, `${line}`));
+    const name = await cluster.world.finish(transfer);
+    expect(name).not.toBe(`n${leader}`);
+    const results = await cluster.world.finish(Promise.all(proposals));
+    expect([...results].sort((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, place) => place + 1));
+  });
+
+  it("T2: ends by its deadline when the target is away, and the leader leads on", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [target, other] = cluster.others(leader) as [number, number];
+    cluster.network.isolate(target);
+    const startedAt = cluster.world.now;
+    const error = await cluster.world.failure(cluster.server(other).node.transferLeadership({ to: `n${target}` }));
+    expect(error).toMatchObject({ code: "TRANSFER_FAILED" });
+    expect(cluster.world.now - startedAt).toBeLessThan(500);
+    expect(await cluster.world.finish(cluster.propose(other, "on"))).toBe(1);
+    expect(cluster.server(leader).node.status().role).toBe("leader");
+  });
+
+  it("is refused where nobody can take over, or the name is not known", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    expect(await cluster.world.failure(node.transferLeadership())).toMatchObject({ code: "NO_SUCCESSOR" });
+    expect(await cluster.world.failure(node.transferLeadership({ to: "n9" }))).toMatchObject({ code: "NO_SUCCESSOR" });
+    expect(await cluster.world.finish(node.transferLeadership({ to: "n1" }))).toBe("n1");
+  });
+
+  it("without a leader it ends by its deadline", async () => {
+    const cluster = await Cluster.open(3, {}, [1]);
+    const transfer = cluster.server(1).node.transferLeadership({ timeoutMs: 700 });
+    expect(await cluster.world.failure(transfer)).toMatchObject({ code: "NO_LEADER", outcome: "not-executed" });
+  });
+
+  it("close hands over if it is told to, so that nobody waits for an election", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const startedAt = cluster.world.now;
+    await cluster.world.finish(cluster.server(leader).node.close({ handOver: true }));
+    const next = await cluster.leader();
+    expect(next).not.toBe(leader);
+    expect(cluster.world.now - startedAt).toBeLessThan(100);
+    await cluster.world.finish(cluster.server(next).node.close({ handOver: true }));
+    const [last] = cluster.others(leader).filter((id) => id !== next) as [number];
+    await cluster.world.finish(cluster.server(last).node.close({ handOver: true }));
+  });
+
+  it("a leader of low priority hands over to one of higher priority", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [preferred] = cluster.others(leader) as [number];
+    await cluster.world.finish(cluster.server(leader).node.editMembers(updating(`n${preferred}`, { priority: 5 })));
+    await cluster.world.until(() => cluster.server(preferred).node.status().role === "leader");
+  });
+});
+
+it("F14: leadership gained and lost is told with its term, to those who come late as well", async () => {
+  const cluster = await Cluster.open(3);
+  const told: string[] = [];
+  for (const [place, { node }] of cluster.servers.entries()) {
+    for (const kind of ["leadershipGained", "leadershipLost"] as const) {
+      node.subscribe(kind, (event) => {
+        if (event !== null) told.push(`n${place + 1} ${kind} ${event.term}`);
+      });
+    }
+  }
+  const first = await cluster.leader();
+  const term = cluster.server(first).node.status().currentTerm;
+  const [second] = cluster.others(first) as [number];
+  await cluster.world.finish(cluster.server(first).node.transferLeadership({ to: `n${second}` }));
+  const next = cluster.server(second).node.status().currentTerm;
+  expect(told).toEqual([
+    `n${first} leadershipGained ${term}`,
+    `n${first} leadershipLost ${term}`,
+    `n${second} leadershipGained ${next}`,
+  ]);
+  let late: unknown;
+  cluster.server(second).node.subscribe("leadershipGained", (event) => {
+    late = event;
+  });
+  expect(late).toEqual({ term: next });
+  expect(adding(voter(9))([])).toEqual([voter(9)]);
+});
