@@ -4,6 +4,7 @@
  */
 
 import { RaftError } from "@quorate/contracts";
+import type { Consistency } from "@quorate/runtime";
 import type { Dice } from "./dice.js";
 import type { Machine } from "./machine.js";
 import type { Outcomes } from "./outcomes.js";
@@ -29,6 +30,8 @@ export interface ClientsOptions {
   readonly without: ReadonlySet<string>;
   onAsked(client: string, text: () => string, unit: string): void;
   onAnswered(client: string, text: () => string, unit: string, error: RaftError | null): void;
+  /** A stale read was answered by what its server knew. */
+  onStaleRead(): void;
   onAbandoned(): void;
   onRetried(): void;
   onOddError(error: unknown, asked: string): void;
@@ -43,6 +46,8 @@ interface Request {
   readonly key: string;
   readonly value: string;
   readonly process: number;
+  /** Of a read; linearizable unless it says otherwise. */
+  readonly consistency?: Consistency;
 }
 
 /** The name of the register with this number, from 0 on. */
@@ -120,6 +125,7 @@ export class Clients {
     const unit = `c${client}#${number}`;
     if (without.has(unit)) return again(process);
     const isRead = roll(2) < parameters.readRate;
+    const quality = roll(8);
     const request: Request = {
       client: `client ${client}`,
       id: unit,
@@ -129,6 +135,12 @@ export class Clients {
       key: keyName(Math.floor(roll(5) * parameters.keys)),
       value: `${client}.${number} `,
       process,
+      consistency:
+        quality < parameters.leaseRate
+          ? "lease"
+          : quality > 1 - parameters.staleRate * (1 - parameters.leaseRate)
+            ? "stale"
+            : "linearizable",
     };
     const answered = this.ask(request, parameters.requestTimeoutMs);
     if (roll(6) < parameters.abandonRate) {
@@ -161,7 +173,8 @@ export class Clients {
     const { onAsked, onAnswered } = this.#options;
     this.#pending += 1;
     this.#record(request, "invoke", f === "get" ? undefined : value);
-    onAsked(client, () => `${request.id} to ${machine.name}: ${f} ${key}${f === "get" ? "" : ` "${value}"`}`, unit);
+    const how = f === "get" ? ` (${request.consistency ?? "linearizable"})` : ` "${value}"`;
+    onAsked(client, () => `${request.id} to ${machine.name}: ${f} ${key}${how}`, unit);
     const done = f === "get" ? this.#read(request, timeoutMs) : this.#propose(request, timeoutMs);
     const ended = machine.whenEnded().then(() => new RaftError("OUTCOME_UNKNOWN", `${machine.name} died.`));
     const answer = await Promise.race([done, ended]);
@@ -191,12 +204,29 @@ export class Clients {
     }
   }
 
-  async #read({ id, machine, key }: Request, timeoutMs: number): Promise<string | RaftError> {
+  async #read(request: Request, timeoutMs: number): Promise<string | RaftError> {
+    const { id, machine, key, consistency = "linearizable" } = request;
+    if (consistency === "stale") return this.#readStale(request, timeoutMs);
     const { outcomes } = this.#options;
     const floor = outcomes.acknowledgedLength;
     try {
-      const { length, value } = await machine.read(key, timeoutMs);
+      const { length, value } = await machine.read(key, { consistency, timeoutMs });
       outcomes.onRead(machine.name, length, floor);
+      return value;
+    } catch (error) {
+      return this.#known(error, id);
+    }
+  }
+
+  async #readStale({ id, machine, key }: Request, timeoutMs: number): Promise<string | RaftError> {
+    const { outcomes, time, parameters, onStaleRead } = this.#options;
+    const { maxStalenessMs } = parameters;
+    const beganAt = time.now;
+    const floor = outcomes.acknowledgedBefore(beganAt - maxStalenessMs);
+    try {
+      const { length, value } = await machine.read(key, { consistency: "stale", maxStalenessMs, timeoutMs });
+      if (time.now === beganAt) onStaleRead();
+      outcomes.onStaleRead(machine.name, length, floor, maxStalenessMs);
       return value;
     } catch (error) {
       return this.#known(error, id);
@@ -209,7 +239,9 @@ export class Clients {
     return ABANDONED;
   }
 
-  #record({ process, f, key }: Request, type: HistoryEvent["type"], value: string | undefined): void {
+  /** What may be old is no part of a history that must be linearizable. */
+  #record({ process, f, key, consistency }: Request, type: HistoryEvent["type"], value: string | undefined): void {
+    if (f === "get" && consistency === "stale") return;
     this.history.push(value === undefined ? { process, type, f, key } : { process, type, f, key, value });
   }
 }

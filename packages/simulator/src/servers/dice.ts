@@ -36,6 +36,7 @@ const PURPOSES = {
   apply: 10,
   drift: 11,
   answer: 12,
+  query: 13,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;

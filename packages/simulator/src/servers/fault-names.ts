@@ -38,6 +38,7 @@ export const STEADY_FAULTS = [
   "limbo",
   "lost write",
   "late answer",
+  "stalled read",
   "clock drift",
   "abandoned call",
   "retry",

@@ -15,7 +15,7 @@ import {
   type Term,
   type Write,
 } from "@quorate/core";
-import { type NodeStatus, RaftNode } from "@quorate/runtime";
+import { type NodeStatus, RaftNode, type ReadOptions } from "@quorate/runtime";
 import type { MemoryNetwork } from "@quorate/transport-memory";
 import { openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Ledger } from "../ledger/index.js";
@@ -23,7 +23,7 @@ import type { Dice } from "./dice.js";
 import { DiskTiming } from "./disk-timing.js";
 import { ProcessClock } from "./process-clock.js";
 import { type Command, type OnApplied, Registers, registersCodec } from "./register-file.js";
-import type { ServersParameters } from "./servers-parameters.js";
+import { maxClockDriftOf, type ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
 import { WatchedStorage } from "./watched-storage.js";
 import { WireTransport } from "./wire-transport.js";
@@ -41,6 +41,10 @@ export interface Surroundings {
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
   onStarting(machine: Machine): void;
   onDiskRead(): void;
+  /** A query takes long. */
+  onStalledRead(): void;
+  /** A query runs again, for its lease was over when it was done. */
+  onReadAgain(): void;
   /** The disk has answered. */
   onDiskDone(): void;
   /** A state machine has answered late. */
@@ -88,6 +92,7 @@ export class Machine {
   #life: Life | null = null;
   #lives = 0;
   #applications = 0;
+  #queries = 0;
 
   constructor(id: NodeId, names: readonly string[], surroundings: Surroundings) {
     const { dice, parameters } = surroundings;
@@ -162,6 +167,7 @@ export class Machine {
       seed: dice.seedFor("life", this.id, this.#lives),
       heartbeatIntervalMs,
       electionTimeoutMs,
+      maxClockDrift: maxClockDriftOf(parameters),
       maxAppendBytes,
       maxInflightBytes: Math.max(maxAppendBytes, 4096),
       logCacheBytes,
@@ -298,15 +304,32 @@ export class Machine {
     return this.#running().node.propose(command, { timeoutMs });
   }
 
-  async read(key: string, timeoutMs: number): Promise<{ readonly length: number; readonly value: string }> {
-    const { node, registers } = this.#running();
-    return node.read(() => ({ length: registers.length, value: registers.valueOf(key) }), { timeoutMs });
+  async read(key: string, options: ReadOptions): Promise<{ readonly length: number; readonly value: string }> {
+    const { node, registers, clock } = this.#running();
+    let runs = 0;
+    const query = (): { readonly length: number; readonly value: string } => {
+      const found = { length: registers.length, value: registers.valueOf(key) };
+      runs += 1;
+      if (runs > 1) this.#surroundings.onReadAgain();
+      else this.#stall(clock);
+      return found;
+    };
+    return node.read(query, options);
   }
 
-  #running(): { readonly node: RaftNode<Command, number>; readonly registers: Registers } {
+  /** Sometimes a query takes so long that the lease it rests on is over. */
+  #stall(clock: ProcessClock): void {
+    const { dice, parameters, onStalledRead } = this.#surroundings;
+    this.#queries += 1;
+    if (dice.roll("query", this.id, this.#queries) >= parameters.stalledReadRate) return;
+    onStalledRead();
+    clock.spend(2 * parameters.electionTimeoutMs * dice.roll("query", this.id, -this.#queries));
+  }
+
+  #running(): Pick<Life, "registers" | "clock"> & { readonly node: RaftNode<Command, number> } {
     const life = this.#life;
     if (life === null || life.node === null) throw new RaftError("CLOSED", `${this.name} is not running.`);
-    return { node: life.node, registers: life.registers };
+    return { node: life.node, registers: life.registers, clock: life.clock };
   }
 
   /** Hands over a message that has arrived: when the process is not paused, and alive. */

@@ -3,7 +3,7 @@
  *
  * - State machines apply the same commands in the same order, each once.
  * - A result names the place where the command really is, after everything that was known when it was asked for.
- * - A read sees everything that was acknowledged, or read, before it began.
+ * - A read sees everything that was acknowledged, or read, before it began; a stale one, so long before it began.
  * - What was "not executed" is nowhere.
  */
 
@@ -27,10 +27,14 @@ export class Outcomes {
   readonly #places = new Map<string, number>();
   readonly #refused = new Map<string, string>();
   #acknowledged = 0;
+  /** When it grew, to what; by rising time. */
+  readonly #growth: { readonly atMs: number; readonly length: number }[] = [];
   readonly #report: Report;
+  readonly #now: () => number;
 
-  constructor(report: Report) {
+  constructor(report: Report, now: () => number) {
     this.#report = report;
+    this.#now = now;
   }
 
   get length(): number {
@@ -40,6 +44,18 @@ export class Outcomes {
   /** How many commands a request that begins now must come after, or see. */
   get acknowledgedLength(): number {
     return this.#acknowledged;
+  }
+
+  /** How many that was before `atMs`. */
+  acknowledgedBefore(atMs: number): number {
+    const last = this.#growth.findLast((growth) => growth.atMs < atMs);
+    return last?.length ?? 0;
+  }
+
+  #acknowledge(length: number): void {
+    if (length <= this.#acknowledged) return;
+    this.#acknowledged = length;
+    this.#growth.push({ atMs: this.#now(), length });
   }
 
   onApplied(by: string, { index, term, command: { id } }: CommittedCommand<Command>, place: number): void {
@@ -106,7 +122,7 @@ export class Outcomes {
       });
     }
     if (place <= floor) this.#reportOrder(`${id} was proposed`, `${id} was given place ${place}`, floor);
-    this.#acknowledged = Math.max(this.#acknowledged, place);
+    this.#acknowledge(place);
   }
 
   onRefused(id: string, error: RaftError): void {
@@ -122,7 +138,22 @@ export class Outcomes {
 
   onRead(by: string, length: number, floor: number): void {
     if (length < floor) this.#reportOrder(`a read on ${by} began`, `the read saw only ${length} commands`, floor);
-    this.#acknowledged = Math.max(this.#acknowledged, length);
+    this.#acknowledge(length);
+  }
+
+  /** `floor` is what {@link acknowledgedBefore} says of the moment that the read may be as old as. */
+  onStaleRead(by: string, length: number, floor: number, maxStalenessMs: number): void {
+    if (length >= floor) return;
+    const last = this.#applied[floor - 1];
+    this.#report({
+      property: "Bounded staleness",
+      oracle: "outcomes/staleness",
+      statement: "A stale read sees everything that a client knew so long before it began as the read may be old.",
+      facts: [
+        `${Math.round(maxStalenessMs)} ms before a read on ${by} began, a client knew of ${floor} commands; the last of them was ${last?.id ?? "unknown"}.`,
+        `And yet the read saw only ${length} commands.`,
+      ],
+    });
   }
 
   #reportOrder(began: string, saw: string, floor: number): void {

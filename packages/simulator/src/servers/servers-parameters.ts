@@ -13,6 +13,13 @@ export interface ServersParameters {
   readonly thinkMs: number;
   /** The share of requests that are reads, and of those that nobody waits for. */
   readonly readRate: number;
+  /** The shares of reads for which a lease will do, and those that may be old. */
+  readonly leaseRate: number;
+  readonly staleRate: number;
+  /** How old those may be. */
+  readonly maxStalenessMs: number;
+  /** The share of queries that take so long that a lease may be over when they are done. */
+  readonly stalledReadRate: number;
   readonly abandonRate: number;
   /** How long a client waits for an answer. */
   readonly requestTimeoutMs: number;
@@ -48,6 +55,14 @@ export interface ServersParameters {
   readonly everyMs: Readonly<Partial<Record<FaultName, number>>>;
 }
 
+/**
+ * How much faster the fastest clock may run than the slowest, as a ratio: what servers are told, so that it is true.
+ * Above it, if only by what arithmetic loses.
+ */
+export function maxClockDriftOf({ driftRate }: ServersParameters): number {
+  return (1 + driftRate) / (1 - driftRate) - 1 + 1e-9;
+}
+
 /** Draws everything anew for each seed, and switches a random subset of the faults on. */
 export function drawServersParameters(random: Random): ServersParameters {
   const isOn = (rate = 0.5): boolean => random.between(0, 1) < rate;
@@ -60,6 +75,9 @@ export function drawServersParameters(random: Random): ServersParameters {
   // A few kinds at a time: with all of them at once nothing works long enough to go wrong.
   const share = pick(0, 0.1, 0.2, 0.3);
   for (const name of FAULTS) if (isOn(share)) everyMs[name] = faultyMs / random.between(0.5, 6);
+  // Leases, and ages, mean something as long as clocks run nearly alike; the first of these hides time, the other adds it.
+  const canAge = everyMs["suspended machine"] === undefined;
+  const canLease = canAge && everyMs["clock jump"] === undefined;
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     clients: whole(1, 6),
@@ -88,5 +106,9 @@ export function drawServersParameters(random: Random): ServersParameters {
     lastingHang: isOn(0.2),
     lateAnswerRate: isOn(0.25) ? random.between(0, 0.5) : 0,
     everyMs,
+    leaseRate: canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0,
+    staleRate: canAge && isOn(0.4) ? random.between(0.1, 0.6) : 0,
+    maxStalenessMs: random.between(0.1, 6) * electionTimeoutMs,
+    stalledReadRate: isOn(0.3) ? random.between(0, 0.1) : 0,
   };
 }

@@ -67,7 +67,7 @@ export class ServersWorld {
     this.#pump = new Pump(this.#time, this.#spectator, settle);
     const report = (violation: Violation): void => this.#spectator.violated(violation);
     this.#ledger = new Ledger({ onViolation: report, now: () => this.#time.now });
-    this.#outcomes = new Outcomes(report);
+    this.#outcomes = new Outcomes(report, () => this.#time.now);
     const without = new Set(script.without);
     this.#network = new Network(this.#time, this.#dice, this.#parameters, without, {
       onLost: (message, unit) => {
@@ -111,6 +111,8 @@ export class ServersWorld {
         this.#pump.expectPromises();
         this.#spectator.note(machine.name, "start", () => `life ${machine.lives}`);
       },
+      onStalledRead: () => this.#spectator.faults.add("stalled read"),
+      onReadAgain: () => this.#spectator.situations.add("a lease was over before its reader"),
       onDiskRead: () => this.#spectator.situations.add("entries were read from the disk"),
       onAnswered: () => {
         this.#spectator.faults.add("late answer");
@@ -138,9 +140,11 @@ export class ServersWorld {
       },
       onAnswered: (client, text, unit, error) => {
         this.#spectator.note(client, "is told", text, unit);
+        if (error?.code === "READ_TOO_STALE") this.#spectator.situations.add("a stale read was refused");
         if (error?.outcome === "unknown") this.#spectator.situations.add("an outcome was unknown");
         if (error?.outcome === "not-executed") this.#spectator.situations.add("a proposal was not executed");
       },
+      onStaleRead: () => this.#spectator.situations.add("a stale read was answered at once"),
       onAbandoned: () => this.#spectator.faults.add("abandoned call"),
       onRetried: () => this.#spectator.faults.add("retry"),
       onOddError: (error, asked) =>

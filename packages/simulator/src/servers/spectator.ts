@@ -26,6 +26,10 @@ const SITUATIONS = [
   "an outcome was unknown",
   "a proposal was not executed",
   "a read was refused",
+  "a lease vouched for a read",
+  "a lease was over before its reader",
+  "a stale read was answered at once",
+  "a stale read was refused",
   "a server stopped for good",
   "a server did not open",
   "entries were read from the disk",
@@ -81,7 +85,10 @@ export class Spectator {
       if (write.truncateFrom !== null) this.situations.add("entries were truncated");
       this.note(machine.name, "write", () => describeWrite(write));
     }
-    for (const { ready } of reads) if (!ready) this.situations.add("a read was refused");
+    for (const outcome of reads) {
+      if (!outcome.ready) this.situations.add("a read was refused");
+      else if (outcome.lease !== undefined) this.situations.add("a lease vouched for a read");
+    }
     this.#onRole(machine, machines);
   }
 

@@ -7,7 +7,11 @@ import { Outcomes } from "../../src/servers/outcomes.js";
 
 class Book {
   readonly violations: Violation[] = [];
-  readonly outcomes = new Outcomes((violation) => this.violations.push(violation));
+  now = 0;
+  readonly outcomes = new Outcomes(
+    (violation) => this.violations.push(violation),
+    () => this.now,
+  );
 
   apply(by: string, id: string, place: number, index = place + 1): void {
     this.outcomes.onApplied(by, { index, term: 1, command: { id, f: "append", key: "x", value: id } }, place);
@@ -40,6 +44,22 @@ describe("the book of outcomes", () => {
     expect(book.violations).toEqual([]);
     expect(book.outcomes.length).toBe(3);
     expect(book.outcomes.acknowledgedLength).toBe(2);
+  });
+
+  it("Bounded staleness: a stale read that misses what was known long enough before", () => {
+    const book = new Book();
+    for (const [place, id] of ["a", "b", "c"].entries()) {
+      book.now = 100 * place;
+      book.apply("n1", id, place + 1);
+      book.outcomes.onResult(id, place + 1, place);
+    }
+    expect([0, 1, 100, 101, 500].map((atMs) => book.outcomes.acknowledgedBefore(atMs))).toEqual([0, 1, 1, 2, 3]);
+    book.outcomes.onStaleRead("n2", 2, 2, 50);
+    expect(book.violations).toEqual([]);
+    book.outcomes.onStaleRead("n2", 1, 2, 50);
+    expect(book.oracles).toEqual(["outcomes/staleness"]);
+    // Whoever read something old knows no more by it.
+    expect(book.outcomes.acknowledgedLength).toBe(3);
   });
 
   it("State Machine Safety: another command at a place", () => {
