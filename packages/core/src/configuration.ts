@@ -143,8 +143,12 @@ function isMember(value: unknown): value is Member {
     typeof name === "string" &&
     typeof address === "string" &&
     (isWitness === undefined || typeof isWitness === "boolean") &&
-    (priority === undefined || (Number.isSafeInteger(priority) && (priority as number) >= 0))
+    isPriority(priority)
   );
+}
+
+function isPriority(value: unknown): value is number | undefined {
+  return value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0);
 }
 
 function isId(value: unknown): value is NodeId {
@@ -160,8 +164,12 @@ function plainMember({ id, name, address, isWitness = false, priority = 0 }: Mem
 export function validate(configuration: Configuration): void {
   const { voters, outgoingVoters, learners, target, nextId } = configuration;
   for (const list of [voters, outgoingVoters, learners]) validateList(list, nextId);
+  for (const list of [voters, outgoingVoters]) validateWitnesses(list);
   const members = membersOf(configuration);
   validateList(members, nextId);
+  // No majority is needed where there is nobody: one half of a joint configuration would decide alone.
+  const isHalf = voters.length === 0 && (outgoingVoters.length > 0 || target !== null);
+  if (isHalf || target?.voters.length === 0) throw new RangeError("a change that begins or ends with no voters");
   for (const { id, isWitness } of learners) {
     if (voters.some((voter) => voter.id === id)) throw new RangeError(`server ${id} is both voter and learner`);
     const willVote = target?.voters.includes(id) === true || outgoingVoters.some((voter) => voter.id === id);
@@ -176,17 +184,28 @@ export function validate(configuration: Configuration): void {
   }
 }
 
+/**
+ * Those who can lead must be a majority by themselves: a witness may hold entries that its vote then demands of every
+ * candidate, and that nobody else has any more.
+ */
+function validateWitnesses(voters: readonly Member[]): void {
+  const witnesses = voters.filter(({ isWitness }) => isWitness === true);
+  if (witnesses.length > 0 && 2 * witnesses.length >= voters.length)
+    throw new RangeError(`${witnesses.length} of ${voters.length} voters are witnesses, which must be fewer than half`);
+}
+
 function validateList(members: readonly Member[], nextId: NodeId): void {
   const names = new Set<string>();
   const addresses = new Set<string>();
   let previousId = 0;
-  for (const { id, name, address } of members) {
+  for (const { id, name, address, priority } of members) {
     if (!isId(id))
       throw new RangeError(`server ${JSON.stringify(name)} has the id ${id}; ids are positive safe integers`);
     if (id <= previousId)
       throw new RangeError(`servers are listed by rising id, but ${previousId} stands before ${id}`);
     if (id >= nextId) throw new RangeError(`server ${id} has an id that is still to be given: the next is ${nextId}`);
     if (names.has(name)) throw new RangeError(`two servers are named ${JSON.stringify(name)}`);
+    if (!isPriority(priority)) throw new RangeError(`server ${JSON.stringify(name)} has the priority ${priority}`);
     if (addresses.has(address)) throw new RangeError(`two servers have the address ${JSON.stringify(address)}`);
     names.add(name);
     addresses.add(address);

@@ -68,7 +68,10 @@ export type ChangeRefusal =
   | "wouldLoseQuorum"
   | "outOfTouch";
 
-/** What became of a `changeMembers`: refused, and nothing was done; or in the log, or there already, at `index`. */
+/**
+ * What became of a `changeMembers`: refused, and nothing was done; or in the log at `index`; or there before, and then
+ * committed, for there was nothing to do.
+ */
 export type ChangeOutcome =
   | { readonly changeId: number; readonly accepted: true; readonly index: Index; readonly term: Term }
   | {

@@ -13,7 +13,7 @@ import { quorumValue, voteResult } from "./quorum.js";
 import type { Candidate, Leader, PreCandidate, Role } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { adoptTerm, becomeCandidate, becomeLeader, becomePreCandidate, refuseReads, stepDown } from "./transitions.js";
-import { NOBODY, type NodeId } from "./types.js";
+import { type Configuration, type Member, NOBODY, type NodeId } from "./types.js";
 
 /**
  * Campaigns when the wait for a leader is over; steps down when a quorum has been silent for too long. One that is no
@@ -33,13 +33,27 @@ export function onElectionTick(state: RaftState): void {
   }
 }
 
-/** A witness votes, but has no payloads to lead with. */
-export function mayCampaign(state: RaftState): boolean {
-  return state.isVoter && !isWitness(state);
+/**
+ * Voters may, unless they are witnesses, which have no payloads to lead with. So may one that is no voter any more, until
+ * it knows that to be committed: nobody else may have a log to win with (dissertation 4.2.2; PITFALLS M15).
+ */
+export function mayCampaign({ id, configurations, commitIndex }: RaftState): boolean {
+  const { index, configuration } = configurations;
+  if (canLead(id, configuration)) return true;
+  return index > commitIndex && canLead(id, configurations.at(index - 1).configuration);
 }
 
-export function isWitness(state: RaftState): boolean {
-  return membersOf(state.configurations.configuration).find(({ id }) => id === state.id)?.isWitness === true;
+function canLead(id: NodeId, { voters, outgoingVoters }: Configuration): boolean {
+  const isFull = (member: Member): boolean => member.id === id && member.isWitness !== true;
+  return voters.some(isFull) || outgoingVoters.some(isFull);
+}
+
+/** One that was removed is still what it was, until it is nothing. */
+export function isWitness({ id, configurations }: RaftState): boolean {
+  const before = configurations.at(configurations.index - 1);
+  const isIn = (configuration: Configuration): boolean =>
+    membersOf(configuration).some((member) => member.id === id && member.isWitness === true);
+  return isIn(configurations.configuration) || isIn(before.configuration);
 }
 
 /** Whether a campaign is still held back by this server's own disk: another one would not get further (PITFALLS E23). */

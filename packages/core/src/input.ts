@@ -1,7 +1,7 @@
 /** The facts that a core can be told, one at a time, by `Raft.step`. */
 
 import type { Message } from "./messages.js";
-import type { Index, MemberChange, NodeId, SnapshotPoint } from "./types.js";
+import type { Index, MemberChange, NodeId, SnapshotPoint, Term } from "./types.js";
 
 /** Time has passed: the moment that `Effects.deadline` named is here, or an earlier one. */
 export interface Tick {
@@ -56,15 +56,19 @@ export interface Compact {
 export interface SnapshotInstalled {
   readonly kind: "snapshotInstalled";
   readonly leaderId: NodeId;
-  readonly term: number;
+  readonly term: Term;
   readonly stream: number;
   readonly snapshot: SnapshotPoint;
 }
 
-/** The sending of a snapshot to `to`, ordered as `stream`, ended without success: every order ends (PITFALLS S5). */
+/**
+ * The sending of a snapshot to `to`, ordered as `stream` in `term`, came to nothing: it broke off, or was whole, and yet
+ * the follower's acknowledgement stays away. Every order ends (PITFALLS S5).
+ */
 export interface SnapshotFailed {
   readonly kind: "snapshotFailed";
   readonly to: NodeId;
+  readonly term: Term;
   readonly stream: number;
 }
 

@@ -18,7 +18,7 @@ import { Progress } from "./progress.js";
 import { quorumValue } from "./quorum.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
-import { appointSuccessor } from "./transfer.js";
+import { handOver } from "./transfer.js";
 import { knownLeader, stepDown } from "./transitions.js";
 import type { Configuration, Member, MemberChange, NodeId } from "./types.js";
 
@@ -48,7 +48,15 @@ export function onChangeMembers(state: RaftState, { changeId, basedOn, members }
   if (!canReachMajority(state, leader, wanted, current))
     return refuse("wouldLoseQuorum", "a majority of the voters that are wanted is out of touch");
   if (!isSame(next, current)) appendConfiguration(state, leader, next);
-  state.outbox.answerChange({ changeId, accepted: true, index: configurations.index, term: state.currentTerm });
+  const { index } = configurations;
+  const term = state.log.termAt(index);
+  state.outbox.answerChange({
+    changeId,
+    accepted: true,
+    index,
+    // Of an entry that was compacted away the term is not known; it is committed, and so any will do.
+    term: typeof term === "number" ? term : state.currentTerm,
+  });
 }
 
 /** The first step on the way from `current` to `changes`. Throws a `RangeError` if there is no way. */
@@ -67,8 +75,7 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
   wanted.sort((a, b) => a.member.id - b.member.id);
   const voters = wanted.filter(({ isVoter }) => isVoter).map(({ member }) => member);
   const learners = wanted.filter(({ isVoter }) => !isVoter).map(({ member }) => member);
-  if (!voters.some(({ isWitness }) => !isWitness)) throw new RangeError("at least one voter must not be a witness");
-
+  if (voters.length === 0) throw new RangeError("there must be a voter");
   validate({ ...foundingConfiguration([]), voters, learners, nextId, featureLevels });
   const isVoting = ({ id }: Member): boolean => current.voters.some((voter) => voter.id === id);
   if (!voters.every(isVoting)) {
@@ -147,28 +154,28 @@ function haveCaughtUp(state: RaftState, leader: Leader, wanted: readonly NodeId[
 
 /**
  * This leader was removed, and that is committed. It leads on until a quorum of those who stay knows (PITFALLS M13,
- * M14), then has one of them campaign, and stops.
+ * M14), then hands over to one of them; it stops when that is done or has failed.
  */
 function leave(state: RaftState, leader: Leader): void {
-  leader.farewellRound ??= leader.hastenRound(state.now);
-  const { farewellRound } = leader;
+  leader.farewell ??= { round: leader.hastenRound(state.now), handsOver: false };
+  const { farewell } = leader;
   const knowing = quorumValue(state.configurations.voterSets, (id) => {
     const progress = leader.progressOf(id);
     const knows =
       progress !== undefined &&
-      progress.ackedRound >= farewellRound &&
+      progress.ackedRound >= farewell.round &&
       progress.matchIndex >= state.configurations.index;
     return knows ? 1 : 0;
   });
-  if (knowing < 1) return;
-  appointSuccessor(state, leader);
-  stepDown(state);
+  if (knowing < 1 || leader.transfer !== null) return;
+  if (farewell.handsOver || !handOver(state, leader)) stepDown(state);
+  farewell.handsOver = true;
 }
 
 /** In force at once (§6); whoever joins is fed from now on, whoever leaves is fed a little longer (PITFALLS M26–M28). */
 function appendConfiguration(state: RaftState, leader: Leader, configuration: Configuration): void {
   state.appendOwn({ kind: "membership", data: encodeConfiguration(configuration) });
-  leader.farewellRound = null;
+  leader.farewell = null;
   const members = membersOf(state.configurations.configuration).filter(({ id }) => id !== state.id);
   const followers = [...leader.followers];
   for (const { id } of members) {
@@ -177,8 +184,7 @@ function appendConfiguration(state: RaftState, leader: Leader, configuration: Co
     followers.push(new Progress(id, state.log.lastIndex, leader.lastStream, state.now));
   }
   for (const progress of followers) {
-    const isMember = members.some(({ id }) => id === progress.id);
-    progress.setMember(isMember, state.now, state.electionTimeoutMs);
+    if (!members.some(({ id }) => id === progress.id)) progress.seeOff(state.now, state.electionTimeoutMs);
   }
   leader.followers = followers.sort((a, b) => a.id - b.id);
 }

@@ -97,10 +97,9 @@ export class Progress {
     this.probeSentAt = null;
   }
 
-  /** It has left the configuration: it is fed a little longer. One that has come back is a member again. */
-  setMember(isMember: boolean, now: number, electionTimeoutMs: number): void {
-    if (isMember) this.farewellUntil = null;
-    else this.farewellUntil ??= now + FAREWELL_TIMEOUTS * electionTimeoutMs;
+  /** It has left the configuration, for good: ids do not come back. It is fed a little longer. */
+  seeOff(now: number, electionTimeoutMs: number): void {
+    this.farewellUntil ??= now + FAREWELL_TIMEOUTS * electionTimeoutMs;
   }
 
   /**

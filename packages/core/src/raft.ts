@@ -161,11 +161,11 @@ export class Raft {
     if (role.kind === "leader") {
       advanceCommit(state, role);
       confirmReads(state, role);
-      advanceTransfer(state, role);
       advanceMembership(state, role);
     }
     // A leader that was removed may have stopped just now.
     if (state.role === role && role.kind === "leader") {
+      advanceTransfer(state, role);
       sendHeartbeats(state, role);
       replicate(state, role);
     } else if (role.kind === "follower") {
@@ -224,7 +224,10 @@ export class Raft {
     return this.#state.configurations.index;
   }
 
-  /** What was in force at `index`, as far back as the log goes. */
+  /**
+   * What was in force at `index`: any from the newest snapshot on, whether it is committed or not (PITFALLS O9, S17).
+   * Before that, the oldest that is remembered.
+   */
   configurationAt(index: Index): ConfigurationEntry {
     return this.#state.configurations.at(index);
   }

@@ -91,6 +91,14 @@ export interface Transfer {
   sentAt: number | null;
 }
 
+/** How far a leader has got that is no member any more. */
+interface Farewell {
+  /** The heartbeat round that tells those who stay. */
+  readonly round: number;
+  /** Whether it has begun to hand over: it does so once. */
+  handsOver: boolean;
+}
+
 export class Leader {
   readonly kind = "leader";
   /** By rising id, so that the same inputs give the same effects (PITFALLS F13). Follows the configuration. */
@@ -111,17 +119,14 @@ export class Leader {
   hasLostLease = false;
   /** While it lasts, neither proposals nor reads are taken (PITFALLS T1, Q6). */
   transfer: Transfer | null = null;
-  /** Not before this does it look for someone of a higher priority. */
-  handOverAt: number;
-  /** The heartbeat round that tells a quorum of its removal; null unless this leader is being removed (PITFALLS M14). */
-  farewellRound: number | null = null;
+  /** Its removal is committed, and it is on its way out (PITFALLS M14); null for a leader that stays. */
+  farewell: Farewell | null = null;
 
-  constructor(followers: readonly Progress[], noopIndex: Index, now: number, handOverAt: number) {
+  constructor(followers: readonly Progress[], noopIndex: Index, now: number) {
     this.followers = followers;
     this.noopIndex = noopIndex;
     this.heartbeatDueAt = now;
     this.lastStream = FIRST_STREAM;
-    this.handOverAt = handOverAt;
   }
 
   /** Has the next round of heartbeats begin at once; its number. */

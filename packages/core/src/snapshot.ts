@@ -11,6 +11,7 @@ import { invariant } from "./invariant-error.js";
 import type { Progress } from "./progress.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
+import { adoptTerm } from "./transitions.js";
 
 /** This server has a durable snapshot of its own. Throws a `RangeError` if it covers less than is to be forgotten. */
 export function onCompact(state: RaftState, { snapshotIndex, compactTo }: Compact): void {
@@ -23,6 +24,8 @@ export function onCompact(state: RaftState, { snapshotIndex, compactTo }: Compac
  */
 export function onSnapshotInstalled(state: RaftState, { leaderId, term, stream, snapshot }: SnapshotInstalled): void {
   const { index } = snapshot;
+  // As with every message: whoever sent this leads a term of which the heartbeats may still be on their way.
+  if (term > state.currentTerm) adoptTerm(state, term);
   if (index > state.commitIndex) {
     state.installSnapshot(snapshot);
   } else {
@@ -61,9 +64,10 @@ export function orderSnapshot(state: RaftState, leader: Leader, progress: Progre
 }
 
 /** It did not arrive: the follower is asked again what it has (PITFALLS S5). */
-export function onSnapshotFailed(state: RaftState, { to, stream }: SnapshotFailed): void {
+export function onSnapshotFailed(state: RaftState, { to, term, stream }: SnapshotFailed): void {
   const { role: leader } = state;
-  if (leader.kind !== "leader") return;
+  // Streams are numbered anew in every term (PITFALLS M21).
+  if (leader.kind !== "leader" || term !== state.currentTerm) return;
   const progress = leader.progressOf(to);
   if (progress?.state !== "snapshot" || progress.stream !== stream) return;
   leader.lastStream += 1;

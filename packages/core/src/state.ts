@@ -70,8 +70,9 @@ export interface RestoredState {
   /** Every entry of kind `membership` in the log, committed or not, by rising index (PITFALLS M5). */
   readonly memberships: readonly Entry[];
   /**
-   * The newest durable snapshot, if there is one: it must reach to `compacted` at least, and its entry be where the log
-   * has it, or be `compacted` (PITFALLS S4).
+   * The newest durable snapshot, if there is one: it must reach to `compacted` at least (PITFALLS S4). Where the log does
+   * not have its entry, a crash came before the log could begin anew after it: the first drain orders that again. So it
+   * does with the term, where the snapshot is of a later one.
    */
   readonly snapshot: SnapshotPoint | null;
   /**
@@ -117,6 +118,8 @@ export class RaftState {
   catchUp: CatchUp | null = null;
 
   promise: LeaderPromise;
+  /** Not before this does this server, should it lead, hand over to someone of a higher priority. */
+  handOverAt = 0;
 
   now: number;
   readonly outbox: Outbox;
@@ -135,12 +138,12 @@ export class RaftState {
     this.#votedFor = restored.hardState.votedFor;
     this.log = new TermLog(restored.compacted, restored.termRuns, restored.lastIndex);
     if (this.log.lastTerm > this.#currentTerm) throw new RangeError("the log has entries of a term to come");
-    this.configurations = new ConfigurationStack(this.supportedLevels, restored.snapshot?.membership);
-    for (const entry of restored.memberships) this.#restoreMembership(entry);
-    // What a snapshot holds was committed, and so was what was compacted.
-    this.#snapshotIndex = this.#restoreSnapshot(restored.snapshot);
-    this.#commitIndex = this.#snapshotIndex;
     this.outbox = new Outbox(restored.lastIndex);
+    this.configurations = new ConfigurationStack(this.supportedLevels, restored.snapshot?.membership);
+    // What a snapshot holds was committed, and so was what was compacted.
+    this.#snapshotIndex = restored.snapshot?.index ?? 0;
+    this.#commitIndex = this.#snapshotIndex;
+    this.#restore(restored);
     this.#random = new Random(options.seed);
     this.readRequest = this.#random.nextUint32() * 2 ** 20;
     this.campaignRound = this.readRequest;
@@ -149,26 +152,40 @@ export class RaftState {
     this.promise = { leaderId: NOBODY, madeAt: restored.isNew === true ? Number.NEGATIVE_INFINITY : now };
   }
 
+  #restore({ snapshot, memberships }: RestoredState): void {
+    const { compacted } = this.log;
+    if (snapshot === null) {
+      if (compacted.index > 0) throw new RangeError("the log was compacted, but there is no snapshot");
+    } else {
+      const { index, term } = snapshot;
+      if (index < compacted.index || (index === compacted.index && term !== compacted.term))
+        throw new RangeError(`a log after entry ${compacted.index}, but a snapshot of entry ${index} of term ${term}`);
+      checkMembership(snapshot);
+      // It came from a leader of that term or a later one, and the crash came before the term was durable as well.
+      if (term > this.#currentTerm) this.setTermAndVote(term, NOBODY);
+      if (!this.log.matches(index, term)) return this.#beginAnewAfter(snapshot);
+    }
+    for (const entry of memberships) this.#restoreMembership(entry);
+  }
+
   #restoreMembership(entry: Entry): void {
     const { kind, index, term } = entry;
     const isInPlace = index >= this.log.firstIndex && this.log.matches(index, term);
     if (kind !== "membership" || !isInPlace)
       throw new RangeError(`entry ${index} of term ${term}, a ${kind}, is no membership entry of the log in its place`);
-    const isInSnapshot = this.configurations.isAtBase && index <= this.configurations.index;
-    if (isInSnapshot) return;
-    if (index <= this.configurations.index) throw new RangeError(`membership entry ${index} is out of order`);
-    this.configurations.onAppend(entry);
+    const { configurations, snapshotIndex } = this;
+    // Up to its own index a snapshot knows the members, and the log may not know better (PITFALLS M19).
+    if (configurations.isAtBase && index <= configurations.index) return;
+    if (index <= Math.max(configurations.index, snapshotIndex))
+      throw new RangeError(`membership entry ${index} is out of order, or missing in the snapshot of ${snapshotIndex}`);
+    configurations.onAppend(entry);
   }
 
-  #restoreSnapshot(snapshot: SnapshotPoint | null): Index {
-    if (snapshot === null) {
-      if (this.log.compacted.index > 0) throw new RangeError("the log was compacted, but there is no snapshot");
-      return 0;
-    }
-    const { index, term } = snapshot;
-    if (!this.log.matches(index, term))
-      throw new RangeError(`the snapshot of entry ${index} of term ${term} does not fit the log`);
-    return index;
+  /** The whole log goes; the snapshot, which is durable, stands for all of it (§7; PITFALLS S1, M20). */
+  #beginAnewAfter({ index, term, membership }: SnapshotPoint): void {
+    this.log.resetTo({ index, term });
+    this.configurations.onReset(membership);
+    this.outbox.writeReset({ index, term });
   }
 
   get currentTerm(): Term {
@@ -246,10 +263,9 @@ export class RaftState {
 
   /** Entries up to `compactTo` are forgotten, which the snapshot up to `snapshotIndex` covers (PITFALLS S4, S21). */
   compact(snapshotIndex: Index, compactTo: Index): void {
-    if (snapshotIndex > this.#commitIndex || compactTo > snapshotIndex)
-      throw new RangeError(
-        `compact to ${compactTo} behind a snapshot of ${snapshotIndex}, with ${this.#commitIndex} committed`,
-      );
+    const applied = Math.min(this.#commitIndex, this.outbox.durableIndex);
+    if (snapshotIndex > applied || compactTo > snapshotIndex)
+      throw new RangeError(`compact to ${compactTo} behind a snapshot of ${snapshotIndex}, with ${applied} to apply`);
     this.#snapshotIndex = Math.max(this.#snapshotIndex, snapshotIndex);
     this.log.compactTo(compactTo);
     this.configurations.onCompact(compactTo);
@@ -259,14 +275,15 @@ export class RaftState {
    * Takes over a snapshot that reaches beyond what is committed: keeps the log if it contains the snapshot's last entry,
    * otherwise begins it anew (§7, Figure 13, rules 6 and 7; PITFALLS S1).
    */
-  installSnapshot({ index, term, membership }: SnapshotPoint): void {
+  installSnapshot(snapshot: SnapshotPoint): void {
+    const { index, term } = snapshot;
     invariant(index > this.#commitIndex, () => `a snapshot of ${index} after entry ${this.#commitIndex} was committed`);
+    checkMembership(snapshot);
     if (this.log.matches(index, term)) {
       this.outbox.snapshotted(index);
     } else {
-      this.log.resetTo({ index, term });
-      this.configurations.onReset(membership);
-      this.outbox.writeReset({ index, term });
+      invariant(this.role.kind !== "leader", () => `a leader lacks entry ${index} of term ${term}, which is committed`);
+      this.#beginAnewAfter(snapshot);
     }
     this.#snapshotIndex = index;
     this.#commitIndex = index;
@@ -298,6 +315,12 @@ function checkOptions({
     );
   if (!(maxClockDrift >= 0 && maxClockDrift <= 1))
     throw new RangeError(`maxClockDrift must be from 0 to 1, not ${maxClockDrift}`);
+}
+
+/** A snapshot holds what was in force at its index, not what came later (PITFALLS M19). */
+function checkMembership({ index, membership }: SnapshotPoint): void {
+  if (membership.index > index)
+    throw new RangeError(`a snapshot of entry ${index} with the members of entry ${membership.index}`);
 }
 
 function checkRestored({ hardState: { currentTerm, votedFor }, compacted, lastIndex }: RestoredState): void {

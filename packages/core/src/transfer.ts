@@ -15,7 +15,10 @@ import type { RaftState } from "./state.js";
 import { knownLeader, settleTransfer } from "./transitions.js";
 import { type Member, NOBODY, type NodeId } from "./types.js";
 
-/** How long a leader lets be after a successor of higher priority did not take over, in election timeouts. */
+/**
+ * How long a server that handed over to one of a higher priority does not do so again, in election timeouts, should it
+ * lead once more: a preferred leader that cannot stay must not cost an election over and over.
+ */
 const PRIORITY_PAUSE_TIMEOUTS = 20;
 
 /** Someone wants another leader. Refused at once if there is none to be had; otherwise it ends by its deadline. */
@@ -47,7 +50,6 @@ export function advanceTransfer(state: RaftState, leader: Leader): void {
   }
   const isCandidate = successors(state).some(({ id }) => id === transfer.to);
   if (!isCandidate || state.now >= transfer.deadline) {
-    if (transfer.transferId === null) leader.handOverAt = state.now + PRIORITY_PAUSE_TIMEOUTS * state.electionTimeoutMs;
     settleTransfer(state, leader, "timedOut");
     return;
   }
@@ -55,20 +57,18 @@ export function advanceTransfer(state: RaftState, leader: Leader): void {
   const isDue = transfer.sentAt === null || state.now - transfer.sentAt >= state.heartbeatIntervalMs;
   if (!isDue || leader.progressOf(transfer.to)?.matchIndex !== state.log.lastIndex) return;
   transfer.sentAt = state.now;
-  sendTimeoutNow(state, leader, transfer.to);
-}
-
-/** A leader that is leaving the cluster for good names whoever fits best, and need not wait for it (PITFALLS M14). */
-export function appointSuccessor(state: RaftState, leader: Leader): void {
-  const successor = bestSuccessor(state, leader);
-  if (successor !== undefined) sendTimeoutNow(state, leader, successor.id);
-}
-
-/** Whoever obeys is voted for in spite of all promises: the lease that rests on them is over for good (PITFALLS L3). */
-function sendTimeoutNow(state: RaftState, leader: Leader, to: NodeId): void {
+  // Whoever obeys is voted for in spite of all promises: the lease that rests on them is over for good (PITFALLS L3).
   leader.hasLostLease = true;
   const { lastIndex: lastLogIndex, lastTerm: lastLogTerm } = state.log;
-  state.outbox.send({ kind: "timeoutNow", from: state.id, to, term: state.currentTerm, lastLogIndex, lastLogTerm });
+  const { id: from, currentTerm: term } = state;
+  state.outbox.send({ kind: "timeoutNow", from, to: transfer.to, term, lastLogIndex, lastLogTerm });
+}
+
+/** A leader that is no member any more hands over to whoever fits best. Returns whether there is anyone (PITFALLS M14). */
+export function handOver(state: RaftState, leader: Leader): boolean {
+  const successor = bestSuccessor(state, leader);
+  if (successor !== undefined) startTransfer(state, leader, successor.id, null);
+  return successor !== undefined;
 }
 
 /** Obeys the leader of this term, and nobody else; and only with the whole of its log, durable (PITFALLS T3, T4). */
@@ -80,11 +80,13 @@ export function onTimeoutNow(state: RaftState, { from, lastLogIndex, lastLogTerm
 }
 
 function handOverByPriority(state: RaftState, leader: Leader): void {
-  if (state.now < leader.handOverAt || state.commitIndex < leader.noopIndex) return;
-  leader.handOverAt = state.now + state.heartbeatIntervalMs;
+  if (state.now < state.handOverAt || state.commitIndex < leader.noopIndex) return;
+  state.handOverAt = state.now + state.heartbeatIntervalMs;
   const own = priorityOf(state.configurations.configuration.voters.find(({ id }) => id === state.id));
   const successor = bestSuccessor(state, leader);
-  if (successor !== undefined && priorityOf(successor) > own) startTransfer(state, leader, successor.id, null);
+  if (successor === undefined || priorityOf(successor) <= own) return;
+  state.handOverAt = state.now + PRIORITY_PAUSE_TIMEOUTS * state.electionTimeoutMs;
+  startTransfer(state, leader, successor.id, null);
 }
 
 /** Whoever could lead instead of this server. */

@@ -61,8 +61,9 @@ export function becomePreCandidate(state: RaftState): PreCandidate {
   return preCandidate;
 }
 
-/** Opens the next term with a vote for itself (§5.2). */
+/** Opens the next term with a vote for itself (§5.2). A follower that its leader appoints may have reads that wait. */
 export function becomeCandidate(state: RaftState): Candidate {
+  refuseReads(state);
   state.setTermAndVote(state.currentTerm + 1, state.id);
   state.campaignRound += 1;
   const candidate = new Candidate(state.campaignRound, state.drawElectionDeadline(), state.outbox.coveringSeq());
@@ -77,7 +78,8 @@ export function becomeLeader(state: RaftState): Leader {
   const followers = membersOf(state.configurations.configuration)
     .filter(({ id }) => id !== state.id)
     .map(({ id }) => new Progress(id, noopIndex, FIRST_STREAM, state.now));
-  const leader = new Leader(followers, noopIndex, state.now, state.now + state.electionTimeoutMs);
+  const leader = new Leader(followers, noopIndex, state.now);
+  state.handOverAt = Math.max(state.handOverAt, state.now + state.electionTimeoutMs);
   state.role = leader;
   state.appendOwn({ kind: "noop", data: NO_DATA });
   return leader;

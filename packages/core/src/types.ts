@@ -63,7 +63,10 @@ export interface Member {
   readonly name: string;
   /** Where its transport listens. A hint: a local setting overrides it (PITFALLS O6). */
   readonly address: string;
-  /** Votes and remembers which entries there are, but neither their payloads nor a state: never leads. Default false. */
+  /**
+   * Votes and remembers which entries there are, but neither their payloads nor a state: never leads. Fewer than half of
+   * the voters may be witnesses. Default false.
+   */
   readonly isWitness?: boolean;
   /** A leader hands over to a caught-up voter of higher priority. Default 0; at least 0. */
   readonly priority?: number;

@@ -1,9 +1,17 @@
 /** The state of a cluster as lines of text: what a scenario expects. */
 
-import type { Entry, Message, ProposalOutcome, ReadOutcome } from "../../src/index.js";
+import type {
+  ChangeOutcome,
+  Configuration,
+  Entry,
+  Member,
+  ProposalOutcome,
+  ReadOutcome,
+  TransferOutcome,
+} from "../../src/index.js";
 import type { Asked, Cluster } from "../support/cluster.js";
 import { termRunsOf, text } from "../support/entries.js";
-import type { Server } from "../support/server.js";
+import type { Server, Travelling } from "../support/server.js";
 
 /** `told` remembers which answers an earlier state told of. */
 export function renderState(cluster: Cluster, shows: readonly string[], told: Set<object>): string[] {
@@ -12,6 +20,9 @@ export function renderState(cluster: Cluster, shows: readonly string[], told: Se
     ...servers.map((server) => (cluster.down.has(server.id) ? renderDown(server) : renderServer(server))),
     ...renderAsked("propose", cluster, cluster.proposals, told, proposalOutcome),
     ...renderAsked("read", cluster, cluster.reads, told, readOutcome),
+    ...renderAsked("change", cluster, cluster.changes, told, changeOutcome),
+    ...renderAsked("transfer", cluster, cluster.transfers, told, transferOutcome),
+    ...(shows.includes("members") ? servers.map(renderMembers) : []),
     ...(shows.includes("entries") ? servers.map(renderEntries) : []),
     ...(shows.includes("messages") ? cluster.network.inFlight.map(({ message }) => renderMessage(message)) : []),
   ];
@@ -22,14 +33,20 @@ function renderServer({ id, status, disk, effects }: Server): string {
   const durable = durableIndex === lastIndex ? "" : ` durable=${durableIndex}`;
   const applied = effects.applyTo === commitIndex ? "" : ` applied=${effects.applyTo}`;
   const facts = `term=${currentTerm} last=${lastIndex} commit=${commitIndex}${durable}${applied}`;
-  return `n${id} ${role.padEnd(12)} ${facts.padEnd(25)} log ${renderLog(disk.entries)}`;
+  return `n${id} ${role.padEnd(12)} ${facts.padEnd(25)} ${renderStored(disk.compacted.index, disk.entries)}`;
 }
 
 /** A server that is down is what its disk holds. */
 function renderDown({ id, disk }: Server): string {
   const { currentTerm } = disk.durableHardState;
-  const facts = `term=${currentTerm} last=${disk.durableEntries.length}`;
-  return `n${id} ${"down".padEnd(12)} ${facts.padEnd(25)} log ${renderLog(disk.durableEntries)}`;
+  const { compacted, lastIndex } = disk.restore();
+  const facts = `term=${currentTerm} last=${lastIndex}`;
+  return `n${id} ${"down".padEnd(12)} ${facts.padEnd(25)} ${renderStored(compacted.index, disk.durableEntries)}`;
+}
+
+function renderStored(compactedIndex: number, entries: readonly Entry[]): string {
+  const start = compactedIndex === 0 ? "log" : `log from ${compactedIndex + 1}:`;
+  return `${start} ${renderLog(entries)}`.trimEnd();
 }
 
 /** The terms of the entries; `4x3` stands for 4 4 4. */
@@ -78,11 +95,33 @@ function readOutcome(outcome: ReadOutcome): string {
   return outcome.ready ? `ready at ${outcome.index}` : "refused";
 }
 
-function renderMessage(message: Message): string {
+function changeOutcome(outcome: ChangeOutcome): string {
+  return outcome.accepted ? `accepted as version ${outcome.index}` : `refused, ${outcome.refusal}: ${outcome.reason}`;
+}
+
+function transferOutcome({ result, to }: TransferOutcome): string {
+  return to === 0 ? result : `${result}, n${to}`;
+}
+
+/** The configuration in force: its version, who votes, and what is yet to come. */
+function renderMembers({ id, raft }: Server): string {
+  const { voters, outgoingVoters, learners, target }: Configuration = raft.configuration;
+  const parts = [`voters ${listed(voters)}`];
+  if (outgoingVoters.length > 0) parts.push(`and before ${listed(outgoingVoters)}`);
+  if (learners.length > 0) parts.push(`learners ${listed(learners)}`);
+  if (target !== null) parts.push(`to be voters ${target.voters.map((voter) => `n${voter}`).join(" ")}`);
+  return `n${id} has version ${raft.configurationIndex}: ${parts.join(", ")}`;
+}
+
+function listed(members: readonly Member[]): string {
+  return members.map((member) => `n${member.id}${member.isWitness === true ? " (witness)" : ""}`).join(" ");
+}
+
+function renderMessage(message: Travelling): string {
   return `${message.from}>${message.to} ${message.kind} term=${message.term}${renderDetails(message)}`;
 }
 
-function renderDetails(message: Message): string {
+function renderDetails(message: Travelling): string {
   switch (message.kind) {
     case "requestPreVote":
     case "requestVote":
@@ -103,6 +142,10 @@ function renderDetails(message: Message): string {
     case "heartbeat":
     case "commit":
       return ` commit=${message.leaderCommit}`;
+    case "snapshot":
+      return ` place=${message.snapshot.index}@${message.snapshot.term}`;
+    case "timeoutNow":
+      return ` last=${message.lastLogIndex}@${message.lastLogTerm}`;
     case "readIndexResult":
       return message.success ? ` index=${message.index}` : " refused";
     default:

@@ -7,6 +7,7 @@ import { Cluster } from "../support/cluster.js";
 import type { DiskContent } from "../support/disk.js";
 import { logOf } from "../support/entries.js";
 import type { Envelope } from "../support/network.js";
+import type { SnapshotTransfer } from "../support/server.js";
 import { renderState } from "./render.js";
 import { Words } from "./words.js";
 
@@ -122,12 +123,26 @@ function selected({ network }: Cluster, words: Words): Envelope[] {
   return network.select(words.selection()).slice(0, words.option("first"));
 }
 
+function snapshotIn({ message }: Envelope): SnapshotTransfer {
+  if (message.kind !== "snapshot") throw new Error(`a ${message.kind} is no snapshot`);
+  return message;
+}
+
 const COMMANDS: Readonly<Record<string, (cluster: Cluster, words: Words) => void>> = {
   run: (cluster, words) => cluster.run(words.milliseconds()),
   settle: (cluster) => cluster.settle(),
   campaign: (cluster, words) => cluster.campaign(words.number()),
   elect: (cluster, words) => elect(cluster, words.number()),
   propose: (cluster, words) => cluster.propose(words.number(), ...words.texts()),
+  change: (cluster, words) => cluster.changeMembers(words.number(), words.members(), words.option("version")),
+  transfer: (cluster, words) => cluster.transfer(words.number(), words.idOrAny()),
+  compact: (cluster, words) => {
+    const keep = words.option("keep") ?? 0;
+    for (const id of words.numbers()) cluster.compact(id, keep);
+  },
+  "save snapshot": (cluster, words) => {
+    for (const envelope of selected(cluster, words)) cluster.save(snapshotIn(envelope));
+  },
   read: (cluster, words) => cluster.read(words.number(), words.word()),
   crash: (cluster, words) => {
     const completing = words.option("writes") ?? 0;
@@ -149,7 +164,7 @@ const COMMANDS: Readonly<Record<string, (cluster: Cluster, words: Words) => void
     for (const envelope of selected(cluster, words)) cluster.deliver(envelope);
   },
   copy: (cluster, words) => {
-    for (const { message } of selected(cluster, words)) cluster.input(message.to, { kind: "receive", message });
+    for (const { message } of selected(cluster, words)) cluster.receive(message);
   },
   drop: (cluster, words) => {
     for (const envelope of selected(cluster, words)) cluster.network.remove(envelope);

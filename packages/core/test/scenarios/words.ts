@@ -1,6 +1,6 @@
 /** One line of a script, taken apart: a name, words in order, and options such as `leader=1`. */
 
-import type { NodeId, Term } from "../../src/index.js";
+import { type MemberChange, type MemberRole, NOBODY, type NodeId, type Term } from "../../src/index.js";
 import type { Selection } from "../support/network.js";
 
 export class Words {
@@ -10,7 +10,7 @@ export class Words {
 
   constructor(line: string) {
     const words = line.replace(/(^|\s)#.*/, "").match(/"[^"]*"|\S+/g) ?? [];
-    const nameLength = words[1] === "writes" ? 2 : 1;
+    const nameLength = words[1] === "writes" || words[1] === "snapshot" ? 2 : 1;
     this.name = words.slice(0, nameLength).join(" ");
     for (const word of words.slice(nameLength)) {
       const option = /^([a-z]+)=(\d+)$/.exec(word);
@@ -37,6 +37,22 @@ export class Words {
 
   numbers(): number[] {
     return this.#rest.splice(0).map((word) => Number(word));
+  }
+
+  /** `3`, or `anyone`. */
+  idOrAny(): NodeId {
+    if (this.#rest[0] !== "anyone") return this.number();
+    this.word();
+    return NOBODY;
+  }
+
+  /** `n1 n4:learner n5:witness n2^7`: names, what they shall be if not voters, and their priority. */
+  members(): MemberChange[] {
+    return this.#rest.splice(0).map((word) => {
+      const [, name, role = "voter", priority = "0"] = /^(\w+)(?::(\w+))?(?:\^(\d+))?$/.exec(word) ?? [];
+      if (name === undefined) throw new Error(`${word} is no member`);
+      return { name, address: `${name}:1`, role: role as MemberRole, priority: Number(priority) };
+    });
   }
 
   milliseconds(): number {

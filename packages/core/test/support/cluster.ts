@@ -6,19 +6,25 @@
 
 import type {
   AppendEntries,
+  ChangeOutcome,
   Effects,
   Entry,
   Input,
-  Message,
+  MemberChange,
   NodeId,
   ProposalOutcome,
   ReadOutcome,
+  Term,
+  TransferOutcome,
 } from "../../src/index.js";
 import type { DiskContent } from "./disk.js";
 import { bytes, membership } from "./entries.js";
 import { ensure, Invariants } from "./invariants.js";
 import { type Envelope, Network } from "./network.js";
-import { Server } from "./server.js";
+import { ELECTION_TIMEOUT_MS, Server, type SnapshotTransfer, type Travelling } from "./server.js";
+
+/** After so long without an acknowledgement a snapshot counts as lost. */
+const SNAPSHOT_PATIENCE_MS = 2 * ELECTION_TIMEOUT_MS;
 
 /** Timers: more than any cluster has a reason for. Messages may have gathered in any number. */
 const RINGS_PER_MS = 200;
@@ -39,13 +45,27 @@ export interface Asked<Outcome> {
   outcome: Outcome | null;
 }
 
+/** A snapshot that a leader sends. */
+interface Sending {
+  readonly from: NodeId;
+  readonly life: number;
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly stream: number;
+  readonly givenUpAt: number;
+}
+
 export class Cluster {
   now = 0;
   readonly network = new Network();
-  readonly servers: ReadonlyMap<NodeId, Server>;
+  /** A member that a leader takes in is started, blank, when the first message to it is sent. */
+  readonly servers: Map<NodeId, Server>;
   readonly invariants: Invariants;
   readonly proposals: Asked<ProposalOutcome>[] = [];
   readonly reads: Asked<ReadOutcome>[] = [];
+  readonly changes: Asked<ChangeOutcome>[] = [];
+  readonly transfers: Asked<TransferOutcome>[] = [];
+  #sendings: Sending[] = [];
   /** Which servers are down, and whose writes stay unfinished until told otherwise. */
   readonly down = new Set<NodeId>();
   readonly holdingWrites = new Set<NodeId>();
@@ -56,15 +76,23 @@ export class Cluster {
   /** Sees what every drain brought. */
   onEffects: (id: NodeId, effects: Effects) => void = () => undefined;
   /** Sees every message that is sent; one for which it returns false is lost. */
-  onSend: (message: Message) => boolean = () => true;
+  onSend: (message: Travelling) => boolean = () => true;
+  readonly #seed: number;
 
   constructor({ size, seed = 0, disks }: ClusterOptions) {
+    this.#seed = seed;
     const founding = { entries: [membership(1, 1, size)] };
     const ids = Array.from({ length: size }, (_, place) => place + 1);
     this.servers = new Map(
       ids.map((id) => [id, new Server({ id, seed: seed * 100 + id, ...(disks?.get(id) ?? founding) })]),
     );
     this.invariants = new Invariants([...this.servers.values()]);
+  }
+
+  #startBlank(id: NodeId): void {
+    const server = new Server({ id, seed: this.#seed * 100 + id }, this.now);
+    this.servers.set(id, server);
+    this.invariants.add(server);
   }
 
   server(id: NodeId): Server {
@@ -107,6 +135,8 @@ export class Cluster {
       const parts = cut(message, this.maxEntriesPerAppend);
       for (const part of parts) {
         this.invariants.beforeSend(server, part);
+        if (part.kind === "snapshot") this.#onSending(server, part);
+        if (!this.servers.has(part.to)) this.#startBlank(part.to);
         if (this.onSend(part)) this.network.send(part, this.now);
       }
     }
@@ -115,10 +145,25 @@ export class Cluster {
       (asked) => asked.server === server.id && asked.life === server.lives && asked.outcome === null,
     );
     ensure(!isWaiting, () => `n${server.id} has not answered a proposal`);
+    for (const outcome of effects.changes) answer(this.changes, server, outcome.changeId, outcome);
+    for (const outcome of effects.transfers) answer(this.transfers, server, outcome.transferId, outcome);
     for (const outcome of effects.reads) {
       answer(this.reads, server, outcome.readId, outcome);
       this.invariants.afterRead(server, outcome);
     }
+  }
+
+  #onSending({ id: from, lives: life }: Server, { to, term, stream }: SnapshotTransfer): void {
+    this.#sendings = this.#sendings.filter((other) => other.from !== from || other.to !== to);
+    this.#sendings.push({ from, life, to, term, stream, givenUpAt: this.now + SNAPSHOT_PATIENCE_MS });
+  }
+
+  /** The sender gives up. If the snapshot arrived and that is known, this changes nothing. */
+  #giveUp(sending: Sending): void {
+    this.#sendings = this.#sendings.filter((other) => other !== sending);
+    const { from, life, to, term, stream } = sending;
+    if (this.down.has(from) || this.server(from).lives !== life) return;
+    this.input(from, { kind: "snapshotFailed", to, term, stream });
   }
 
   /** Finishes the oldest `count` writes of a server, or all, and those that follow from it. */
@@ -146,6 +191,34 @@ export class Cluster {
     return read;
   }
 
+  /** Without `basedOn`, on what is in force on that server. */
+  changeMembers(
+    id: NodeId,
+    members: readonly MemberChange[],
+    basedOn = this.server(id).raft.configurationIndex,
+  ): Asked<ChangeOutcome> {
+    const labels = members.map(({ name, role }) => (role === "voter" ? name : `${name}:${role}`));
+    const change = this.#ask(this.changes, id, labels.join(" "));
+    this.input(id, { kind: "changeMembers", changeId: change.id, basedOn, members });
+    return change;
+  }
+
+  /** Asks a server to hand over its leadership; to 0 for whoever fits best. */
+  transfer(id: NodeId, to: NodeId): Asked<TransferOutcome> {
+    const transfer = this.#ask(this.transfers, id, to === 0 ? "to anyone" : `to ${to}`);
+    this.input(id, { kind: "transferLeadership", transferId: transfer.id, to });
+    return transfer;
+  }
+
+  /** A server takes a snapshot, and forgets what it covers but for the last `keep` entries. */
+  compact(id: NodeId, keep = 0): void {
+    const server = this.server(id);
+    server.now = this.now;
+    this.#carryOut(server, server.compact(keep));
+    if (server.disk.snapshot !== null) this.invariants.onSnapshot(server, server.disk.snapshot);
+    if (!this.holdingWrites.has(id)) this.persist(id);
+  }
+
   /** Ids begin anew with each life of a server, as they would in a process. */
   #ask<Outcome>(list: Asked<Outcome>[], id: NodeId, label: string): Asked<Outcome> {
     const life = this.server(id).lives;
@@ -163,8 +236,22 @@ export class Cluster {
   /** Hands over one message, unless the receiver is down. */
   deliver(envelope: Envelope): void {
     this.network.remove(envelope);
-    const { message } = envelope;
-    if (!this.down.has(message.to)) this.input(message.to, { kind: "receive", message });
+    this.receive(envelope.message);
+  }
+
+  /** Hands over a message, or a copy of one, unless the receiver is down. */
+  receive(message: Travelling): void {
+    if (this.down.has(message.to)) return;
+    if (message.kind === "snapshot") this.input(message.to, this.save(message));
+    else this.input(message.to, { kind: "receive", message });
+  }
+
+  /** A snapshot is whole and durable at its receiver; what is returned tells the core so. */
+  save({ from: leaderId, to, term, stream, snapshot }: SnapshotTransfer): Input {
+    const server = this.server(to);
+    this.invariants.onSnapshot(server, snapshot);
+    server.disk.saveSnapshot(snapshot);
+    return { kind: "snapshotInstalled", leaderId, term, stream, snapshot };
   }
 
   /** Stops a server. Of its outstanding writes the oldest `completing` made it to the disk. */
@@ -218,10 +305,17 @@ export class Cluster {
     for (let rings = 0; ; ) {
       const arrival = this.network.next(this.paused);
       const ringing = this.#nextTimer();
-      const deadline = ringing?.effects.deadline ?? Number.POSITIVE_INFINITY;
+      const sending = this.#sendings[0];
+      const deadline = Math.min(
+        ringing?.effects.deadline ?? Number.POSITIVE_INFINITY,
+        sending?.givenUpAt ?? Number.POSITIVE_INFINITY,
+      );
       if (Math.min(deadline, arrival?.dueAt ?? Number.POSITIVE_INFINITY) > end) break;
       if (arrival !== undefined && arrival.dueAt <= deadline) {
         this.#arrive(arrival);
+      } else if (sending !== undefined && sending.givenUpAt <= deadline) {
+        this.now = Math.max(this.now, deadline);
+        this.#giveUp(sending);
       } else if (ringing !== undefined) {
         this.now = Math.max(this.now, deadline);
         this.input(ringing.id, { kind: "tick" });
@@ -270,7 +364,7 @@ function answer<Outcome>(
 }
 
 /** Several appends for a long one; of a log that is pulled, one page. */
-function cut(message: Message, most: number): readonly Message[] {
+function cut(message: Travelling, most: number): readonly Travelling[] {
   if (message.kind === "pulledEntries") return [{ ...message, entries: message.entries.slice(0, most) }];
   return message.kind === "appendEntries" ? split(message, most) : [message];
 }

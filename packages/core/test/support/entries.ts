@@ -5,7 +5,6 @@
 
 import {
   type Configuration,
-  decodeConfiguration,
   type Entry,
   type EntryId,
   encodeConfiguration,
@@ -69,12 +68,6 @@ export function isSameEntry(one: Entry | undefined, other: Entry | undefined): b
     one.kind === other.kind &&
     text(one.data) === text(other.data)
   );
-}
-
-/** The configuration that a log puts in force; nobody's, if it names none. */
-export function configurationIn(entries: readonly Entry[]): Configuration {
-  const last = entries.filter(({ kind }) => kind === "membership").pop();
-  return last === undefined ? foundingConfiguration([]) : decodeConfiguration(last.data);
 }
 
 /** The snapshot that must be there where a log begins after `compacted`: it knows of no members but those in the log. */

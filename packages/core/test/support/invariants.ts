@@ -4,9 +4,10 @@
  * which rule and where.
  */
 
-import type { Effects, Entry, Index, Message, NodeId, ReadOutcome, Term, Write } from "../../src/index.js";
-import { configurationIn, isSameEntry } from "./entries.js";
-import type { Server } from "./server.js";
+import type { Effects, Entry, Index, NodeId, ReadOutcome, SnapshotPoint, Term, Write } from "../../src/index.js";
+import { isSameEntry } from "./entries.js";
+import { checkChange, ensureMajorities, isOfNobody } from "./membership-invariants.js";
+import type { Server, Travelling } from "./server.js";
 
 export function ensure(condition: boolean, describe: () => string): asserts condition {
   if (!condition) throw new Error(describe());
@@ -21,7 +22,7 @@ interface Seen {
 }
 
 export class Invariants {
-  readonly #servers: ReadonlyMap<NodeId, Server>;
+  readonly #servers = new Map<NodeId, Server>();
   readonly #seen = new Map<NodeId, Seen>();
   /** Who led which term, ever. */
   readonly leaders = new Map<Term, NodeId>();
@@ -35,12 +36,15 @@ export class Invariants {
   readonly #readFloors = new Map<string, Index>();
 
   constructor(servers: readonly Server[]) {
-    this.#servers = new Map(servers.map((server) => [server.id, server]));
-    for (const server of servers) {
-      this.#seen.set(server.id, { currentTerm: 0, commitIndex: 0, applyTo: 0, isLeader: false });
-      for (const [place, entry] of server.disk.entries.entries())
-        this.#onWritten(entry, server.disk.entries[place - 1]?.term ?? 0);
-    }
+    for (const server of servers) this.add(server);
+  }
+
+  add(server: Server): void {
+    const { id, disk } = server;
+    this.#servers.set(id, server);
+    this.#seen.set(id, { currentTerm: 0, commitIndex: 0, applyTo: 0, isLeader: false });
+    for (const [place, entry] of disk.entries.entries())
+      this.#onWritten(entry, disk.entries[place - 1]?.term ?? disk.compacted.term);
   }
 
   get highestCommit(): Index {
@@ -62,12 +66,18 @@ export class Invariants {
 
   /** Election Safety and Leader Completeness. */
   #onElected({ id, raft, disk }: Server): void {
-    const { currentTerm } = raft;
+    const { currentTerm, configuration } = raft;
+    ensureMajorities(
+      configuration,
+      (voter) => this.#votes.get(`${voter}@${currentTerm}`) === id,
+      () => `n${id} leads term ${currentTerm} without the votes for it`,
+    );
     const other = this.leaders.get(currentTerm);
     ensure(other === undefined || other === id, () => `n${other} and n${id} both lead term ${currentTerm}`);
     this.leaders.set(currentTerm, id);
     for (const { entry, inTerm } of this.committed) {
-      const isThere = inTerm >= currentTerm || disk.entryAt(entry.index)?.term === entry.term;
+      const { index, term } = entry;
+      const isThere = inTerm >= currentTerm || index <= disk.compacted.index || disk.entryAt(index)?.term === term;
       ensure(
         isThere,
         () => `n${id} leads term ${currentTerm} without entry ${entry.index}, committed in term ${inTerm}`,
@@ -88,9 +98,10 @@ export class Invariants {
     if (effects.write !== null) checkConfiguration(server);
     ensure(commitIndex >= seen.commitIndex, () => `commit of n${id} falls from ${seen.commitIndex} to ${commitIndex}`);
     for (let index = seen.commitIndex + 1; index <= commitIndex; index += 1) this.#onCommitted(server, index);
+    if (commitIndex > seen.commitIndex && server.raft.role === "leader") this.#onLeaderCommitted(server, effects);
     seen.commitIndex = commitIndex;
     const isTrulyDurable =
-      durableIndex === disk.compacted.index ||
+      durableIndex <= (disk.snapshot?.index ?? 0) ||
       isSameEntry(disk.durableEntryAt(durableIndex), disk.entryAt(durableIndex));
     ensure(isTrulyDurable, () => `n${id} believes that entry ${durableIndex} is durable`);
     ensure(effects.applyTo >= seen.applyTo, () => `n${id} would apply up to ${effects.applyTo} after ${seen.applyTo}`);
@@ -114,14 +125,21 @@ export class Invariants {
   }
 
   /** Leader Append-Only, Log Matching, and no committed entry is ever truncated. */
-  #onWrite(server: Server, { truncateFrom, append }: Write, seen: Seen): void {
+  #onWrite(server: Server, { reset, truncateFrom, append }: Write, seen: Seen): void {
     const { id, disk } = server;
-    ensure(truncateFrom === null || !seen.isLeader, () => `n${id} truncates its log while it leads`);
+    ensure((truncateFrom === null && reset === null) || !seen.isLeader, () => `n${id} cuts its log while it leads`);
+    ensure(
+      reset === null || reset.index >= seen.commitIndex,
+      () => `n${id} begins its log anew after ${reset?.index}, but ${seen.commitIndex} is committed`,
+    );
     ensure(
       truncateFrom === null || truncateFrom > seen.commitIndex,
       () => `n${id} truncates committed entry ${truncateFrom}`,
     );
-    for (const entry of append) this.#onWritten(entry, disk.entryAt(entry.index - 1)?.term ?? disk.compacted.term);
+    for (const entry of append) {
+      this.#onWritten(entry, disk.entryAt(entry.index - 1)?.term ?? disk.compacted.term);
+      if (seen.isLeader && entry.kind === "membership") checkChange(server, entry);
+    }
   }
 
   #onWritten(entry: Entry, prevTerm: Term): void {
@@ -151,6 +169,32 @@ export class Invariants {
     }
   }
 
+  /** Of every set of voters in force a majority would still have the entry if all machines stopped now (C4, M16). */
+  #onLeaderCommitted({ id, raft, disk }: Server, { write }: Effects): void {
+    const index = raft.commitIndex;
+    const term = disk.entryAt(index)?.term ?? disk.compacted.term;
+    // The same drain may have committed something first, and then gone on to the next configuration.
+    const isNew = write?.append.some((entry) => entry.index === raft.configurationIndex) === true;
+    const before = isNew ? raft.configurationIndex - 1 : raft.configurationIndex;
+    ensureMajorities(
+      disk.configurationAt(before).configuration,
+      (voter) => this.#servers.get(voter)?.disk.holdsDurably({ index, term }) === true,
+      () => `n${id} commits entry ${index} of term ${term}, which too few hold`,
+    );
+  }
+
+  /** A snapshot stands for what is committed, and for the members at its index (PITFALLS M19). */
+  onSnapshot({ id }: Server, { index, term, membership }: SnapshotPoint): void {
+    const known = this.committed[index - 1];
+    ensure(known?.entry.term === term, () => `n${id} has a snapshot of entry ${index} of term ${term}, not committed`);
+    const isMembership = ({ entry }: { entry: Entry }): boolean => entry.kind === "membership";
+    const last = this.committed.slice(0, index).filter(isMembership).pop();
+    ensure(
+      isOfNobody(membership) ? last === undefined : last?.entry.index === membership.index,
+      () => `n${id} has a snapshot of entry ${index} with the members of entry ${membership.index}`,
+    );
+  }
+
   /** One vote a term, over everything the disk ever held. */
   afterPersist({ id, disk }: Server): void {
     const { currentTerm, votedFor } = disk.durableHardState;
@@ -167,7 +211,7 @@ export class Invariants {
   }
 
   /** A message says nothing that a crash could make untrue. */
-  beforeSend(server: Server, message: Message): void {
+  beforeSend(server: Server, message: Travelling): void {
     switch (message.kind) {
       case "requestVote":
         this.#onVote(server.id, message.term, server.id);
@@ -182,6 +226,8 @@ export class Invariants {
       case "appendEntries":
       case "heartbeat":
       case "commit":
+      case "snapshot":
+      case "timeoutNow":
         ensure(
           this.leaders.get(message.term) === server.id,
           () => `n${server.id} sends as leader of term ${message.term}`,
@@ -192,10 +238,12 @@ export class Invariants {
   /** Whoever acknowledges holds the leader's entry durably. What a later term took away may still be on its way. */
   #checkAcknowledgement(server: Server, to: NodeId, term: Term, matchIndex: Index): void {
     const leader = this.#servers.get(to) as Server;
-    if (server.raft.currentTerm !== term || matchIndex <= server.disk.compacted.index) return;
+    const { snapshot } = server.disk;
+    if (server.raft.currentTerm !== term || matchIndex <= (snapshot?.index ?? 0)) return;
     const durable = server.disk.durableEntryAt(matchIndex);
     ensure(durable !== undefined, () => `n${server.id} acknowledges entry ${matchIndex}, which is not durable`);
     if (!this.#seenOf(to).isLeader || leader.raft.currentTerm !== term) return;
+    if (matchIndex <= leader.disk.compacted.index) return;
     ensure(
       isSameEntry(durable, leader.disk.entryAt(matchIndex)),
       () => `n${server.id} acknowledges ${matchIndex}@${durable.term}, which n${to} does not have`,
@@ -223,7 +271,8 @@ export class Invariants {
   }
 
   afterRestart({ id, raft, disk }: Server): void {
-    ensure(raft.currentTerm === disk.durableHardState.currentTerm, () => `n${id} restarts in term ${raft.currentTerm}`);
+    const term = Math.max(disk.durableHardState.currentTerm, disk.snapshot?.term ?? 0);
+    ensure(raft.currentTerm === term, () => `n${id} restarts in term ${raft.currentTerm}, not ${term}`);
     ensure(raft.role === "follower", () => `n${id} restarts as ${raft.role}`);
     this.#seen.set(id, { currentTerm: raft.currentTerm, commitIndex: raft.commitIndex, applyTo: 0, isLeader: false });
   }
@@ -235,9 +284,9 @@ export class Invariants {
 
 /** The configuration in force is a function of the log (PITFALLS M4). */
 function checkConfiguration({ id, raft, disk }: Server): void {
-  const fromLog = configurationIn(disk.entries);
+  const { index, configuration } = disk.configurationAt(Number.POSITIVE_INFINITY);
   ensure(
-    JSON.stringify(raft.configuration) === JSON.stringify(fromLog),
+    raft.configurationIndex === index && JSON.stringify(raft.configuration) === JSON.stringify(configuration),
     () => `configuration of n${id} is not that of its log`,
   );
 }
@@ -247,8 +296,8 @@ function checkCampaign(server: Server, term: Term, lastLogIndex: Index, lastLogT
   checkVoteIsDurable(server, term, server.id);
   const { raft, disk } = server;
   if (raft.role !== "candidate" || raft.currentTerm !== term) return;
-  const lastTerm =
-    lastLogIndex === disk.compacted.index ? disk.compacted.term : disk.durableEntryAt(lastLogIndex)?.term;
+  const { snapshot } = disk;
+  const lastTerm = lastLogIndex === snapshot?.index ? snapshot.term : disk.durableEntryAt(lastLogIndex)?.term;
   ensure(lastTerm === lastLogTerm, () => `n${server.id} campaigns with entry ${lastLogIndex}, which is not durable`);
 }
 

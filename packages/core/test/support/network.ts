@@ -3,12 +3,13 @@
  * arrive is lost) or held (what is sent waits until somebody delivers or drops it by hand).
  */
 
-import type { Message, NodeId } from "../../src/index.js";
+import type { NodeId } from "../../src/index.js";
+import type { Travelling } from "./server.js";
 
 export interface Envelope {
   /** Rises with every message sent, copies included. */
   readonly number: number;
-  readonly message: Message;
+  readonly message: Travelling;
   /** When it arrives; Infinity while it is held. */
   dueAt: number;
 }
@@ -39,7 +40,7 @@ export class Network {
     return this.#inFlight;
   }
 
-  send(message: Message, now: number): Envelope {
+  send(message: Travelling, now: number): Envelope {
     const isHeld = this.#holds.some((selection) => selects(selection, message));
     this.#lastNumber += 1;
     const envelope = {

@@ -5,15 +5,17 @@
  */
 
 import fc from "fast-check";
-import type { Message, NodeId } from "../../src/index.js";
+import type { Member, MemberChange, MemberRole, NodeId } from "../../src/index.js";
 import { Cluster } from "./cluster.js";
-import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./server.js";
+import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, type Travelling } from "./server.js";
 
 /** What is done to one server. `server` is drawn from a wide range; each run takes it modulo its size. */
 type ServerAction =
   | { readonly kind: "campaign" | "read" | "restart" | "holdWrites" | "finishWrites"; readonly server: number }
   | { readonly kind: "crash" | "persist"; readonly server: number; readonly writes: number }
-  | { readonly kind: "oneTurn"; readonly server: number; readonly most: number };
+  | { readonly kind: "oneTurn"; readonly server: number; readonly most: number }
+  | { readonly kind: "compact"; readonly server: number; readonly keep: number }
+  | { readonly kind: "crashAfterSnapshot"; readonly server: number; readonly writes: number };
 
 export type Action =
   | ServerAction
@@ -22,7 +24,10 @@ export type Action =
   | { readonly kind: "coup"; readonly companion: number; readonly entries: number; readonly pauses: boolean }
   | { readonly kind: "deliver" | "lose"; readonly at: number }
   | { readonly kind: "fromLimbo"; readonly age: number }
-  | { readonly kind: "cut"; readonly one: number; readonly other: number; readonly bothWays: boolean };
+  | { readonly kind: "cut"; readonly one: number; readonly other: number; readonly bothWays: boolean }
+  | { readonly kind: "change"; readonly roles: readonly (MemberRole | null)[]; readonly priorities: readonly number[] }
+  | { readonly kind: "addOrRemove"; readonly name: number; readonly staleness: number }
+  | { readonly kind: "transfer"; readonly to: number };
 
 export interface RunOptions {
   readonly size: number;
@@ -32,7 +37,12 @@ export interface RunOptions {
   /** One message in so many is lost on its way. */
   readonly loseEvery: number;
   readonly maxEntriesPerAppend: number;
+  /** Whether members change, logs are compacted, and leaders hand over; half of the runs are without. */
+  readonly isMoving: boolean;
 }
+
+/** The names that members may have; the servers of the start have the first ones. */
+const NAMES = ["n1", "n2", "n3", "n4", "n5", "n6", "n7"];
 
 const server = fc.nat({ max: 59 });
 const writes = fc.nat({ max: 3 });
@@ -60,6 +70,24 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: kinds("deliver", "lose"), at: fc.nat({ max: 199 }) }) },
   { weight: 8, arbitrary: fc.record({ kind: kinds("fromLimbo"), age: fc.nat({ max: 999 }) }) },
   { weight: 4, arbitrary: fc.record({ kind: kinds("oneTurn"), server, most: fc.integer({ min: 2, max: 6 }) }) },
+  { weight: 4, arbitrary: fc.record({ kind: kinds("compact"), server, keep: fc.constantFrom(0, 0, 1, 3) }) },
+  { weight: 2, arbitrary: fc.record({ kind: kinds("crashAfterSnapshot"), server, writes }) },
+  { weight: 3, arbitrary: fc.record({ kind: kinds("transfer"), to: fc.nat({ max: 8 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: kinds("addOrRemove"), name: fc.nat({ max: 59 }), staleness: fc.nat({ max: 9 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: kinds("change"),
+      roles: fc.array(fc.constantFrom<(MemberRole | null)[]>("voter", "voter", "voter", "learner", "witness", null), {
+        minLength: NAMES.length,
+        maxLength: NAMES.length,
+      }),
+      priorities: fc.array(fc.constantFrom(0, 0, 0, 0, 1, 2), { minLength: NAMES.length, maxLength: NAMES.length }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: kinds("cut"), one: server, other: server, bothWays: fc.boolean() }) },
 );
 
@@ -75,13 +103,26 @@ export const runOptions: fc.Arbitrary<RunOptions> = fc.noBias(
     limboEvery: fc.integer({ min: 1, max: 5 }),
     loseEvery: fc.constantFrom(1000, 50, 20, 10, 5),
     maxEntriesPerAppend: fc.constantFrom(1, 2, 1000),
+    isMoving: fc.boolean(),
   }),
 );
+
+const MOVES: ReadonlySet<Action["kind"]> = new Set([
+  "change",
+  "addOrRemove",
+  "transfer",
+  "compact",
+  "crashAfterSnapshot",
+]);
+
+function asWanted({ name, address, isWitness, priority = 0 }: Member): MemberChange {
+  return { name, address, role: isWitness === true ? "witness" : "voter", priority };
+}
 
 export class RandomRun {
   readonly cluster: Cluster;
   readonly #options: RunOptions;
-  #limbo: Message[] = [];
+  #limbo: Travelling[] = [];
   #proposals = 0;
   #sent = 0;
 
@@ -93,7 +134,7 @@ export class RandomRun {
   }
 
   /** Whether the message goes on its way. */
-  #onSend(message: Message): boolean {
+  #onSend(message: Travelling): boolean {
     this.#sent += 1;
     if (this.#sent % this.#options.limboEvery === 0) this.#limbo.push(message);
     return this.#sent % this.#options.loseEvery !== 0;
@@ -101,6 +142,7 @@ export class RandomRun {
 
   perform(action: Action): void {
     const { cluster } = this;
+    if (!this.#options.isMoving && MOVES.has(action.kind)) return;
     switch (action.kind) {
       case "run":
         return cluster.run(action.ms);
@@ -122,6 +164,13 @@ export class RandomRun {
         return this.#coup(this.#id(action.companion), action.entries, action.pauses);
       case "cut":
         return this.#cut(this.#id(action.one), this.#id(action.other), action.bothWays);
+      case "change":
+        return this.#change(action.roles, action.priorities);
+      case "addOrRemove":
+        return this.#addOrRemove(NAMES[action.name % NAMES.length] as string, action.staleness);
+      case "transfer":
+        for (const { id, raft } of cluster.running) if (raft.role === "leader") cluster.transfer(id, action.to);
+        return;
       default:
         return this.#performOn(this.#id(action.server), action);
     }
@@ -154,11 +203,50 @@ export class RandomRun {
         return cluster.persist(id, action.writes + 1);
       case "oneTurn":
         return this.#oneTurn(id, action.most);
+      case "compact":
+        return cluster.compact(id, action.keep);
+      case "crashAfterSnapshot":
+        return this.#crashAfterSnapshot(id, action.writes);
     }
   }
 
   #id(drawn: number): NodeId {
-    return (drawn % this.#options.size) + 1;
+    return (drawn % this.cluster.servers.size) + 1;
+  }
+
+  /** Asks every leader for these members. */
+  #change(roles: readonly (MemberRole | null)[], priorities: readonly number[]): void {
+    const members = NAMES.flatMap((name, place): MemberChange[] => {
+      const role = roles[place] ?? null;
+      return role === null ? [] : [{ name, address: `${name}:1`, role, priority: priorities[place] ?? 0 }];
+    });
+    for (const { id, raft } of this.cluster.running)
+      if (raft.role === "leader") this.cluster.changeMembers(id, members);
+  }
+
+  /** Asks every leader to take in `name`, or to remove it. Now and then based on a version that is not in force. */
+  #addOrRemove(name: string, staleness: number): void {
+    for (const { id, raft } of this.cluster.running) {
+      if (raft.role !== "leader") continue;
+      const { voters, learners } = raft.configuration;
+      const isVoter = voters.some((voter) => voter.name === name);
+      const wanted = isVoter ? voters.filter((voter) => voter.name !== name) : voters;
+      const members = wanted.map(asWanted);
+      if (!isVoter) members.push({ name, address: `${name}:1`, role: "voter" });
+      for (const learner of learners)
+        if (learner.name !== name) members.push({ ...asWanted(learner), role: "learner" });
+      this.cluster.changeMembers(id, members, raft.configurationIndex - (staleness === 0 ? 1 : 0));
+    }
+  }
+
+  /** A snapshot that is on its way to a server becomes durable there, and the machine stops right after. */
+  #crashAfterSnapshot(id: NodeId, completing: number): void {
+    const { cluster } = this;
+    const envelope = cluster.network.select({ to: id, kind: "snapshot" })[0];
+    if (envelope?.message.kind !== "snapshot") return;
+    cluster.network.remove(envelope);
+    cluster.save(envelope.message);
+    cluster.crash(id, completing);
   }
 
   #propose(id: NodeId): void {
@@ -202,7 +290,7 @@ export class RandomRun {
     const back = Math.floor(age ** 3 * this.#limbo.length);
     const message = this.#limbo[this.#limbo.length - 1 - back];
     if (message === undefined || this.cluster.down.has(message.to)) return;
-    this.cluster.input(message.to, { kind: "receive", message });
+    this.cluster.receive(message);
   }
 
   /** Takes in several messages before their consequences are drawn. */
@@ -210,7 +298,8 @@ export class RandomRun {
     const { network } = this.cluster;
     for (const envelope of network.select({ to: id }).slice(0, most)) {
       network.remove(envelope);
-      this.cluster.step(id, { kind: "receive", message: envelope.message });
+      const { message } = envelope;
+      this.cluster.step(id, message.kind === "snapshot" ? this.cluster.save(message) : { kind: "receive", message });
     }
     this.cluster.turn(id);
   }

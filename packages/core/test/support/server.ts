@@ -14,6 +14,8 @@ import {
   type PulledRange,
   Raft,
   type RaftStatus,
+  type SnapshotOrder,
+  type SnapshotPoint,
   type Term,
 } from "../../src/index.js";
 import { Disk, type DiskContent } from "./disk.js";
@@ -134,15 +136,41 @@ export class Server {
     return seq === null ? this.drain() : this.turn({ kind: "persisted", seq });
   }
 
-  /** The append that the order stands for, its payloads filled in. */
-  fill(order: OutgoingMessage): Message {
-    if (order.kind === "snapshotOrder") throw new Error("This server has no snapshots to send");
+  /** The append or the snapshot that the order stands for. */
+  fill(order: OutgoingMessage): Travelling {
+    if (order.kind === "snapshotOrder") {
+      const { snapshot } = this.disk;
+      if (snapshot === null) throw new Error(`n${this.id} has no snapshot to send`);
+      return { ...order, kind: "snapshot", snapshot };
+    }
     if (order.kind !== "appendRange" && order.kind !== "pulledRange") return order;
     const start = order.prevLogIndex - this.disk.compacted.index;
     const entries = this.disk.entries.slice(start, order.lastIndex - this.disk.compacted.index);
     return order.kind === "appendRange" ? appendOf(order, entries) : pageOf(order, entries);
   }
+
+  /** Takes a snapshot of all that may be applied, and forgets what it covers, but for the last `keep` entries. */
+  compact(keep = 0): Effects {
+    const index = this.effects.applyTo;
+    const term = this.raft.termAt(index);
+    if (typeof term === "number" && index > this.raft.snapshotIndex)
+      this.disk.saveSnapshot({ index, term, membership: this.raft.configurationAt(index) });
+    const snapshotIndex = Math.min(index, this.disk.snapshot?.index ?? 0);
+    const compactTo = Math.max(0, snapshotIndex - keep);
+    const effects = this.turn({ kind: "compact", snapshotIndex, compactTo });
+    this.disk.compactTo(compactTo);
+    return effects;
+  }
 }
+
+/** A snapshot on its way, in one piece: from its order until it is whole and durable at its receiver. */
+export interface SnapshotTransfer extends Omit<SnapshotOrder, "kind"> {
+  readonly kind: "snapshot";
+  readonly snapshot: SnapshotPoint;
+}
+
+/** What goes over the network. */
+export type Travelling = Message | SnapshotTransfer;
 
 function appendOf({ kind: _, lastIndex: __, ...head }: AppendRange, entries: readonly Entry[]): Message {
   return { kind: "appendEntries", ...head, entries };
