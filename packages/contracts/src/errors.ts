@@ -120,6 +120,10 @@ export const ERROR_CODES = {
     outcome: "unknown",
     advice: "A write failed: this server must not go on. See to the disk, then restart it.",
   },
+  SNAPSHOT_FAILED: {
+    outcome: "none",
+    advice: "See the cause. Nothing is lost: the log is kept until a snapshot succeeds, which is tried again.",
+  },
   TRANSPORT_FAILED: { outcome: "none", advice: "See the cause: the address may be taken or not be this machine's." },
   STATE_MACHINE_FAILED: {
     outcome: "unknown",

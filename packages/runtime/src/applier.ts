@@ -1,9 +1,9 @@
 /**
  * Feeds the state machine: committed entries in order, once each, a time budget at a stretch (PITFALLS F1, C6, K15).
  *
- * The state machine is rebuilt from the log at every start: what was applied is never stored, and so can never
- * contradict the state (C9). It gets nothing but the command and its place, so that every server makes the same of
- * it (C10). If it throws, this server no longer knows its state, and stops (C11, C13).
+ * What was applied is never stored here, and so can never contradict the state: at every start the state machine is
+ * rebuilt from snapshot and log, or says itself what it has kept (C9). It gets nothing but the command and its place, so
+ * that every server makes the same of it (C10). If it throws, this server no longer knows its state, and stops (C11, C13).
  */
 
 import { type Cancel, type Clock, type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
@@ -19,37 +19,81 @@ export interface ApplierOptions<Command, Result> {
   readonly stateMachine: StateMachine<Command, Result>;
   readonly codec: CommandCodec<Command, Result>;
   readonly applyBudgetMs: number;
+  /** Whether this server keeps no state: then commands, whose payloads it was not sent, are passed over. */
+  readonly isWitness: () => boolean;
   /** The state machine answered the command at this place. */
   readonly onResult: (index: Index, term: Term, result: Result) => void;
   /** The entry at `index` is committed and no command. */
   readonly onPassed: (index: Index) => void;
+  /** The command at `index` was not given to the state machine, which has its effect already, or keeps no state. */
+  readonly onSkipped: (index: Index) => void;
   /** Everything up to `index` is applied; called after each stretch. */
   readonly onApplied: (index: Index) => void;
   readonly onFailed: (error: unknown) => void;
 }
 
+/** Where it goes on. */
+export interface AppliedState {
+  readonly appliedIndex: Index;
+  /** The last entry up to there that the state machine was given. */
+  readonly lastCommandIndex: Index;
+  /** Commands up to here are not given to the state machine, which has their effect already (PITFALLS C9). */
+  readonly keptIndex: Index;
+}
+
+/** Another state that takes the place of the one that was applied. */
+interface Replacement {
+  readonly state: Omit<AppliedState, "keptIndex">;
+  readonly restore: () => Promise<void>;
+}
+
 export class Applier<Command, Result> {
   readonly #options: ApplierOptions<Command, Result>;
+  readonly #keptIndex: Index;
   #appliedIndex: Index;
+  #lastCommandIndex: Index;
+  #appliedBytes = 0;
   #targetIndex: Index;
   /** What was read from the storage: entries around `#appliedIndex`, or none. */
   #page: readonly Entry[] = [];
   /** A stretch is under way, waits for something, or is scheduled: it sees a new target by itself. */
   #isBusy = false;
   #isStopped = false;
+  /** The state machine has a command, and has not answered yet. */
+  #isAwaiting = false;
+  #replacement: Replacement | null = null;
+  /** Want to know when the state is that of one index. */
+  #restListeners: (() => void)[] = [];
   /** When the stretch under way must end. */
   #until = 0;
   /** Takes back the next stretch, if one is scheduled. */
   #cancel: Cancel | null = null;
 
-  constructor(options: ApplierOptions<Command, Result>, appliedIndex: Index) {
+  constructor(options: ApplierOptions<Command, Result>, { appliedIndex, lastCommandIndex, keptIndex }: AppliedState) {
     this.#options = options;
+    this.#keptIndex = keptIndex;
     this.#appliedIndex = appliedIndex;
+    this.#lastCommandIndex = lastCommandIndex;
     this.#targetIndex = appliedIndex;
   }
 
   get appliedIndex(): Index {
     return this.#appliedIndex;
+  }
+
+  /** The last entry that the state machine was given. */
+  get lastCommandIndex(): Index {
+    return this.#lastCommandIndex;
+  }
+
+  /** The payloads of all that was applied by this object, in bytes. */
+  get appliedBytes(): number {
+    return this.#appliedBytes;
+  }
+
+  /** Whether another state is being put in place. */
+  get isReplacing(): boolean {
+    return this.#replacement !== null;
   }
 
   /** Applies everything up to `index`: now as far as the budget allows, the rest in later turns. */
@@ -59,10 +103,52 @@ export class Applier<Command, Result> {
     if (!this.#isBusy) this.#begin();
   }
 
+  /** Calls `listener` once, when the state is that of `appliedIndex`, between two commands: at once if it is now. */
+  atRest(listener: () => void): void {
+    this.#restListeners.push(listener);
+    this.#rest();
+  }
+
+  /**
+   * Puts another state in place: from now on nothing is applied until `restore` has resolved, and then what follows
+   * on `state.appliedIndex`. A command that the state machine is busy with comes first.
+   */
+  replace(state: Replacement["state"], restore: () => Promise<void>): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#page = [];
+    this.#replacement = { state, restore };
+    this.#isBusy = true;
+    if (!this.#isAwaiting) this.#replace().catch(this.#options.onFailed);
+  }
+
   /** Applies no further entry. */
   stop(): void {
     this.#isStopped = true;
     this.#cancel?.();
+    this.#restListeners = [];
+  }
+
+  async #replace(): Promise<void> {
+    const replacement = this.#replacement;
+    if (replacement === null || this.#isStopped) return;
+    await replacement.restore();
+    if (this.#isStopped) return;
+    const { appliedIndex, lastCommandIndex } = replacement.state;
+    this.#appliedIndex = appliedIndex;
+    this.#lastCommandIndex = lastCommandIndex;
+    this.#targetIndex = Math.max(this.#targetIndex, appliedIndex);
+    this.#replacement = null;
+    this.#rest();
+    this.#begin();
+  }
+
+  #rest(): void {
+    const isAtRest = !this.#isAwaiting && this.#replacement === null && this.#appliedIndex >= this.#keptIndex;
+    if (!isAtRest || this.#isStopped || this.#restListeners.length === 0) return;
+    const listeners = this.#restListeners;
+    this.#restListeners = [];
+    for (const listener of listeners) listener();
   }
 
   readonly #begin = (): void => {
@@ -83,7 +169,9 @@ export class Applier<Command, Result> {
   /** Ends with everything applied, or with something that will call it again. */
   #goOn(): void {
     const { clock, reader, onApplied } = this.#options;
+    const isWitness = this.#options.isWitness();
     this.#isBusy = true;
+    this.#rest();
     while (!this.#isStopped && this.#appliedIndex < this.#targetIndex) {
       const index = this.#appliedIndex + 1;
       const entry = this.#pagedAt(index) ?? reader.cachedAt(index);
@@ -91,8 +179,9 @@ export class Applier<Command, Result> {
         this.#readPage(index).catch(this.#options.onFailed);
         return onApplied(this.#appliedIndex);
       }
-      const answer = this.#apply(entry);
+      const answer = this.#apply(entry, isWitness);
       if (answer !== null) {
+        this.#isAwaiting = true;
         this.#await(entry, answer).catch(this.#options.onFailed);
         return onApplied(this.#appliedIndex);
       }
@@ -103,15 +192,22 @@ export class Applier<Command, Result> {
     }
     this.#isBusy = false;
     this.#page = [];
+    this.#rest();
     if (!this.#isStopped) onApplied(this.#appliedIndex);
   }
 
   /** Applies one entry; the promise of its answer if the state machine is not done yet. */
-  #apply(entry: Entry): PromiseLike<Result> | null {
-    const { onPassed, onFailed } = this.#options;
+  #apply(entry: Entry, isWitness: boolean): PromiseLike<Result> | null {
+    const { onPassed, onSkipped, onFailed } = this.#options;
     if (entry.kind !== "command") {
-      this.#appliedIndex = entry.index;
+      this.#onDone(entry);
       onPassed(entry.index);
+      return null;
+    }
+    if (entry.index <= this.#keptIndex || isWitness) {
+      this.#lastCommandIndex = entry.index;
+      this.#onDone(entry);
+      onSkipped(entry.index);
       return null;
     }
     let answer: Result | PromiseLike<Result>;
@@ -151,19 +247,27 @@ export class Applier<Command, Result> {
       throw failed(entry.index, cause);
     }
     if (this.#isStopped) return;
+    this.#isAwaiting = false;
     this.#onAnswer(entry, result);
+    if (this.#replacement !== null) return this.#replace();
     // Promises that are kept at once would never let the event loop have its turn.
     if (this.#options.clock.now() >= this.#until) this.#yield();
     else this.#goOn();
   }
 
-  #onAnswer({ index, term }: Entry, result: Result): void {
+  #onAnswer(entry: Entry, result: Result): void {
+    this.#lastCommandIndex = entry.index;
+    this.#onDone(entry);
+    this.#options.onResult(entry.index, entry.term, result);
+  }
+
+  #onDone({ index, data }: Entry): void {
     this.#appliedIndex = index;
-    this.#options.onResult(index, term, result);
+    this.#appliedBytes += data.length;
   }
 
   async #readPage(firstIndex: Index): Promise<void> {
-    const isWanted = (): boolean => !this.#isStopped;
+    const isWanted = (): boolean => !this.#isStopped && this.#replacement === null && this.#appliedIndex < firstIndex;
     const page = await this.#options.reader.read(firstIndex, this.#targetIndex, PAGE_BYTES, isWanted);
     if (page === null) return;
     this.#page = page;

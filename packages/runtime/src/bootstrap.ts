@@ -5,16 +5,23 @@
  * entry, so that they need not agree on it first (PITFALLS O3, O4). Whatever is stored already stays as it is (O2).
  */
 
-import { type LogStorage, RaftError, type StorageIdentity, type StoredState } from "@quorate/contracts";
+import {
+  type LogStorage,
+  RaftError,
+  type SnapshotStorage,
+  type StorageIdentity,
+  type StoredSnapshot,
+  type StoredState,
+} from "@quorate/contracts";
 import {
   type Configuration,
-  decodeConfiguration,
   encodeConfiguration,
   foundingConfiguration,
   membersOf,
   NOBODY,
   type NodeId,
   Raft,
+  type RestoredState,
   UnsupportedFeatureLevelError,
 } from "@quorate/core";
 import { messageOf, unsupported } from "./fatal.js";
@@ -59,36 +66,51 @@ export interface OpenedState extends StoredState {
   readonly isNew: boolean;
 }
 
+/** What is stored here, whole or not; `recovery.ts` sees to that. */
+export interface Found {
+  readonly stored: OpenedState;
+  readonly newest: StoredSnapshot | null;
+}
+
 /**
- * Opens `storage`, or founds the cluster there if it is blank. Rejects with `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
- * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `INVALID_OPTIONS`, or with what the storage rejects with.
+ * Opens the storages, or founds the cluster there if they are blank. Rejects with `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
+ * `STORAGE_CORRUPT`, `INVALID_OPTIONS`, or with what the storages reject with.
  */
 export async function openStorage(
   storage: LogStorage,
+  snapshots: SnapshotStorage | undefined,
   name: string,
   bootstrap: Bootstrap | undefined,
   join?: (request: JoinRequest) => Promise<JoinGrant>,
-): Promise<OpenedState> {
+): Promise<Found> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
   const founder = configuration?.voters.find((member) => member.name === name);
   if (configuration !== null && founder === undefined) {
     throw invalid(`bootstrap.members does not name this server, ${JSON.stringify(name)}.`);
   }
   const stored = await storage.open();
-  if (stored !== null) return { ...checked(stored, name, bootstrap?.clusterId), isNew: false };
-  if (join !== undefined) return { ...(await joined(storage, name, await join({ name }))), isNew: true };
+  const newest = (await snapshots?.open()) ?? null;
+  if (stored !== null) return { stored: { ...checked(stored, name, bootstrap?.clusterId), isNew: false }, newest };
+  if (newest !== null) {
+    // To begin anew with the state of before, and without its votes, is to be two servers in one life (PITFALLS M17).
+    const message = `There is a snapshot of entry ${newest.place.index}, but the log is gone.`;
+    throw new RaftError("STORAGE_CORRUPT", message);
+  }
+  if (join !== undefined) {
+    return { stored: { ...(await joined(storage, name, await join({ name }))), isNew: true }, newest };
+  }
   if (bootstrap === undefined || configuration === null || founder === undefined) {
     throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
   }
   const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name };
-  const blank = await storage.initialize(identity, {
+  const founded = await storage.initialize(identity, {
     seq: 0,
     hardState: { currentTerm: 1, votedFor: NOBODY },
     reset: null,
     truncateFrom: null,
     append: [{ index: 1, term: 1, kind: "membership", data: encodeConfiguration(configuration) }],
   });
-  return { ...blank, isNew: true };
+  return { stored: { ...founded, isNew: true }, newest };
 }
 
 /**
@@ -114,31 +136,12 @@ export function overridesOf({
 }
 
 function checked(stored: StoredState, name: string, clusterId: string | undefined): StoredState {
-  const { identity, compacted, memberships } = stored;
+  const { identity } = stored;
   if (identity.name !== name) {
     throw foreign(`The storage is that of server ${JSON.stringify(identity.name)}, not of ${JSON.stringify(name)}.`);
   }
   if (clusterId !== undefined && identity.clusterId !== clusterId) {
     throw foreign(`The storage belongs to the cluster ${identity.clusterId}, not to ${clusterId}.`);
-  }
-  if (compacted.index > 0) {
-    // The state machine starts empty and is fed from the log: a log without its start would make another state of it.
-    throw new RaftError("STORAGE_COMPACTED", `The log starts after entry ${compacted.index}.`);
-  }
-  const last = memberships[memberships.length - 1];
-  // A server that has joined waits to be fed: until then it knows nobody.
-  if (last === undefined && stored.lastIndex === 0) return stored;
-  if (last === undefined) throw new RaftError("STORAGE_CORRUPT", "The log names no members.");
-  let configuration: Configuration;
-  try {
-    configuration = decodeConfiguration(last.data);
-  } catch (cause) {
-    throw new RaftError("STORAGE_CORRUPT", `Entry ${last.index}: ${messageOf(cause)}.`, { cause });
-  }
-  // It may not be in there: its log may end before it was added, or after it was removed.
-  const own = membersOf(configuration).find(({ id }) => id === identity.nodeId);
-  if (own !== undefined && own.name !== name) {
-    throw foreign(`Server ${identity.nodeId} is ${JSON.stringify(own.name)} in its log, not ${JSON.stringify(name)}.`);
   }
   return stored;
 }
@@ -148,16 +151,21 @@ function foreign(message: string): RaftError {
 }
 
 /** The core as it was left. Throws `STORAGE_CORRUPT` if what is stored contradicts itself (PITFALLS P16). */
-export function restoreRaft(settings: Settings, seed: number, stored: OpenedState, now: number): Raft {
+export function restoreRaft(settings: Settings, seed: number, restored: RestoredState & Identified, now: number): Raft {
   const { heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel } = settings;
+  const id = restored.identity.nodeId;
   try {
     return new Raft(
-      { id: stored.identity.nodeId, heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel, seed },
-      { ...stored, snapshot: null },
+      { id, heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel, seed },
+      restored,
       now,
     );
   } catch (cause) {
     if (cause instanceof UnsupportedFeatureLevelError) throw unsupported(cause);
     throw new RaftError("STORAGE_CORRUPT", `What is stored contradicts itself: ${messageOf(cause)}.`, { cause });
   }
+}
+
+interface Identified {
+  readonly identity: StorageIdentity;
 }

@@ -6,15 +6,15 @@
  * that could stand in any order.
  */
 
-import { type Cancel, isCoreMessage, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
+import { type Cancel, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
 import type { Index, Input, NodeId, Raft, Term } from "@quorate/core";
 import { Admin } from "./admin.js";
 import { Alarm } from "./alarm.js";
 import { Applier } from "./applier.js";
 import { Belonging } from "./belonging.js";
-import { type OpenedState, overridesOf, restoreRaft } from "./bootstrap.js";
+import { overridesOf, restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
-import { StateCheck } from "./digests/state-check.js";
+import { digestSection, StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
 import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
@@ -22,11 +22,16 @@ import { isRemoved } from "./members.js";
 import { NodeEvents } from "./node-events.js";
 import { Operator } from "./operator.js";
 import type { RaftNodeOptions, Settings } from "./options.js";
+import { OwnPart } from "./own-part.js";
 import { Peers } from "./peers.js";
 import { Proposals } from "./proposals.js";
 import { Reads } from "./reads.js";
+import type { Recovered } from "./recovery.js";
 import { RequestIds } from "./request-ids.js";
 import { Sender } from "./sender.js";
+import { refusalOf } from "./snapshot-receiver.js";
+import { restoreSections, type SnapshotSection } from "./snapshot-sections.js";
+import { isWitness, Snapshots } from "./snapshots.js";
 import { type NodeStatus, statusOf } from "./status.js";
 import { WriteQueue } from "./write-queue.js";
 
@@ -45,10 +50,12 @@ export class EventLoop<Command, Result> {
   readonly belonging: Belonging;
   readonly operator: Operator;
   readonly events: NodeEvents;
+  /** Null without a storage for them. */
+  readonly snapshots: Snapshots | null;
 
   readonly #options: RaftNodeOptions<Command, Result>;
   readonly #settings: Settings;
-  readonly #stored: OpenedState;
+  readonly #recovered: Recovered;
   readonly #raft: Raft;
   readonly #budget: Budget;
   readonly #cache: LogCache;
@@ -57,6 +64,7 @@ export class EventLoop<Command, Result> {
   readonly #applier: Applier<Command, Result>;
   readonly #alarm: Alarm;
   readonly #peers: Peers;
+  readonly #ownPart: OwnPart;
   readonly #stateCheck: StateCheck<Command, Result> | null;
 
   #state: "running" | "failed" | "closed" = "running";
@@ -70,22 +78,25 @@ export class EventLoop<Command, Result> {
   #refusedMessages = 0;
   #warnings = 0;
 
-  constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, stored: OpenedState) {
+  constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, recovered: Recovered) {
     const { clock, storage, transport, seed, codec, stateMachine } = options;
-    const { nodeId } = stored.identity;
+    const { stored, snapshot } = recovered;
+    const { nodeId, clusterId } = stored.identity;
     const now = clock.now();
-    const raft = restoreRaft(settings, seed, stored, now);
-    const appliedIndex = stored.compacted.index;
+    const raft = restoreRaft(settings, seed, { ...stored, snapshot }, now);
     const budget = new Budget(settings.maxPendingBytes);
     const cache = new LogCache(settings.logCacheBytes, stored.lastIndex);
     const reader = new LogReader(cache, storage, raft);
     const ids = new RequestIds(seed, now);
-    const shared = { ...settings, nodeId, raft, reader, clock, codec, budget, ids };
+    const shared = { ...settings, nodeId, clusterId, seed, raft, reader, clock, codec, budget, ids, stateMachine };
     const ways = { send: this.#send, schedule: this.#schedule, onFailed: this.#fail };
 
+    const ownPart = new OwnPart(raft, nodeId);
+
     this.#options = options;
+    this.#ownPart = ownPart;
     this.#settings = settings;
-    this.#stored = stored;
+    this.#recovered = recovered;
     this.#raft = raft;
     this.#budget = budget;
     this.#cache = cache;
@@ -94,13 +105,18 @@ export class EventLoop<Command, Result> {
     this.#alarm = new Alarm(clock, this.#schedule);
     this.events = new NodeEvents(raft.currentTerm, this.#warn);
     this.#writes = new WriteQueue({ storage, clock, onStored: this.#onStored, onFailed: this.#fail });
-    this.#sender = new Sender({ ...shared, ...ways });
+    this.#sender = new Sender({
+      ...shared,
+      ...ways,
+      isWitness: (id) => isWitness(raft, id),
+      onSnapshotOrder: (order) => this.snapshots?.onOrder(order),
+    });
     const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer) && !isRemoved(raft, peer);
     this.proposals = new Proposals({ ...shared, ...ways, canReach });
     this.admin = new Admin({ ...shared, ...ways, canReach });
     this.belonging = new Belonging({ ...shared, ...ways });
-    this.operator = new Operator({ ...shared, admin: this.admin, clusterId: stored.identity.clusterId });
-    this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, appliedIndex);
+    this.operator = new Operator({ ...shared, admin: this.admin, clusterId });
+    this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, recovered.appliedIndex);
     const { proposals, reads } = this;
     const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
     this.#stateCheck = check;
@@ -113,9 +129,31 @@ export class EventLoop<Command, Result> {
         check?.onPassed(index);
         proposals.onPassed(index);
       },
-      onApplied: reads.onApplied.bind(reads),
+      onSkipped: (): void => check?.restore(null, 0),
+      onApplied: (index: Index): void => {
+        reads.onApplied(index);
+        this.snapshots?.onApplied();
+      },
     };
-    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, stateMachine }, appliedIndex);
+    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, isWitness: () => ownPart.isWitness }, recovered);
+    const sections: readonly SnapshotSection[] = [digestSection(check)];
+    if (snapshot !== null) restoreSections(sections, recovered.sections, snapshot.index);
+    this.snapshots =
+      options.snapshots === undefined
+        ? null
+        : new Snapshots({
+            ...shared,
+            ...ways,
+            sections,
+            isWitness: () => ownPart.isWitness,
+            snapshots: options.snapshots,
+            log: storage,
+            applier: this.#applier,
+            unsentIndex: () => this.#sender.unsentIndex,
+            onInstalled: proposals.onInstalled.bind(proposals),
+            step: this.#stepLater,
+            onWarning: this.#warn,
+          });
   }
 
   get isRunning(): boolean {
@@ -128,7 +166,8 @@ export class EventLoop<Command, Result> {
   }
 
   start(): void {
-    this.#options.observer?.onStart(this.#raft, { ...this.#stored, snapshot: null });
+    const { stored, snapshot } = this.#recovered;
+    this.#options.observer?.onStart(this.#raft, { ...stored, snapshot });
     this.#peers.update(this.#raft);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
@@ -168,9 +207,10 @@ export class EventLoop<Command, Result> {
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
     for (const outcome of effects.changes) this.admin.onChange(outcome);
     for (const outcome of effects.transfers) this.admin.onTransfer(outcome);
-    this.#applier.applyTo(effects.applyTo);
+    if (this.#ownPart.isKnown) this.#applier.applyTo(effects.applyTo);
     if (this.#stateCheck !== null) this.#stateCheckAt = this.#stateCheck.onTurn(now);
     this.#sender.flush();
+    this.snapshots?.onTurn(now);
     this.#peers.update(this.#raft);
     this.admin.observe();
     this.events.tell();
@@ -207,10 +247,21 @@ export class EventLoop<Command, Result> {
     this.events.note(this.#raft);
   }
 
+  /** A fact that comes from somewhere between two turns. */
+  readonly #stepLater = (input: Input): void => {
+    if (this.#state !== "running") return;
+    try {
+      this.#step(input, this.#options.clock.now());
+      this.#schedule();
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
   readonly #receive = (message: PeerMessage): void => {
     if (this.#state !== "running") return;
     // The transport vouches for the sender: one of the cluster, if not of the configuration in force here (O1, M11).
-    if (message.to !== this.#stored.identity.nodeId || !this.belonging.admits(message)) {
+    if (message.to !== this.#recovered.stored.identity.nodeId || !this.belonging.admits(message)) {
       this.#refusedMessages += 1;
       return;
     }
@@ -222,10 +273,10 @@ export class EventLoop<Command, Result> {
   };
 
   #newStateCheck(intervalMs: number): StateCheck<Command, Result> {
-    const { nodeId } = this.#stored.identity;
+    const { nodeId } = this.#recovered.stored.identity;
     const ways = { send: this.#send, onDiverged: this.#fail, onUndecided: this.#warn };
     const { codec } = this.#options;
-    return new StateCheck({ nodeId, raft: this.#raft, codec, intervalMs, ...ways }, { index: 0, digest: 0 });
+    return new StateCheck({ nodeId, raft: this.#raft, codec, intervalMs, ...ways });
   }
 
   #take(message: PeerMessage): void {
@@ -244,20 +295,19 @@ export class EventLoop<Command, Result> {
     if (message.kind === "adminRequest") return this.admin.onRequest(message);
     if (message.kind === "adminResult") return this.admin.onAnswer(message);
     if (message.kind === "removed") return this.belonging.onRemoved(message);
-    if (!isCoreMessage(message)) return;
+    if (message.kind === "snapshotChunk" || message.kind === "snapshotChunkResult") {
+      if (this.snapshots !== null) this.snapshots.onMessage(message);
+      else if (message.kind === "snapshotChunk") this.#send(refusalOf(message));
+      return;
+    }
     if (message.kind === "appendEntriesResult") this.#sender.onResult(message);
     this.#step({ kind: "receive", message }, this.#options.clock.now());
     this.#schedule();
   }
 
   readonly #onStored = (seq: number): void => {
-    try {
-      this.#cache.onStored(seq);
-      this.#step({ kind: "persisted", seq }, this.#options.clock.now());
-      this.#schedule();
-    } catch (error) {
-      this.#fail(error);
-    }
+    this.#cache.onStored(seq);
+    this.#stepLater({ kind: "persisted", seq });
   };
 
   readonly #send = (message: PeerMessage): void => {
@@ -289,6 +339,7 @@ export class EventLoop<Command, Result> {
       this.reads.wakeAt,
       this.admin.wakeAt,
       this.belonging.wakeAt,
+      this.snapshots?.wakeAt ?? Number.POSITIVE_INFINITY,
     );
     const wakeAt = Math.min(this.#deadline, this.#stateCheckAt, requests);
     // A tick that was put off comes with the turn that is already asked for.
@@ -329,12 +380,13 @@ export class EventLoop<Command, Result> {
     this.proposals.stop(errorFor);
     this.admin.stop(errorFor);
     this.reads.stop(() => errorFor(false));
+    this.snapshots?.stop(errorFor(false));
     this.events.noteStopped(this.#fatal);
     this.events.tell();
   }
 
   status(): NodeStatus {
-    const { identity } = this.#stored;
+    const { identity } = this.#recovered.stored;
     const { storage, transport } = this.#options;
     return statusOf({
       identity,
@@ -348,6 +400,7 @@ export class EventLoop<Command, Result> {
       pendingBytes: this.#budget.used,
       logCacheBytes: this.#cache.sizeBytes,
       storage: { durability: storage.durability, isStalled: this.#isStalled() },
+      snapshots: this.snapshots?.status() ?? null,
       transport: transport.status(),
       refusedMessages: this.#refusedMessages,
       warnings: this.#warnings,

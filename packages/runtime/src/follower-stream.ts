@@ -11,6 +11,7 @@ import { messageBytesOf } from "./log-cache.js";
 import type { LogReader } from "./log-reader.js";
 
 const NO_ENTRIES: readonly Entry[] = [];
+const NO_DATA = new Uint8Array(0);
 
 export interface FollowerStreamOptions {
   readonly raft: Raft;
@@ -18,6 +19,8 @@ export interface FollowerStreamOptions {
   readonly maxAppendBytes: number;
   readonly maxInflightBytes: number;
   readonly maxInflightMessages: number;
+  /** Whether that server keeps no payloads of commands: then none are sent. */
+  readonly isWitness: (id: NodeId) => boolean;
   readonly send: (message: AppendEntries) => void;
   /** The log could not be read: this node cannot go on. */
   readonly onFailed: (cause: unknown) => void;
@@ -58,6 +61,11 @@ export class FollowerStream {
     return this.#inflightBytes;
   }
 
+  /** The first index that is ordered and not sent yet; `Infinity` if there is none. */
+  get unsentIndex(): Index {
+    return this.#nextIndex <= this.#lastIndex ? this.#nextIndex : Number.POSITIVE_INFINITY;
+  }
+
   /** Takes in an order: a probe goes at once, entries as there is room. */
   onOrder(order: AppendRange): void {
     if (order.term !== this.#term || order.stream !== this.#stream) this.#open(order.term, order.stream);
@@ -93,6 +101,8 @@ export class FollowerStream {
       if (this.#inflightBytes >= maxInflightBytes || this.#inflight.length >= maxInflightMessages) return;
       this.#page ??= reader.cached(this.#nextIndex, this.#lastIndex, maxAppendBytes);
       if (this.#page === null) {
+        // It was slower than the log may wait for: the core finds out, and sends it a snapshot (PITFALLS S14).
+        if (this.#nextIndex <= this.#options.raft.compacted.index) return this.#open(0, 0);
         this.#read().catch(this.#options.onFailed);
         return;
       }
@@ -102,7 +112,7 @@ export class FollowerStream {
 
   /** Sends the first of `page`, as many as fit into one frame. False if there is no room for them. */
   #sendFrame(page: readonly Entry[]): boolean {
-    const { maxAppendBytes, maxInflightBytes } = this.#options;
+    const { maxAppendBytes, maxInflightBytes, isWitness } = this.#options;
     let count = 0;
     let sizeBytes = 0;
     for (const entry of page) {
@@ -114,7 +124,7 @@ export class FollowerStream {
     if (this.#inflightBytes > 0 && this.#inflightBytes + sizeBytes > maxInflightBytes) return false;
     const entries = count === page.length ? page : page.slice(0, count);
     const last = entries[count - 1] as Entry;
-    this.#send(this.#nextIndex - 1, this.#prevTerm, entries);
+    this.#send(this.#nextIndex - 1, this.#prevTerm, isWitness(this.#to) ? entries.map(bared) : entries);
     this.#inflight.push({ lastIndex: last.index, sizeBytes });
     this.#inflightBytes += sizeBytes;
     this.#restart(last.index + 1, last.term);
@@ -124,10 +134,11 @@ export class FollowerStream {
 
   async #read(): Promise<void> {
     const generation = this.#generation;
-    const isWanted = (): boolean => generation === this.#generation && this.#isCurrent();
-    const { reader, maxAppendBytes } = this.#options;
+    const { reader, raft, maxAppendBytes } = this.#options;
     this.#isReading = true;
     const firstIndex = this.#nextIndex;
+    const isWanted = (): boolean =>
+      generation === this.#generation && this.#isCurrent() && firstIndex > raft.compacted.index;
     const page = await reader.read(firstIndex, this.#lastIndex, maxAppendBytes, isWanted);
     if (generation !== this.#generation) return;
     this.#isReading = false;
@@ -172,4 +183,8 @@ export class FollowerStream {
       entries,
     });
   }
+}
+
+function bared(entry: Entry): Entry {
+  return entry.kind === "command" ? { ...entry, data: NO_DATA } : entry;
 }

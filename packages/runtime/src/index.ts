@@ -32,5 +32,9 @@ export {
   type TransferOptions,
 } from "./raft-node.js";
 export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";
+export type { IncomingSnapshot } from "./snapshot-receiver.js";
+export type { OutgoingSnapshot } from "./snapshot-sender.js";
+export type { SnapshotResult } from "./snapshot-taker.js";
+export type { SnapshotsStatus } from "./snapshots.js";
 export type { NodeStatus } from "./status.js";
 export type { Listener } from "./topic.js";

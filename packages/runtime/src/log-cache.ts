@@ -47,7 +47,12 @@ export class LogCache {
   }
 
   /** Takes in what is about to be written. */
-  onWrite({ seq, truncateFrom, append }: Write): void {
+  onWrite({ seq, reset, truncateFrom, append }: Write): void {
+    if (reset !== null) {
+      // Nothing before that place is in the log any more, nor anything after it.
+      this.#truncateFrom(0);
+      this.#storedIndex = reset.index;
+    }
     if (truncateFrom !== null) this.#truncateFrom(truncateFrom);
     for (const entry of append) {
       this.#entries.push(entry);

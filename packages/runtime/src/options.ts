@@ -3,7 +3,15 @@
  * at once, by name and with the reason, instead of showing as elections that never end.
  */
 
-import type { Clock, CommandCodec, GroupId, LogStorage, StateMachine, Transport } from "@quorate/contracts";
+import type {
+  Clock,
+  CommandCodec,
+  GroupId,
+  LogStorage,
+  SnapshotStorage,
+  StateMachine,
+  Transport,
+} from "@quorate/contracts";
 import { RaftError } from "@quorate/contracts";
 import type { NodeId } from "@quorate/core";
 import type { CoreObserver } from "./core-observer.js";
@@ -67,6 +75,18 @@ export interface Tuning {
    * older ones cannot read, and propose such commands once that level is in force. Default 1.
    */
   readonly applicationLevel?: number | undefined;
+  /** After how many applied entries a snapshot is taken, at the latest. Default 100 000. */
+  readonly snapshotAfterEntries?: number | undefined;
+  /** After how many bytes of applied commands a snapshot is taken, at the latest. Default 64 MiB. */
+  readonly snapshotAfterBytes?: number | undefined;
+  /** How many entries before a snapshot stay in the log, for servers that are a little behind (S22). Default 10 000. */
+  readonly snapshotKeepEntries?: number | undefined;
+  /** The pieces in which a snapshot is sent. Default 256 KiB. */
+  readonly snapshotChunkBytes?: number | undefined;
+  /** How fast snapshots are sent, all together. Default 64 MiB a second. */
+  readonly snapshotBytesPerSecond?: number | undefined;
+  /** How long a server that is sent a snapshot may be silent before that counts as failed (S5). Default 10 000. */
+  readonly snapshotTimeoutMs?: number | undefined;
 }
 
 /** What a server that wants to join says of itself. */
@@ -95,6 +115,11 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly addresses?: Readonly<Record<string, string>> | undefined;
   /** The node owns it from here on, and closes it. */
   readonly storage: LogStorage;
+  /**
+   * Where snapshots are kept. The node owns it from here on, and closes it. Without it, or without `snapshot` and `restore`
+   * of the state machine, the log is never compacted.
+   */
+  readonly snapshots?: SnapshotStorage | undefined;
   /** The node owns it from here on, and closes it. */
   readonly transport: Transport;
   readonly stateMachine: StateMachine<Command, Result>;
@@ -146,6 +171,12 @@ export function settingsOf(options: Tuning): Settings {
     maxInflightMessages: positive("maxInflightMessages", options.maxInflightMessages ?? 256),
     applyBudgetMs: positive("applyBudgetMs", options.applyBudgetMs ?? Math.min(8, heartbeatIntervalMs)),
     applicationLevel: positive("applicationLevel", options.applicationLevel ?? 1),
+    snapshotAfterEntries: positive("snapshotAfterEntries", options.snapshotAfterEntries ?? 100_000),
+    snapshotAfterBytes: positive("snapshotAfterBytes", options.snapshotAfterBytes ?? 64 * MIB),
+    snapshotKeepEntries: positive("snapshotKeepEntries", options.snapshotKeepEntries ?? 10_000),
+    snapshotChunkBytes: positive("snapshotChunkBytes", options.snapshotChunkBytes ?? MIB / 4),
+    snapshotBytesPerSecond: positive("snapshotBytesPerSecond", options.snapshotBytesPerSecond ?? 64 * MIB),
+    snapshotTimeoutMs: positive("snapshotTimeoutMs", options.snapshotTimeoutMs ?? 10_000, MAX_TIMEOUT_MS),
   };
   refuseContradictions(settings);
   return settings;

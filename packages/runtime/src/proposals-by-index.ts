@@ -23,6 +23,13 @@ export class ProposalsByIndex<Result> {
     return newest;
   }
 
+  /** Takes out all at `last` and before. */
+  takeUpTo(last: Index): Proposal<Result>[] {
+    const taken = this.all().filter(({ index }) => index <= last);
+    for (const { index } of taken) this.#newest.delete(index);
+    return taken;
+  }
+
   remove(proposal: Proposal<Result>): void {
     const newest = this.#newest.get(proposal.index);
     if (newest === proposal) {

@@ -159,6 +159,17 @@ export class Proposals<Command, Result> {
       this.#onReplaced(proposal);
   }
 
+  /**
+   * A snapshot took the place of all entries up to `index`. Whether a proposal among them is one of those that it
+   * contains, nobody can tell any more (PITFALLS S12).
+   */
+  onInstalled(index: Index): void {
+    for (const proposal of this.#byIndex.takeUpTo(index)) {
+      const message = `A snapshot that reaches to entry ${index} took the place of entry ${proposal.index}.`;
+      this.#fail(proposal, new RaftError("OUTCOME_UNKNOWN", message));
+    }
+  }
+
   /** Settles all whose deadline has come. */
   expire(now: number): void {
     if (this.#deadlines.earliest > now) return;

@@ -13,6 +13,9 @@ import type { NodeEventMap } from "./node-events.js";
 import type { MembersChange } from "./operator.js";
 import { checkIdentityOptions, type JoinGrant, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
 import { type ReadOptions, readRefusal } from "./read-options.js";
+import { recover } from "./recovery.js";
+import type { SnapshotResult } from "./snapshot-taker.js";
+import { noSnapshots } from "./snapshots.js";
 import type { NodeStatus } from "./status.js";
 import type { Listener } from "./topic.js";
 
@@ -59,22 +62,23 @@ export class RaftNode<Command, Result> {
    * Opens a server: founds its cluster if `bootstrap` is given and nothing is stored yet, else goes on where it
    * stopped. Resolves when it takes part; a leader need not be elected then.
    *
-   * Rejects with a `RaftError` of code `INVALID_OPTIONS`, `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`, `STORAGE_COMPACTED`
-   * or `STORAGE_CORRUPT`, or with what storage or transport reject with. Both are closed then.
+   * Rejects with a `RaftError` of code `INVALID_OPTIONS`, `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
+   * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT` or `STATE_MACHINE_FAILED`, or with what storage or transport reject with. All are closed then.
    */
   static async open<Command, Result>(options: RaftNodeOptions<Command, Result>): Promise<RaftNode<Command, Result>> {
-    const { id, bootstrap, storage, transport } = options;
+    const { id, bootstrap, storage, snapshots, transport } = options;
     try {
       checkIdentityOptions(options);
       const settings = settingsOf(options);
-      const stored = await openStorage(storage, id, bootstrap, options.join);
+      const { stored, newest } = await openStorage(storage, snapshots, id, bootstrap, options.join);
+      const recovered = await recover(options, stored, newest);
       const { clusterId, nodeId } = stored.identity;
       await transport.open({ clusterId, nodeId });
-      const loop = new EventLoop(options, settings, stored);
+      const loop = new EventLoop(options, settings, recovered);
       loop.start();
       return new RaftNode(options, loop);
     } catch (error) {
-      await Promise.allSettled([transport.close(), storage.close()]);
+      await Promise.allSettled([transport.close(), snapshots?.close(), storage.close()]);
       throw error;
     }
   }
@@ -168,6 +172,19 @@ export class RaftNode<Command, Result> {
   }
 
   /**
+   * Takes a snapshot of everything that is applied on this server, now and whatever the settings say, and compacts the
+   * log behind it. Resolves when it is durable: with the one that there is, if nothing was applied since.
+   *
+   * Rejects with a `RaftError` of code `SNAPSHOT_FAILED`, `CLOSED`, `STOPPED`, or `INVALID_OPTIONS` if this server has no
+   * `snapshots`, or a state machine without `snapshot` and `restore`.
+   */
+  snapshot(): Promise<SnapshotResult> {
+    const refusal = this.#refusal(undefined);
+    if (refusal !== null) return Promise.reject(refusal);
+    return this.#loop.snapshots?.take() ?? Promise.reject(noSnapshots());
+  }
+
+  /**
    * Ends this server: settles every proposal and read, closes transport and storage, leaves no timer behind. May be
    * called twice. Settles within ten seconds; rejects if transport or storage could not be closed.
    */
@@ -179,8 +196,9 @@ export class RaftNode<Command, Result> {
   async #close(handOver: boolean): Promise<void> {
     if (handOver) await this.#loop.operator.handOver();
     this.#loop.close();
-    const { clock, transport, storage } = this.#options;
-    return closeWithin(clock, CLOSE_LIMIT_MS, [transport.close(), storage.close()], () => {
+    const { clock, transport, storage, snapshots } = this.#options;
+    const closings = [transport.close(), storage.close(), ...(snapshots === undefined ? [] : [snapshots.close()])];
+    return closeWithin(clock, CLOSE_LIMIT_MS, closings, () => {
       return new RaftError("STORAGE_FAILED", `Transport or storage did not close within ${CLOSE_LIMIT_MS} ms.`);
     });
   }

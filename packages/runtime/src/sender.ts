@@ -1,13 +1,14 @@
 /** Carries out what the core wants sent: messages go as they are, orders by way of their follower's stream. */
 
 import type { PeerMessage } from "@quorate/contracts";
-import type { AppendEntriesResult, NodeId, OutgoingMessage } from "@quorate/core";
+import type { AppendEntriesResult, Index, NodeId, OutgoingMessage, SnapshotOrder } from "@quorate/core";
 import { FollowerStream, type FollowerStreamOptions } from "./follower-stream.js";
 import { PulledPages } from "./pulled-pages.js";
 
 export interface SenderOptions extends Omit<FollowerStreamOptions, "send"> {
   readonly nodeId: NodeId;
   readonly send: (message: PeerMessage) => void;
+  readonly onSnapshotOrder: (order: SnapshotOrder) => void;
 }
 
 export class Sender {
@@ -21,8 +22,8 @@ export class Sender {
   }
 
   send(message: OutgoingMessage): void {
-    if (message.kind === "snapshotOrder") return;
-    if (message.kind === "appendRange") this.#streamTo(message.to).onOrder(message);
+    if (message.kind === "snapshotOrder") this.#options.onSnapshotOrder(message);
+    else if (message.kind === "appendRange") this.#streamTo(message.to).onOrder(message);
     else if (message.kind === "pulledRange") this.#pages.onOrder(message);
     else this.#options.send(message);
   }
@@ -35,6 +36,13 @@ export class Sender {
   /** Sends what waited for room, if there is some now. */
   flush(): void {
     for (const stream of this.#streams.values()) stream.pump();
+  }
+
+  /** The first index that is ordered and not sent yet, by any of the streams; `Infinity` if there is none. */
+  get unsentIndex(): Index {
+    let unsent = Number.POSITIVE_INFINITY;
+    for (const stream of this.#streams.values()) unsent = Math.min(unsent, stream.unsentIndex);
+    return unsent;
   }
 
   #streamTo(to: NodeId): FollowerStream {

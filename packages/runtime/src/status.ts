@@ -4,6 +4,7 @@ import type { Durability, RaftError, RaftErrorCode, StorageIdentity, TransportSt
 import { type FollowerStatus, type Index, NOBODY, type NodeId, type RaftStatus, type Term } from "@quorate/core";
 import type { MemberStatus, Membership } from "./members.js";
 import type { NodeRole } from "./node-events.js";
+import type { SnapshotsStatus } from "./snapshots.js";
 
 export interface NodeStatus {
   readonly id: NodeId;
@@ -39,6 +40,8 @@ export interface NodeStatus {
     /** The write under way takes longer than `storageStallMs`: this server does not lead meanwhile (PITFALLS P8). */
     readonly isStalled: boolean;
   };
+  /** Null if this server was given no storage for snapshots. */
+  readonly snapshots: SnapshotsStatus | null;
   readonly transport: TransportStatus;
   /** Messages that were not for this server, or from none of its cluster. */
   readonly refusedMessages: number;
@@ -58,6 +61,7 @@ interface Parts
     | "pendingBytes"
     | "logCacheBytes"
     | "storage"
+    | "snapshots"
     | "transport"
     | "refusedMessages"
     | "warnings"

@@ -37,12 +37,14 @@ function open(
       stateMachine: { apply },
       codec: options.codec ?? textCodec,
       applyBudgetMs: 8,
+      isWitness: () => false,
       onResult: (index, _term, result) => results.push([index, result]),
       onPassed: (index) => passed.push(index),
+      onSkipped: () => undefined,
       onApplied: (index) => stretches.push(index),
       onFailed: (error) => failures.push(error),
     },
-    0,
+    { appliedIndex: 0, lastCommandIndex: 0, keptIndex: 0 },
   );
   return { world, storage, applier, results, passed, stretches, failures };
 }

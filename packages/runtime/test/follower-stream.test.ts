@@ -35,6 +35,7 @@ function open(cachedFrom = 1, given: Partial<Limits> = {}) {
     ...limits,
     raft,
     reader: new LogReader(cache, storage, raft),
+    isWitness: () => false,
     send: (message: AppendEntries) => sent.push(message),
     onFailed: (cause: unknown) => failures.push(cause),
   };

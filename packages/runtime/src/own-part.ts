@@ -1,0 +1,35 @@
+/**
+ * Whether this server keeps a state, or is a witness, which votes and keeps the log without the payloads of commands.
+ *
+ * That never changes in the life of a server's number. But one that has just joined does not know it before its log
+ * reaches the configuration that brought it in, and must not take what it was sent without payloads for commands.
+ */
+
+import { membersOf, type NodeId, type Raft } from "@quorate/core";
+
+export class OwnPart {
+  readonly #raft: Raft;
+  readonly #nodeId: NodeId;
+  #isWitness: boolean | null = null;
+
+  constructor(raft: Raft, nodeId: NodeId) {
+    this.#raft = raft;
+    this.#nodeId = nodeId;
+  }
+
+  /** Whether it is known by now. */
+  get isKnown(): boolean {
+    return this.#find() !== null;
+  }
+
+  get isWitness(): boolean {
+    return this.#find() === true;
+  }
+
+  #find(): boolean | null {
+    if (this.#isWitness !== null) return this.#isWitness;
+    const own = membersOf(this.#raft.configuration).find(({ id }) => id === this.#nodeId);
+    if (own !== undefined) this.#isWitness = own.isWitness === true;
+    return this.#isWitness;
+  }
+}
