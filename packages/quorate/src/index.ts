@@ -11,8 +11,12 @@ export {
   type Outcome,
   RaftError,
   type RaftErrorCode,
+  type SnapshotReader,
+  type SnapshotStorage,
+  type SnapshotWriter,
   type StateMachine,
   StorageError,
+  type StoredSnapshot,
   type Transport,
   TransportError,
 } from "@quorate/contracts";
@@ -24,20 +28,24 @@ export {
   CONSISTENCIES,
   type Consistency,
   type FatalEvent,
+  type IncomingSnapshot,
   type LeaderEvent,
   type Listener,
   type NodeEventMap,
   type NodeRole,
   type NodeStatus,
+  type OutgoingSnapshot,
   type ProposeOptions,
   RaftNode,
   type RaftNodeOptions,
   type ReadOptions,
   type RoleEvent,
+  type SnapshotResult,
+  type SnapshotsStatus,
   type Tuning,
 } from "@quorate/runtime";
 export { LevelLogStorage, type LevelLogStorageOptions } from "@quorate/storage-level";
-export { MemoryLogStorage } from "@quorate/storage-memory";
+export { MemoryDisk, MemoryLogStorage, MemorySnapshotStorage } from "@quorate/storage-memory";
 export { MemoryNetwork, MemoryTransport, type MemoryTransportOptions } from "@quorate/transport-memory";
 export { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 export { msgpackrCodec } from "./msgpackr-codec.js";

@@ -85,7 +85,7 @@ export interface Tuning {
   readonly snapshotChunkBytes?: number | undefined;
   /** How fast snapshots are sent, all together. Default 64 MiB a second. */
   readonly snapshotBytesPerSecond?: number | undefined;
-  /** How long a server that is sent a snapshot may be silent before that counts as failed (S5). Default 10 000. */
+  /** How long a server that is sent a snapshot may take in nothing before that counts as failed (S5). Default 10 000. */
   readonly snapshotTimeoutMs?: number | undefined;
 }
 

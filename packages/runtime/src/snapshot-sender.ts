@@ -68,7 +68,7 @@ interface Transfer {
   /** The follower has said where to go on; until then one chunk asks. */
   isAnswered: boolean;
   isReading: boolean;
-  /** When the first chunk was sent that nothing has answered since; null if there is none. */
+  /** When the first chunk was sent since the follower last got on; null if none was. */
   askedAt: number | null;
   /** When something was last sent or acknowledged. */
   lastProgressAt: number;
@@ -112,7 +112,9 @@ export class SnapshotSender {
     if (transfer?.reader == null || term !== transfer.order.term || stream !== transfer.order.stream) return;
     const { snapshot } = transfer.reader;
     if (place.index !== snapshot.place.index || place.term !== snapshot.place.term) return;
-    transfer.askedAt = null;
+    // To answer is not enough: a disk that hangs answers nothing new. To put it in place may take its time.
+    const isProgress = nextOffset !== transfer.ackedBytes || nextOffset === transfer.sizeBytes;
+    if (isProgress) transfer.askedAt = null;
     if (isAccepted) {
       if (nextOffset <= transfer.sizeBytes) this.#onWanted(transfer, nextOffset);
     } else {
@@ -263,7 +265,7 @@ export class SnapshotSender {
 
   #onSilence(transfer: Transfer): void {
     const { to } = transfer.order;
-    const message = `Server ${to} has not answered for ${this.#options.snapshotTimeoutMs} ms.`;
+    const message = `Server ${to} has taken in nothing for ${this.#options.snapshotTimeoutMs} ms.`;
     this.#fail(transfer, new RaftError("SNAPSHOT_FAILED", message));
   }
 

@@ -26,6 +26,7 @@ function open(cachedFrom = 1, given: Partial<Limits> = {}) {
     role: "leader",
     currentTerm: 10,
     commitIndex: 7,
+    compacted: { index: 0, term: 0 },
     termAt: (index: number): number | "beyond" => log[index - 1]?.term ?? "beyond",
   };
   const raft = leader as unknown as Raft;

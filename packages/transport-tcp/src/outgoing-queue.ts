@@ -1,9 +1,10 @@
 /**
- * What waits to be sent to one peer, in three lanes (PITFALLS F9).
+ * What waits to be sent to one peer, in four lanes (PITFALLS F9).
  *
  * `control`: votes, heartbeats, results: small, and never behind anything else. `proposals`: commands on their way to
- * the leader, and their answers. `log`: entries. The latter two take turns, so that neither a follower that catches up
- * nor a flood of commands keeps the other waiting. All messages of one kind use one lane, which keeps their order.
+ * the leader, and their answers. `log`: entries. `snapshots`: pieces of them. The latter three take turns, so that neither
+ * a follower that catches up nor a flood of commands keeps the others waiting. All messages of one kind use one lane,
+ * which keeps their order.
  *
  * Each lane is bounded in bytes on its own: entries in bulk never push out the answer to a command (PITFALLS F6, F8).
  */
@@ -26,11 +27,15 @@ export class OutgoingQueue {
   readonly #control = new Lane(MAX_CONTROL_BYTES);
   readonly #proposals: Lane;
   readonly #log: Lane;
-  #logIsNext = false;
+  readonly #snapshots: Lane;
+  /** In the order of their turns: the one that had the last one is last. */
+  readonly #turns: Lane[];
 
   constructor(maxLaneBytes: number) {
     this.#proposals = new Lane(maxLaneBytes);
     this.#log = new Lane(maxLaneBytes);
+    this.#snapshots = new Lane(maxLaneBytes);
+    this.#turns = [this.#log, this.#proposals, this.#snapshots];
   }
 
   /** False if there is no room for it. */
@@ -42,14 +47,19 @@ export class OutgoingQueue {
   shift(): QueuedMessage | undefined {
     const urgent = this.#control.shift();
     if (urgent !== undefined) return urgent;
-    this.#logIsNext = !this.#logIsNext;
-    if (this.#logIsNext) return this.#log.shift() ?? this.#proposals.shift();
-    return this.#proposals.shift() ?? this.#log.shift();
+    for (const [place, lane] of this.#turns.entries()) {
+      const next = lane.shift();
+      if (next === undefined) continue;
+      this.#turns.splice(place, 1);
+      this.#turns.push(lane);
+      return next;
+    }
+    return undefined;
   }
 
   /** Empties all lanes; returns how many messages that were. */
   clear(): number {
-    return this.#control.clear() + this.#proposals.clear() + this.#log.clear();
+    return this.#control.clear() + this.#proposals.clear() + this.#log.clear() + this.#snapshots.clear();
   }
 
   #laneOf(message: PeerMessage): Lane {
@@ -60,6 +70,8 @@ export class OutgoingQueue {
       case "propose":
       case "proposeResult":
         return this.#proposals;
+      case "snapshotChunk":
+        return this.#snapshots;
       default:
         return this.#control;
     }
@@ -121,6 +133,8 @@ function roughSize(message: PeerMessage): number {
     case "propose":
     case "proposeResult":
       return MESSAGE_BYTES + message.data.length;
+    case "snapshotChunk":
+      return MESSAGE_BYTES + message.header.length + message.data.length;
     default:
       return MESSAGE_BYTES;
   }
