@@ -37,7 +37,7 @@ export class Journal implements StateMachine<string, number> {
   }
 }
 
-export async function* piecesOf(lines: readonly string[], linesPerPiece: number): AsyncGenerator<Uint8Array> {
+async function* piecesOf(lines: readonly string[], linesPerPiece: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < lines.length; at += linesPerPiece) {
     yield Buffer.from(
       lines
@@ -48,13 +48,13 @@ export async function* piecesOf(lines: readonly string[], linesPerPiece: number)
   }
 }
 
-export async function linesOf(pieces: AsyncIterable<Uint8Array>): Promise<string[]> {
+async function linesOf(pieces: AsyncIterable<Uint8Array>): Promise<string[]> {
   let text = "";
   for await (const piece of pieces) text += Buffer.from(piece).toString();
   return text.split("\n").slice(0, -1);
 }
 
-export const textCodec: CommandCodec<string, number> = {
+const textCodec: CommandCodec<string, number> = {
   encodeCommand: (text) => new TextEncoder().encode(text),
   decodeCommand: (data) => new TextDecoder().decode(data),
   encodeResult: (result) => new TextEncoder().encode(String(result)),

@@ -17,7 +17,7 @@ const READ_BYTES = 256 * 1024;
 const NO_SECTIONS: ReadonlyMap<string, Uint8Array> = new Map();
 
 /** Resolves when the event loop has had its turn. */
-export function nextTurn(clock: Clock): Promise<void> {
+function nextTurn(clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     clock.soon(resolve);
   });
