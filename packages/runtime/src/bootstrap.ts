@@ -17,7 +17,6 @@ import {
   type Configuration,
   encodeConfiguration,
   foundingConfiguration,
-  membersOf,
   NOBODY,
   type NodeId,
   Raft,
