@@ -280,7 +280,7 @@ export class SnapshotSender {
   #tellFailure({ order, failsAt }: Transfer, now: number): void {
     if (failsAt === null || now < failsAt) return;
     this.#end(order.to);
-    this.#options.step({ kind: "snapshotFailed", to: order.to, stream: order.stream });
+    this.#options.step({ kind: "snapshotFailed", to: order.to, term: order.term, stream: order.stream });
     this.#options.schedule();
   }
 
