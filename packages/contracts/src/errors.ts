@@ -118,7 +118,7 @@ export const ERROR_CODES = {
   },
   STORAGE_FAILED: {
     outcome: "unknown",
-    advice: "A write failed: this server must not go on. See to the disk, then restart it.",
+    advice: "See to the disk. A server whose log could not be written must not go on: restart it then.",
   },
   SNAPSHOT_FAILED: {
     outcome: "none",

@@ -27,18 +27,20 @@ export interface SnapshotWriter {
 
   /**
    * Adds a piece. The next call comes after this one has settled; the caller may reuse `piece` then. Rejects with a
-   * `StorageError`, after which only `abort` is of use.
+   * `StorageError`, `STORAGE_FAILED` if the disk is full, say; only `abort` is of use then.
    */
   write(piece: Uint8Array): Promise<void>;
 
   /**
    * Makes it durable, and the newest: resolves with it when it survives the loss of power. The ones before it are
    * removed when nobody reads them. Rejects with `STORAGE_CORRUPT`, and nothing is changed, if size or checksum are not
-   * as `expected`; if one is stored already that reaches as far, that one stays and is what this resolves with.
+   * as `expected`; if one is stored already that reaches as far, that one stays and is what this resolves with. Rejects
+   * with `STORAGE_FAILED` if the disk does: the one before it stays the newest then, but the next `open` may find either.
+   * After a rejection only `abort` is of use.
    */
   commit(expected?: { readonly sizeBytes: number; readonly checksum: number }): Promise<StoredSnapshot>;
 
-  /** Removes what was written. May be called at any time and twice, after `commit` to no effect. */
+  /** Removes what was written. May be called at any time and twice, after `commit` to no effect; waits for one under way. */
   abort(): Promise<void>;
 }
 
@@ -47,8 +49,9 @@ export interface SnapshotReader {
   readonly snapshot: StoredSnapshot;
 
   /**
-   * As many bytes from `offset` on as there are, at most `maxBytes`; none at the end. The caller may keep them. Rejects
-   * with a `StorageError` if they cannot be read. Damage is found by the checksum of the whole, which is the reader's.
+   * As many bytes from `offset` on as there are, at most `maxBytes`; none at the end or behind it. The caller may keep
+   * them. Several calls may be under way. Rejects with a `StorageError` if they cannot be read. Damage is found by the
+   * checksum of the whole, which is for whoever reads to compare.
    */
   read(offset: number, maxBytes: number): Promise<Uint8Array>;
 
@@ -69,12 +72,15 @@ export interface SnapshotStorage {
   /** The newest that is committed, or null. */
   newest(): StoredSnapshot | null;
 
-  /** Begins a snapshot. Several may be under way; each needs a `commit` or an `abort`. */
+  /** Begins a snapshot; the caller may reuse `header` when it has. Several may be under way; each needs a `commit` or an `abort`. */
   create(place: EntryId, header: Uint8Array): Promise<SnapshotWriter>;
 
   /** Opens the newest for reading; null if there is none. */
   read(): Promise<SnapshotReader | null>;
 
-  /** Aborts what is being written, closes what is being read, releases everything. May be called twice, and before `open`. */
+  /**
+   * Aborts what is being written, closes what is being read, releases everything; later calls reject. A commit that is
+   * under way may yet succeed. May be called twice, and before `open`.
+   */
   close(): Promise<void>;
 }

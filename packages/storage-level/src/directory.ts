@@ -82,6 +82,6 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-function isErrorWithCode(error: unknown, code: string): boolean {
+export function isErrorWithCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
