@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, rename, truncate, writeFile } from "node:fs/p
 import { dirname, join } from "node:path";
 import { crc32, type SnapshotStorage } from "@quorate/contracts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileSnapshotStorage } from "../src/index.js";
+import { FileSnapshotStorage, LevelLogStorage } from "../src/index.js";
+import { firstWrite, IDENTITY } from "./sequence.js";
 import { SnapshotPlaces, snapshotFiles } from "./snapshot-places.js";
 import { type Operation, systemError, watchedDisk } from "./watched-disk.js";
 
@@ -159,6 +160,23 @@ describe("the directory", () => {
     await store(again, 8);
     const names = [...strangers, "0000000000000008-0000000000000002.snapshot", "lost+found"];
     expect((await readdir(again.directory)).sort()).toEqual(names.sort());
+  });
+
+  it("may lie in that of the log, which neither of the two minds", async () => {
+    const directory = join(places.newPath(), "data");
+    const found = async (index: number): Promise<void> => {
+      const log = new LevelLogStorage({ directory });
+      expect((await log.open())?.lastIndex ?? 0).toBe(index);
+      const snapshots = places.in(join(directory, "snapshots"));
+      expect((await snapshots.open())?.place.index ?? 0).toBe(index);
+      if (index === 0) await log.initialize(IDENTITY, firstWrite());
+      if (index === 0) await store(snapshots, 1);
+      await snapshots.close();
+      await log.close();
+    };
+    await found(0);
+    await found(1);
+    await found(1);
   });
 
   it("holds one snapshot, and those that are being read", async () => {
