@@ -72,7 +72,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["raft"],
   ["catch-up", "membership", "feature-levels"],
   ["replication", "transfer"],
-  ["election", "commit", "reads", "snapshot"],
+  ["election", "commit", "reads", "snapshot", "configuration-gate"],
   ["transitions", "lease"],
   ["state"],
   ["roles"],

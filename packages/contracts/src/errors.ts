@@ -61,6 +61,10 @@ export const ERROR_CODES = {
     outcome: "not-executed",
     advice: "See to the servers that are out of touch, or keep more of the others.",
   },
+  MEMBERS_OUT_OF_TOUCH: {
+    outcome: "not-executed",
+    advice: "Have every member run, or remove those that are gone for good; then try again.",
+  },
   CHANGE_UNDER_WAY: {
     outcome: "unknown",
     advice: "The change goes on by itself, whoever leads; `members()` shows how far it is.",

@@ -8,28 +8,22 @@
  */
 
 import { encodeConfiguration, membersOf } from "./configuration.js";
-import type { ChangeRefusal } from "./effects.js";
+import { acceptChange, passGate, refuseChange } from "./configuration-gate.js";
 import type { RaiseFeatureLevels } from "./input.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
-import { knownLeader } from "./transitions.js";
 import type { FeatureLevels } from "./types.js";
 
 /** Raises the levels to what all members support. Refused while some have not said what that is, or are out of touch. */
 export function onRaiseFeatureLevels(state: RaftState, { changeId }: RaiseFeatureLevels): void {
-  const { role: leader, configurations } = state;
-  const refuse = (refusal: ChangeRefusal, reason: string): void =>
-    state.outbox.answerChange({ changeId, accepted: false, refusal, reason, leaderId: knownLeader(state) });
-  if (leader.kind !== "leader") return refuse("notLeader", "this server does not lead");
-  if (state.commitIndex < leader.noopIndex) return refuse("notReady", "the leader has not committed an entry yet");
-  if (leader.transfer !== null) return refuse("transferring", "leadership is being handed over");
-  const { configuration } = configurations;
-  if (configurations.index > state.commitIndex || configuration.outgoingVoters.length > 0)
-    return refuse("changePending", `the change at entry ${configurations.index} is under way`);
+  const leader = passGate(state, changeId);
+  if (leader === null) return;
+  const { configuration } = state.configurations;
   const unheard = membersOf(configuration).filter(({ id }) => id !== state.id && !isHeard(state, leader, id));
-  if (unheard.length > 0)
-    return refuse("outOfTouch", `not heard of late: ${unheard.map(({ name }) => name).join(", ")}`);
-
+  if (unheard.length > 0) {
+    const names = unheard.map(({ name }) => name).join(", ");
+    return refuseChange(state, changeId, "outOfTouch", `not heard of late: ${names}`);
+  }
   const featureLevels = leader.followers.reduce(
     (lowest, { supportedLevels }) => lowestOf(lowest, supportedLevels ?? lowest),
     state.supportedLevels,
@@ -37,7 +31,7 @@ export function onRaiseFeatureLevels(state: RaftState, { changeId }: RaiseFeatur
   const { library, application } = configuration.featureLevels;
   if (featureLevels.library > library || featureLevels.application > application)
     state.appendOwn({ kind: "membership", data: encodeConfiguration({ ...configuration, featureLevels }) });
-  state.outbox.answerChange({ changeId, accepted: true, index: configurations.index, term: state.currentTerm });
+  acceptChange(state, changeId);
 }
 
 function isHeard(state: RaftState, leader: Leader, id: number): boolean {

@@ -12,6 +12,7 @@
  */
 
 import { encodeConfiguration, foundingConfiguration, membersOf, validate } from "./configuration.js";
+import { acceptChange, passGate, refuseChange } from "./configuration-gate.js";
 import type { ChangeRefusal } from "./effects.js";
 import type { ChangeMembers } from "./input.js";
 import { Progress } from "./progress.js";
@@ -19,22 +20,16 @@ import { quorumValue } from "./quorum.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { handOver } from "./transfer.js";
-import { knownLeader, stepDown } from "./transitions.js";
+import { stepDown } from "./transitions.js";
 import type { Configuration, Member, MemberChange, NodeId } from "./types.js";
 
-/** Takes a change of members, or refuses it and says why: never anything in between (PITFALLS M24, M25). */
+/** Takes a change of members, or refuses it and says why. */
 export function onChangeMembers(state: RaftState, { changeId, basedOn, members }: ChangeMembers): void {
-  const refuse = (refusal: ChangeRefusal, reason: string): void =>
-    state.outbox.answerChange({ changeId, accepted: false, refusal, reason, leaderId: knownLeader(state) });
-  const { role: leader, configurations } = state;
-  if (leader.kind !== "leader") return refuse("notLeader", "this server does not lead");
-  if (state.commitIndex < leader.noopIndex) return refuse("notReady", "the leader has not committed an entry yet");
-  if (leader.transfer !== null) return refuse("transferring", "leadership is being handed over");
-  const current = configurations.configuration;
-  if (configurations.index > state.commitIndex || current.outgoingVoters.length > 0)
-    return refuse("changePending", `the change at entry ${configurations.index} is under way`);
-  if (basedOn !== configurations.index)
-    return refuse("versionMismatch", `version ${configurations.index} is in force, not ${basedOn}`);
+  const leader = passGate(state, changeId);
+  if (leader === null) return;
+  const refuse = (refusal: ChangeRefusal, reason: string): void => refuseChange(state, changeId, refusal, reason);
+  const { index, configuration: current } = state.configurations;
+  if (basedOn !== index) return refuse("versionMismatch", `version ${index} is in force, not ${basedOn}`);
 
   let next: Configuration;
   try {
@@ -48,15 +43,7 @@ export function onChangeMembers(state: RaftState, { changeId, basedOn, members }
   if (!canReachMajority(state, leader, wanted, current))
     return refuse("wouldLoseQuorum", "a majority of the voters that are wanted is out of touch");
   if (!isSame(next, current)) appendConfiguration(state, leader, next);
-  const { index } = configurations;
-  const term = state.log.termAt(index);
-  state.outbox.answerChange({
-    changeId,
-    accepted: true,
-    index,
-    // Of an entry that was compacted away the term is not known; it is committed, and so any will do.
-    term: typeof term === "number" ? term : state.currentTerm,
-  });
+  acceptChange(state, changeId);
 }
 
 /** The first step on the way from `current` to `changes`. Throws a `RangeError` if there is no way. */

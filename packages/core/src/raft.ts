@@ -59,6 +59,7 @@ import {
   type Configuration,
   type ConfigurationEntry,
   type EntryId,
+  type FeatureLevels,
   type Index,
   NOBODY,
   type NodeId,
@@ -75,6 +76,8 @@ export interface FollowerStatus {
   readonly nextIndex: Index;
   /** When the leader last heard from it, on the scale of `now`. */
   readonly lastContactAt: number;
+  /** The feature levels that it said it supports; null until it has. */
+  readonly supportedLevels: FeatureLevels | null;
 }
 
 /** What there is to see from outside, as one plain object. */
@@ -286,8 +289,9 @@ export class Raft {
   }
 }
 
-function followerStatus({ id, state, matchIndex, nextIndex, lastContactAt }: FollowerStatus): FollowerStatus {
-  return { id, state, matchIndex, nextIndex, lastContactAt };
+function followerStatus({ id, state, matchIndex, nextIndex, ...rest }: FollowerStatus): FollowerStatus {
+  const { lastContactAt, supportedLevels } = rest;
+  return { id, state, matchIndex, nextIndex, lastContactAt, supportedLevels };
 }
 
 /** §5.1: the term first, the same way for every message but those of campaigns, which must not depose a leader. */

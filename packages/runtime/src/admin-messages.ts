@@ -8,6 +8,7 @@ import type { ChangeRefusal, Index, MemberChange, NodeId, Term, TransferResult }
 /** What is wanted. */
 export type AdminOrder =
   | { readonly kind: "changeMembers"; readonly basedOn: Index; readonly members: readonly MemberChange[] }
+  | { readonly kind: "raiseFeatureLevels" }
   | { readonly kind: "transferLeadership"; readonly to: NodeId };
 
 /** What the leader says to it. */
@@ -24,6 +25,7 @@ const REFUSALS: ReadonlySet<string> = new Set<ChangeRefusal>([
   "transferring",
   "invalid",
   "wouldLoseQuorum",
+  "outOfTouch",
 ]);
 
 const RESULTS: ReadonlySet<string> = new Set<TransferResult>([
@@ -49,6 +51,7 @@ export function decodeOrder(data: Uint8Array): AdminOrder | null {
     const { to } = value;
     return isNatural(to) ? { kind: "transferLeadership", to } : null;
   }
+  if (value?.["kind"] === "raiseFeatureLevels") return { kind: "raiseFeatureLevels" };
   if (value?.["kind"] !== "changeMembers") return null;
   const { basedOn, members } = value;
   if (!isNatural(basedOn) || !Array.isArray(members) || !members.every(isMemberChange)) return null;

@@ -84,6 +84,11 @@ export class Admin {
     return this.#start({ makeOrder, isEdit: true, endsEarly }, timeoutMs);
   }
 
+  /** Resolves with the leader when the feature levels are what every member supports, and that is committed. */
+  raiseFeatureLevels(timeoutMs: number): Promise<NodeId> {
+    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), isEdit: true }, timeoutMs);
+  }
+
   /** Resolves with the new leader. `to` may be NOBODY: whoever fits best. */
   transferLeadership(to: NodeId, timeoutMs: number): Promise<NodeId> {
     return this.#start({ makeOrder: () => ({ kind: "transferLeadership", to }) }, timeoutMs);
@@ -253,6 +258,8 @@ export class Admin {
         return this.#fail(operation, "INVALID_MEMBERS", `The members cannot be so: ${reason}.`);
       case "wouldLoseQuorum":
         return this.#fail(operation, "WOULD_LOSE_QUORUM", `The change of members was refused: ${reason}.`);
+      case "outOfTouch":
+        return this.#fail(operation, "MEMBERS_OUT_OF_TOUCH", `Every member has to agree; ${reason}.`);
     }
   }
 
@@ -267,8 +274,12 @@ export class Admin {
   /** Ends what is done. To be called after each drain. */
   observe(): void {
     for (const operation of this.#operations) {
-      if (operation.order.kind === "transferLeadership") this.#observeTransfer(operation, operation.order.to);
-      else if (operation.stage === "accepted") this.#observeChange(operation, operation.order.members);
+      const { order, stage } = operation;
+      if (order.kind === "transferLeadership") this.#observeTransfer(operation, order.to);
+      else if (stage === "accepted" && this.#isInPlace(operation)) {
+        if (order.kind === "changeMembers") this.#observeChange(operation, order.members);
+        else this.#end(operation, () => operation.succeed(this.#options.raft.leaderId));
+      }
     }
   }
 
@@ -282,17 +293,21 @@ export class Admin {
     else this.#fail(operation, "TRANSFER_FAILED", `Server ${leaderId} leads now, not server ${to}.`);
   }
 
+  /** Whether the entry of what was accepted is committed, as far as its place is known. */
+  #isInPlace(operation: Operation): boolean {
+    const { raft } = this.#options;
+    const { place } = operation;
+    if (place === null) return true;
+    if (raft.commitIndex < place.index) return false;
+    const term = raft.termAt(place.index);
+    if (typeof term !== "number" || term === place.term) return true;
+    this.#fail(operation, "NOT_COMMITTED", `Another entry was committed at ${place.index}.`);
+    return false;
+  }
+
   #observeChange(operation: Operation, members: readonly MemberChange[]): void {
     const { raft } = this.#options;
     const { place } = operation;
-    if (place !== null) {
-      if (raft.commitIndex < place.index) return;
-      const term = raft.termAt(place.index);
-      if (typeof term === "number" && term !== place.term) {
-        this.#fail(operation, "NOT_COMMITTED", `Another entry was committed at ${place.index}.`);
-        return;
-      }
-    }
     const committed = committedConfiguration(raft);
     const isLater = place === null && !headsFor(raft.configuration, members);
     if (isLater || (place !== null && !headsFor(committed.configuration, members)))

@@ -3,6 +3,7 @@
 import {
   type Configuration,
   type ConfigurationEntry,
+  type FeatureLevels,
   type FollowerStatus,
   type Index,
   type Member,
@@ -39,6 +40,8 @@ export interface Membership {
   /** The index of the configuration in force: what a change is based on. */
   readonly version: Index;
   readonly phase: ChangePhase;
+  /** What commands and other entries may ask of every server (PITFALLS O7). */
+  readonly featureLevels: FeatureLevels;
   /** Those of the configuration in force, by rising id. */
   readonly members: readonly MemberStatus[];
   /** The newest configuration that is known to be committed; the one in force may yet be taken back. */
@@ -53,6 +56,8 @@ export function membershipOf(raft: Raft): Membership {
   return {
     version: configurationIndex,
     phase: phaseOf(configuration, committed.index === configurationIndex),
+    // Those of the committed configuration: what is not committed yet may be taken back.
+    featureLevels: committed.configuration.featureLevels,
     members: membersOf(configuration).map((member) => {
       const isVoting = [...voters, ...outgoingVoters].some(({ id }) => id === member.id);
       const progress = followers.find(({ id }) => id === member.id);
@@ -68,8 +73,9 @@ export function membershipOf(raft: Raft): Membership {
   };
 }
 
-function plainProgress({ id, state, matchIndex, nextIndex, lastContactAt }: FollowerStatus): FollowerStatus {
-  return { id, state, matchIndex, nextIndex, lastContactAt };
+function plainProgress({ id, state, matchIndex, nextIndex, ...rest }: FollowerStatus): FollowerStatus {
+  const { lastContactAt, supportedLevels } = rest;
+  return { id, state, matchIndex, nextIndex, lastContactAt, supportedLevels };
 }
 
 /** The newest configuration that this server knows to be committed. */

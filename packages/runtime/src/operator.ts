@@ -4,7 +4,15 @@
  */
 
 import { RaftError } from "@quorate/contracts";
-import { type Index, type MemberChange, membersOf, NOBODY, type NodeId, type Raft } from "@quorate/core";
+import {
+  type FeatureLevels,
+  type Index,
+  type MemberChange,
+  membersOf,
+  NOBODY,
+  type NodeId,
+  type Raft,
+} from "@quorate/core";
 import type { Admin } from "./admin.js";
 import { isMemberChange, plainChange } from "./admin-messages.js";
 import type { MemberEdit } from "./member-edits.js";
@@ -66,6 +74,11 @@ export class Operator {
     const admitted = membersOf(configuration).find(({ name }) => name === member.name);
     if (admitted === undefined) throw new RaftError("CHANGE_REPLACED", "The new member is gone already.");
     return { clusterId, nodeId: admitted.id };
+  }
+
+  async raiseFeatureLevels(timeoutMs: number = this.#options.proposeTimeoutMs): Promise<FeatureLevels> {
+    await this.#options.admin.raiseFeatureLevels(timeoutMs);
+    return this.members().featureLevels;
   }
 
   async transfer(to: string | undefined, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<string> {

@@ -3,7 +3,7 @@
  */
 
 import { RaftError } from "@quorate/contracts";
-import type { MemberChange } from "@quorate/core";
+import type { FeatureLevels, MemberChange } from "@quorate/core";
 import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
@@ -164,6 +164,19 @@ export class RaftNode<Command, Result> {
   transferLeadership({ to, timeoutMs }: TransferOptions = {}): Promise<string> {
     const refusal = this.#refusal(timeoutMs);
     return refusal === null ? this.#loop.operator.transfer(to, timeoutMs) : Promise.reject(refusal);
+  }
+
+  /**
+   * Ends an upgrade: from here on every server must understand what all members understand today, and the application
+   * may propose commands of that level (PITFALLS O7). Until then servers can go back to the version before. On any
+   * server; resolves with the levels in force, also when there was nothing to raise.
+   *
+   * Rejects with a `RaftError` of code `MEMBERS_OUT_OF_TOUCH`, `TIMED_OUT`, `NO_LEADER`, `CLOSED`, `STOPPED` or
+   * `INVALID_OPTIONS`; after `TIMED_OUT` it may yet happen.
+   */
+  raiseFeatureLevels({ timeoutMs }: ChangeOptions = {}): Promise<FeatureLevels> {
+    const refusal = this.#refusal(timeoutMs);
+    return refusal === null ? this.#loop.operator.raiseFeatureLevels(timeoutMs) : Promise.reject(refusal);
   }
 
   /** What there is to see, as one plain object. */

@@ -57,17 +57,17 @@ export class Cluster {
   }
 
   /** Starts server `id`, on the disk that it had. */
-  start(id: number): Promise<Server> {
-    if (id > this.#names.length) return this.#start(id, {});
+  start(id: number, overrides: Partial<Options> = {}): Promise<Server> {
+    if (id > this.#names.length) return this.#start(id, overrides);
     const members = this.#names.map((each) => ({ name: each, address: each }));
-    return this.#start(id, { bootstrap: { clusterId: "test", members } });
+    return this.#start(id, { bootstrap: { clusterId: "test", members }, ...overrides });
   }
 
   /** Starts server `id`, blank, which asks server `via` to be taken in: as voter, unless said otherwise. */
-  join(id: number, via: number, member: Partial<MemberChange> = {}): Promise<Server> {
+  join(id: number, via: number, member: Partial<MemberChange> = {}, overrides: Partial<Options> = {}): Promise<Server> {
     const { node } = this.server(via);
     const change: MemberChange = { name: `n${id}`, address: `n${id}`, role: "voter", ...member };
-    return this.#start(id, { join: () => this.world.finish(node.admit(change)) });
+    return this.#start(id, { join: () => this.world.finish(node.admit(change)), ...overrides });
   }
 
   async #start(id: number, how: Partial<Options>): Promise<Server> {
@@ -80,7 +80,6 @@ export class Cluster {
     this.#seed += 1;
     const node = await RaftNode.open<string, number>({
       id: name,
-      ...how,
       storage,
       transport,
       stateMachine: journal,
@@ -88,6 +87,7 @@ export class Cluster {
       clock: this.world.clock,
       seed: this.#seed,
       ...this.#overrides,
+      ...how,
     });
     const server: Server = { node, journal, storage, transport };
     this.servers[id - 1] = server;

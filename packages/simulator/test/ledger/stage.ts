@@ -239,7 +239,7 @@ export class Stage {
   }
 
   follower(id: NodeId, matchIndex: number, nextIndex = matchIndex + 1): FollowerStatus {
-    return { id, state: "replicate", matchIndex, nextIndex, lastContactAt: 0 };
+    return { id, state: "replicate", matchIndex, nextIndex, lastContactAt: 0, supportedLevels: null };
   }
 
   // --- what the ledger has to say ---
