@@ -9,3 +9,6 @@ export { FAULTS, type FaultName } from "./servers/fault-names.js";
 export { type Call, QUIET, type Scenario } from "./servers/scenario.js";
 export type { ServersParameters } from "./servers/servers-parameters.js";
 export { describeCounts, describeParameters, type StoryOptions, shortTimes, tellStory, tellTrace } from "./story.js";
+export { casesOfLinks, type Past, type TopologyCase, topologyCases } from "./topologies/cases.js";
+export { describeGraph, quorumConnected } from "./topologies/graphs.js";
+export { FIRST_COMMIT_BOUND, REIGN_TIMEOUTS, runTopology, type TopologyOutcome } from "./topologies/topology-world.js";
