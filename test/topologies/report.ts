@@ -14,13 +14,14 @@ export function replaceBetweenMarks(page: string, text: string): string {
   return `${page.slice(0, begin)}${BEGIN}\n\n${text.trim()}\n\n${page.slice(end)}`;
 }
 
-export function toMarkdown({ three, five, shapes, seconds, seeds, processes }: Enumeration): string {
+export function toMarkdown(enumeration: Enumeration): string {
+  const { three, five, shapes, failures, every, seconds, seeds, processes } = enumeration;
   const all = summarize([...three.results, ...five.results]);
-  const failures = three.failures.length + five.failures.length;
+  const part = every === 1 ? "" : ` (\`--every ${every}\`: all graphs, and of what was before a part)`;
   return `
-${all.graphs.toLocaleString("en")} graphs, ${all.cases.toLocaleString("en")} runs${seeds > 1 ? ` with ${seeds} seeds` : ""}, ${failures} failures. Half of the first commits came within ${times(all.median)} election timeouts, all
-within ${times(all.worst)}; ${FIRST_COMMIT_BOUND} are allowed. For ${REIGN_TIMEOUTS} more, entries were committed in each, and nobody else came to lead.
-It took ${Math.ceil(seconds / 60)} minutes with ${processes} processes.
+${count(all.graphs)} graphs, ${count(all.cases)} runs${part} with ${seeds} ${seeds === 1 ? "seed" : "seeds"}; ${failures.length} failures.
+Half of the first commits came within ${times(all.median)} election timeouts, all within ${times(all.worst)}; ${FIRST_COMMIT_BOUND} are allowed. For
+${REIGN_TIMEOUTS} more, entries were committed in each, and nobody else came to lead. It took ${Math.ceil(seconds / 60)} minutes with ${processes} processes.
 
 Three servers, graph by graph:
 
@@ -45,6 +46,10 @@ function table(first: string, rows: readonly Row[]): string {
     "| --- | --- | --- | --- | --- | --- |",
     ...lines,
   ].join("\n");
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en");
 }
 
 export function times(timeouts: number): string {

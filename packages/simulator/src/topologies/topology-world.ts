@@ -5,7 +5,7 @@
 
 import { type Effects, type Message, type NodeId, Random, type RoleName, type Term } from "@quorate/core";
 import TinyQueue from "tinyqueue";
-import { CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "../cores/core-server.js";
+import { CoreServer, ELECTION_TIMEOUT_MS } from "../cores/core-server.js";
 import { Ledger, type Violation } from "../ledger/index.js";
 import type { TopologyCase } from "./cases.js";
 import { canSend } from "./graphs.js";
@@ -13,10 +13,11 @@ import { canSend } from "./graphs.js";
 /** In election timeouts: until when something must be committed, … */
 export const FIRST_COMMIT_BOUND = 16;
 /** … how long things may take to settle then, and how long nobody else may come to lead after that. */
-const SETTLING_TIMEOUTS = 4;
-export const REIGN_TIMEOUTS = 6;
+const SETTLING_TIMEOUTS = 3;
+export const REIGN_TIMEOUTS = 5;
 
-const PROPOSAL_INTERVAL_MS = HEARTBEAT_INTERVAL_MS;
+/** How often whoever leads gets something to commit; the first time as soon as it leads. */
+const PROPOSAL_INTERVAL_MS = ELECTION_TIMEOUT_MS / 2;
 const [MIN_LATENCY_MS, MAX_LATENCY_MS] = [0.5, 2];
 const DISK_MS = 1;
 const SETUP_LIMIT_MS = 100 * ELECTION_TIMEOUT_MS;
@@ -60,6 +61,7 @@ class TopologyWorld {
   #carries: (message: Message) => boolean = () => true;
   #now = 0;
   #order = 0;
+  #nextProposalAt = 0;
   #requests = 0;
   #elections = 0;
   #lastCommitAt: number | null = null;
@@ -108,14 +110,13 @@ class TopologyWorld {
 
   /** Entries are committed in every election timeout, under one leader. */
   #reign(): string | null {
-    const { length } = this.#leaders;
     const before = this.#elections;
     for (let timeouts = 0; timeouts < REIGN_TIMEOUTS; timeouts += 1) {
       this.#lastCommitAt = null;
       this.#runFor(ELECTION_TIMEOUT_MS);
       if (this.#lastCommitAt === null) return "commits stopped";
     }
-    return this.#elections > before || length === 0 ? "another leader was elected" : null;
+    return this.#elections > before ? "another leader was elected" : null;
   }
 
   #outcome(firstCommit: number | null, problem: string | null): TopologyOutcome {
@@ -168,6 +169,7 @@ class TopologyWorld {
     this.#elections = 0;
     this.#proposed.clear();
     this.#lastCommitAt = null;
+    this.#nextProposalAt = this.#now;
     return this.#now;
   }
 
@@ -205,8 +207,6 @@ class TopologyWorld {
     }
     return true;
   }
-
-  #nextProposalAt = 0;
 
   #nextTimer(): CoreServer | undefined {
     let first: CoreServer | undefined;
@@ -257,7 +257,10 @@ class TopologyWorld {
     const { id, raft } = server;
     if (raft === null) return;
     if (write !== null) this.#push(this.#now + DISK_MS, id, null);
-    if (raft.role === "leader" && this.#roles[id] !== "leader") this.#elections += 1;
+    if (raft.role === "leader" && this.#roles[id] !== "leader") {
+      this.#elections += 1;
+      this.#nextProposalAt = this.#now;
+    }
     this.#roles[id] = raft.role;
     const { role, currentTerm, commitIndex } = raft;
     const isMeant = ({ term }: Proposed): boolean => role === "leader" && term === currentTerm;

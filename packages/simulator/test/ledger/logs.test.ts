@@ -87,6 +87,33 @@ it("C8: a follower truncates what it knows to be committed", () => {
   );
 });
 
+it("a server drops what was committed without its knowledge", () => {
+  const stage = afterCommit();
+  stage.turn(2, { write: { hardState: { currentTerm: 3, votedFor: 0 }, truncateFrom: 3 } });
+  stage.expect(
+    "committed-stays",
+    /^Entry 3 of term 2 was committed by n1 as leader of term 2 at \d+ ms/,
+    /n2 asks for a log that ends with entry 2 of term 2/,
+  );
+});
+
+it("R11: a server drops what it acknowledged, and stays in the term in which it did", () => {
+  for (const hardState of [null, { currentTerm: 3, votedFor: 0 }]) {
+    const stage = new Stage();
+    stage.elect(1, 2, [2]);
+    stage.append(1);
+    stage.replicate(1, 2);
+    stage.turn(2, { write: { hardState, truncateFrom: 3 } });
+    if (hardState !== null) stage.expectNothing();
+    else
+      stage.expect(
+        "acknowledged-stays",
+        /n2 acknowledged everything up to entry 3 to n1, leader of term 2/,
+        /n2 asks for a log that ends with entry 2 of term 2/,
+      );
+  }
+});
+
 it.each<[string, Partial<Write>, RegExp]>([
   ["a gap", { append: [command(6, 2)] }, /entry 6 of term 2 after entry 3 of term 2 while in term 2/],
   ["a term that falls", { append: [command(4, 1)] }, /entry 4 of term 1 after entry 3 of term 2/],

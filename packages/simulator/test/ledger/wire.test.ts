@@ -1,6 +1,6 @@
 /** Lies on the wire, each of which the ledger must catch. */
 
-import type { Message } from "@quorate/core";
+import type { Message, PulledEntries } from "@quorate/core";
 import { it } from "vitest";
 import { command, Stage } from "./stage.js";
 
@@ -150,4 +150,20 @@ it.each<[string, number, number]>([
     /n1, whose log ends with entry 3 of term 2, had match index \d for n\d, which acknowledged up to entry \d in term 2/,
     /n1 has match index \d and next index \d for n\d at \d+ ms/,
   );
+});
+
+it.each<[string, Partial<PulledEntries>, RegExp | null]>([
+  ["hands out a part of its log", {}, null],
+  ["hands out an entry that it does not have", { entries: [command(3, 2, "y")] }, /n2 sends n3 entry 3 of term 2/],
+  ["hands out entries with a gap", { prevLogIndex: 1, prevLogTerm: 1 }, /n2 sends n3 entry 3 of term 2/],
+  ["names another entry before them", { prevLogTerm: 1 }, /n2 sends n3 entry 2 of term 1/],
+  ["says that its log goes on", { lastLogIndex: 4 }, /n2 sends n3 entry 4 of term 2 as a part of its log/],
+  ["says that its log ends in a later term", { lastLogTerm: 3 }, /n2 sends n3 entry 3 of term 3 as a part/],
+])("E16: whoever is asked for its log %s", (_, lie, later) => {
+  const stage = committed();
+  const entries = stage.actor(2).log.slice(2, 3);
+  const place = { prevLogIndex: 2, prevLogTerm: 2, lastLogIndex: 3, lastLogTerm: 2 };
+  stage.say({ kind: "pulledEntries", from: 2, to: 3, term: 2, round: 1, ...place, entries, ...lie });
+  if (later === null) stage.expectNothing();
+  else stage.expect("pulled-content", /The log of n2 has entry \d of term \d there and ends with entry 3/, later);
 });
