@@ -26,7 +26,7 @@ const PAGE = new URL("../../docs/topologies.md", import.meta.url);
 
 const EXAMPLES = `
 Examples:
-  pnpm topologies                        every graph, whatever was before: some twenty minutes
+  pnpm topologies                        every graph, whatever was before: half an hour or so
   pnpm topologies --every 50             every graph, and a part of what may have been before
   pnpm topologies --links "1-2 2-4 3>5"  five servers with these links alone
   pnpm -s topologies --json > topologies.json

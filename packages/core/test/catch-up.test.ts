@@ -1,7 +1,14 @@
 /** Catching up without a leader: a pre-candidate pulls the log for whose sake it was refused (PITFALLS E16). */
 
 import { describe, expect, it } from "vitest";
-import type { Effects, NodeId, RequestPreVote, Term } from "../src/index.js";
+import {
+  type Effects,
+  encodeConfiguration,
+  foundingConfiguration,
+  type NodeId,
+  type RequestPreVote,
+  type Term,
+} from "../src/index.js";
 import { sent } from "./support/elect.js";
 import { commands, membership } from "./support/entries.js";
 import {
@@ -161,9 +168,28 @@ describe("whoever lacks entries", () => {
     expect(server.raft.configuration.voters).toHaveLength(5);
     expect(server.raft.configurationIndex).toBe(3);
   });
+
+  it("M13: whoever learns by it of its own removal campaigns, for that may not be committed", () => {
+    const server = serverWith([1, 2]);
+    const round = roundOf(refused(server, [3, 2]));
+    const entries = [membership(3, 2, [2, 3])];
+    const effects = server.receive(pulledEntries({ from: 2, term: 2, round, prev: [2, 2], last: [3, 2], entries }));
+    expect(sent(effects, "requestPreVote").map(({ to }) => to)).toEqual([2, 3]);
+  });
 });
 
 describe("whoever has them", () => {
+  it("E16: a witness, which has no payloads, neither names its end nor hands anything out", () => {
+    const voters = [1, 2, 3].map((id) => ({ id, name: `n${id}`, address: `n${id}:1`, isWitness: id === 1 }));
+    const data = encodeConfiguration(foundingConfiguration(voters));
+    const server = serverWith([], {
+      entries: [{ index: 1, term: 1, kind: "membership", data }, ...commands(1, [2, 2])],
+    });
+    const [answer] = server.receive(requestPreVote({ from: 2, term: 2, last: [2, 2] })).messages;
+    expect(answer).toMatchObject({ voteGranted: false, lastLogIndex: 0, lastLogTerm: 0 });
+    expect(server.receive(pullEntries({ from: 2, term: 2, prev: [2, 2] })).messages).toEqual([]);
+  });
+
   it("E16: hands out what follows the entry that was asked about, and says where its log ends", () => {
     const server = serverWith([1, 2, 2, 2]);
     const { messages } = server.receive(pullEntries({ from: 2, term: 2, round: 7, prev: [2, 2] }));

@@ -11,7 +11,7 @@ import type { TopologyCase } from "./cases.js";
 import { canSend } from "./graphs.js";
 
 /** In election timeouts: until when something must be committed, … */
-export const FIRST_COMMIT_BOUND = 16;
+export const FIRST_COMMIT_BOUND = 12;
 /** … how long things may take to settle then, and how long nobody else may come to lead after that. */
 const SETTLING_TIMEOUTS = 3;
 export const REIGN_TIMEOUTS = 5;
