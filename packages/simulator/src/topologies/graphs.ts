@@ -17,7 +17,7 @@ export interface GraphClass {
   readonly symmetries: readonly Permutation[];
 }
 
-export function linkOf(size: number, from: NodeId, to: NodeId): number {
+function linkOf(size: number, from: NodeId, to: NodeId): number {
   return (from - 1) * (size - 1) + (to > from ? to - 2 : to - 1);
 }
 
@@ -41,12 +41,6 @@ export function quorumConnected(size: number, graph: Graph): NodeId[] {
       other === id || (canSend(size, graph, id, other) && canSend(size, graph, other, id));
     return 2 * ids.filter(talksWith).length > size;
   });
-}
-
-/** How many pairs of servers have a link in one direction alone. */
-export function oneWayLinks(size: number, graph: Graph): number {
-  const isUp = (from: NodeId, to: NodeId): boolean => canSend(size, graph, from, to);
-  return linksOf(size).filter(([from, to]) => isUp(from, to) && !isUp(to, from)).length;
 }
 
 /** One graph of each class, and how it maps to itself; for at most five servers. */
