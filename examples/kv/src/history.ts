@@ -27,18 +27,33 @@ export interface RevisionRecord {
   readonly totalBytes: number;
 }
 
+/** All that a history holds. */
+export interface HistoryState {
+  /** The last record that was forgotten, and what was recorded up to it. */
+  readonly forgotten: { readonly revision: number; readonly totalEvents: number; readonly totalBytes: number };
+  readonly records: readonly RevisionRecord[];
+}
+
 /** What an event weighs besides its key and value. A constant of the replicated state, not a measurement. */
 const EVENT_OVERHEAD_BYTES = 64;
 
 export class History {
   readonly limits: HistoryLimits;
   /** Rising revisions from `#start` on; what lies before is forgotten and cut off now and then. */
-  #records: RevisionRecord[] = [];
+  #records: RevisionRecord[];
   #start = 0;
-  #forgotten = { revision: 0, totalEvents: 0, totalBytes: 0 };
+  #forgotten: HistoryState["forgotten"];
 
-  constructor(limits: HistoryLimits) {
+  /** Begins as `state`: with nothing, by default. */
+  constructor(limits: HistoryLimits, state?: HistoryState) {
     this.limits = limits;
+    this.#records = [...(state?.records ?? [])];
+    this.#forgotten = state?.forgotten ?? { revision: 0, totalEvents: 0, totalBytes: 0 };
+  }
+
+  /** What it holds now; later changes do not show in it. */
+  get state(): HistoryState {
+    return { forgotten: this.#forgotten, records: this.#records.slice(this.#start) };
   }
 
   /** The last revision that was forgotten, 0 if none was: watching is possible from any later one on. */

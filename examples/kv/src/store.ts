@@ -21,8 +21,9 @@ import {
   type OperationResult,
   type PutResult,
 } from "./commands.js";
-import { History, type KvEvent } from "./history.js";
+import { History, type HistoryState, type KvEvent, type RevisionRecord } from "./history.js";
 import { compareKeys, HISTORY_LIMITS, type HistoryLimits, MAX_TXN_BYTES } from "./limits.js";
+import { readSnapshot, writeSnapshot } from "./snapshot.js";
 
 // A CommonJS package whose only export is called `default`: the one way to it that every loader agrees on.
 const { default: BTree } = createRequire(import.meta.url)("sorted-btree") as typeof sortedBTree;
@@ -44,14 +45,19 @@ export interface ListPage {
 }
 
 export class KvStore implements StateMachine<KvCommand, KvResult> {
-  readonly history: History;
-  readonly #entries = new BTree<string, KvEntry>(undefined, compareKeys);
+  #history: History;
+  #entries = new BTree<string, KvEntry>(undefined, compareKeys);
   readonly #writeListeners = new Set<() => void>();
   #revision = 0;
 
   /** `historyLimits` must be the same on every server. */
   constructor(historyLimits: HistoryLimits = HISTORY_LIMITS) {
-    this.history = new History(historyLimits);
+    this.#history = new History(historyLimits);
+  }
+
+  /** Another one after a restore. */
+  get history(): History {
+    return this.#history;
   }
 
   /** The revision of the latest write, 0 before the first. */
@@ -72,6 +78,30 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
       for (const onWrite of this.#writeListeners) onWrite();
     }
     return result;
+  }
+
+  /** Everything, the history included. A copy of the tree that shares its nodes until they change: taken in no time. */
+  snapshot(): AsyncIterable<Uint8Array> {
+    const { state } = this.history;
+    return writeSnapshot({ revision: this.#revision, entries: this.#entries.clone().values(), history: state });
+  }
+
+  /** Takes the place of everything, at once when all of it is read; those who watch go on where they were. */
+  async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    const entries = new BTree<string, KvEntry>(undefined, compareKeys);
+    const records: RevisionRecord[] = [];
+    let head = { revision: 0, forgotten: this.history.state.forgotten };
+    await readSnapshot(pieces, {
+      onHead: (revision: number, forgotten: HistoryState["forgotten"]) => {
+        head = { revision, forgotten };
+      },
+      onEntry: (entry: KvEntry) => entries.set(entry.key, entry),
+      onRecord: (record: RevisionRecord) => records.push(record),
+    });
+    this.#entries = entries;
+    this.#revision = head.revision;
+    this.#history = new History(this.history.limits, { forgotten: head.forgotten, records });
+    for (const onWrite of this.#writeListeners) onWrite();
   }
 
   /** Calls `listener` after every write, from within `apply`: it must be quick and must not throw. */
