@@ -1,28 +1,13 @@
 /**
  * What a server remembers, put together from its log, its snapshot and, if that keeps itself on a disk, its state
- * machine; and made whole where a crash came between (PITFALLS S4, C9, C12).
+ * machine (PITFALLS S4, C9, C12).
  *
- * A snapshot counts from the moment at which it is durable, and whoever installs one resets the log after that. So a log
- * that the snapshot does not fit is one that was to be reset, and is reset now. A log that begins after the snapshot is
- * something that no crash can cause.
+ * A snapshot counts from the moment at which it is durable. Whatever was to follow, and did not because of a crash, follows
+ * now: the core has the log begin anew where it does not fit the snapshot, and the state machine takes the state over.
  */
 
-import {
-  type LogStorage,
-  RaftError,
-  type StateMachine,
-  type StoredSnapshot,
-  type StoredState,
-} from "@quorate/contracts";
-import {
-  type Configuration,
-  decodeConfiguration,
-  type EntryId,
-  type Index,
-  membersOf,
-  type SnapshotPoint,
-  type TermLookup,
-} from "@quorate/core";
+import { RaftError, type StateMachine, type StoredSnapshot, type StoredState } from "@quorate/contracts";
+import { type Configuration, decodeConfiguration, type Index, membersOf, type SnapshotPoint } from "@quorate/core";
 import type { OpenedState } from "./bootstrap.js";
 import { messageOf } from "./fatal.js";
 import { invalid, type RaftNodeOptions } from "./options.js";
@@ -44,10 +29,7 @@ export interface Recovered {
   readonly sections: ReadonlyMap<string, Uint8Array>;
 }
 
-type Options<Command, Result> = Pick<
-  RaftNodeOptions<Command, Result>,
-  "storage" | "snapshots" | "stateMachine" | "clock"
->;
+type Options<Command, Result> = Pick<RaftNodeOptions<Command, Result>, "snapshots" | "stateMachine" | "clock">;
 
 const FROM_THE_START = { snapshot: null, appliedIndex: 0, lastCommandIndex: 0, sections: new Map<string, never>() };
 
@@ -67,7 +49,7 @@ export async function recover<Command, Result>(
       const why = snapshots === undefined ? "no snapshot storage was given" : "there is no snapshot";
       throw new RaftError("STORAGE_COMPACTED", `The log starts after entry ${found.compacted.index}, and ${why}.`);
     }
-    const keptIndex = await openStateMachine(stateMachine, found);
+    const keptIndex = await openStateMachine(stateMachine, found.lastIndex);
     checkMembership(found, null);
     return { ...FROM_THE_START, stored: found, keptIndex };
   }
@@ -76,9 +58,8 @@ export async function recover<Command, Result>(
     const message = `The snapshot belongs to the cluster ${header.clusterId}, not to ${found.identity.clusterId}.`;
     throw new RaftError("FOREIGN_STORAGE", message);
   }
-  const stored = await logFittedTo(options.storage, found, newest.place);
-  checkMembership(stored, header.point);
-  const keptIndex = await openStateMachine(stateMachine, stored);
+  checkMembership(found, header.point);
+  const keptIndex = await openStateMachine(stateMachine, Math.max(found.lastIndex, newest.place.index));
   const hasState = newest.sizeBytes > 0;
   if (hasState && stateMachine.restore === undefined) {
     throw invalid(`There is a snapshot of entry ${newest.place.index}, but the state machine has no \`restore\`.`);
@@ -88,42 +69,13 @@ export async function recover<Command, Result>(
     ? await readSections(clock, snapshots, newest)
     : await restoreNewest(clock, snapshots, stateMachine, newest);
   const { point, lastCommandIndex } = header;
-  return { stored, snapshot: point, appliedIndex: point.index, lastCommandIndex, keptIndex, sections };
-}
-
-/** Sees to it that the log contains the snapshot's last entry, or begins after it. */
-async function logFittedTo(storage: LogStorage, found: OpenedState, place: EntryId): Promise<OpenedState> {
-  const { compacted, hardState } = found;
-  if (place.index < compacted.index) {
-    const message = `The log starts after entry ${compacted.index}, but the snapshot ends at entry ${place.index}.`;
-    throw new RaftError("STORAGE_CORRUPT", message);
-  }
-  const known = termAt(found, place.index);
-  if (known === place.term) return found;
-  if (place.index === compacted.index) {
-    const message = `The log starts after entry ${compacted.index} of term ${compacted.term}, the snapshot has term ${place.term}.`;
-    throw new RaftError("STORAGE_CORRUPT", message);
-  }
-  // The term came with the snapshot, and its own write may have been lost. No vote was cast in it then.
-  const isNewTerm = place.term > hardState.currentTerm;
-  const raised = isNewTerm ? { currentTerm: place.term, votedFor: 0 } : null;
-  await storage.write([{ seq: 0, hardState: raised, reset: place, truncateFrom: null, append: [] }]);
-  const begun = { compacted: place, lastIndex: place.index, termRuns: [], memberships: [] };
-  return { ...found, ...begun, hardState: raised ?? hardState };
-}
-
-function termAt({ compacted, lastIndex, termRuns }: StoredState, index: Index): TermLookup {
-  if (index > lastIndex) return "beyond";
-  if (index <= compacted.index) return index === compacted.index ? compacted.term : "compacted";
-  let term = compacted.term;
-  for (const run of termRuns) if (run.firstIndex <= index) term = run.term;
-  return term;
+  return { stored: found, snapshot: point, appliedIndex: point.index, lastCommandIndex, keptIndex, sections };
 }
 
 /** What the state machine has on a disk of its own: nothing beyond the log, from which it came (PITFALLS C12). */
 async function openStateMachine<Command, Result>(
   stateMachine: StateMachine<Command, Result>,
-  { lastIndex }: StoredState,
+  lastIndex: Index,
 ): Promise<Index> {
   if (stateMachine.open === undefined) return 0;
   let keptIndex: Index;
