@@ -1,9 +1,10 @@
 /** A server in one call: TCP, LevelDB, this machine's clock, MessagePack. */
 
 import { createHash, randomInt } from "node:crypto";
+import { join } from "node:path";
 import { type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
 import { RaftNode, type Settings, settingsOf, type Tuning } from "@quorate/runtime";
-import { LevelLogStorage } from "@quorate/storage-level";
+import { FileSnapshotStorage, LevelLogStorage } from "@quorate/storage-level";
 import { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 import { msgpackrCodec } from "./msgpackr-codec.js";
 import { systemClock } from "./system-clock.js";
@@ -18,7 +19,7 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
    * the cluster and are part of its identity. Addresses may change from one start to the next.
    */
   readonly members: Readonly<Record<string, string>>;
-  /** Where this server keeps its log, for itself alone; made if it is missing. */
+  /** Where this server keeps its log and its snapshots, for itself alone; made if it is missing. */
   readonly directory: string;
   readonly stateMachine: StateMachine<Command, Result>;
   /** Tells clusters apart whose servers have the same names. Default `"quorate"`. */
@@ -56,6 +57,7 @@ export async function openNode<Command, Result>(
     },
     addresses: members,
     storage: new LevelLogStorage({ directory }),
+    snapshots: new FileSnapshotStorage({ directory: join(directory, "snapshots") }),
     transport: new TcpTransport({ ...limits, listen, ...(onWarning === undefined ? {} : { onWarning }) }),
     codec: codec ?? msgpackrCodec<Command, Result>(),
     clock: systemClock,
@@ -66,7 +68,7 @@ export async function openNode<Command, Result>(
 
 /** The transport carries the largest message that the node makes, and holds as much as it has under way (R20). */
 function transportLimits(settings: Settings): Pick<TcpTransportOptions, "maxFrameBytes" | "maxQueueBytes"> {
-  const largestBytes = Math.max(settings.maxCommandBytes, settings.maxAppendBytes);
+  const largestBytes = Math.max(settings.maxCommandBytes, settings.maxAppendBytes, settings.snapshotChunkBytes);
   return {
     maxFrameBytes: Math.max(8 * MIB, largestBytes + MIB),
     maxQueueBytes: Math.max(16 * MIB, 2 * (settings.maxInflightBytes + largestBytes)),
