@@ -116,7 +116,7 @@ describe("whoever lacks entries", () => {
   it.each([
     ["of another request", { round: -1 }],
     ["of a term gone by", { term: 1 }],
-    ["from a log that is not more up-to-date", { last: [3, 1] as const, terms: [] }],
+    ["from a log that is not more up-to-date", { prev: [1, 1] as const, terms: [1, 1, 1], last: [4, 1] as const }],
     ["that reach beyond the end of their log", { last: [3, 2] as const }],
     ["of a term yet to come", { terms: [3, 3], last: [4, 3] as const }],
     ["that end in another term than their log", { last: [4, 1] as const }],
