@@ -149,9 +149,9 @@ function onAppendAccepted(state: RaftState, leader: Leader, progress: Progress, 
 function onAppendRejected(state: RaftState, leader: Leader, progress: Progress, message: AppendEntriesResult): void {
   if (message.stream !== progress.stream || message.rejectedIndex <= progress.matchIndex) return;
   const index = Math.min(message.hintIndex, message.rejectedIndex - 1);
-  // Where they may agree is no longer in the log: `replicate` sees to that.
-  const next = index < state.log.compacted.index ? index : state.log.findConflictByTerm(index, message.hintTerm).index;
-  startProbe(leader, progress, next + 1);
+  // Where they may agree is no longer in the log.
+  if (index < state.log.compacted.index) orderSnapshot(state, leader, progress);
+  else startProbe(leader, progress, state.log.findConflictByTerm(index, message.hintTerm).index + 1);
 }
 
 export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): void {
@@ -169,8 +169,9 @@ export function replicate(state: RaftState, leader: Leader): void {
   for (const progress of leader.followers) {
     if (progress.state === "snapshot") continue;
     if (hasStalled(state, progress)) startProbe(leader, progress, progress.matchIndex + 1);
-    if (state.log.termAt(progress.nextIndex - 1) === "compacted") orderSnapshot(state, leader, progress);
-    else if (progress.state === "probe") probe(state, progress);
+    // What it would go on from is gone. It may have that, or be down: snapshots are for those who answer (PITFALLS S22).
+    if (progress.nextIndex <= state.log.compacted.index) startProbe(leader, progress, state.log.compacted.index + 1);
+    if (progress.state === "probe") probe(state, progress);
     else if (progress.nextIndex <= state.log.lastIndex) sendEntries(state, progress);
     else if (progress.sentCommit < commitWithin(state, progress)) sendCommit(state, progress);
   }

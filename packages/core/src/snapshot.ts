@@ -50,7 +50,7 @@ export function onSnapshotInstalled(state: RaftState, { leaderId, term, stream, 
   });
 }
 
-/** What the follower lacks is gone: it is sent a snapshot, under a stream of its own. */
+/** The follower said that it lacks what is gone: it is sent a snapshot, under a stream of its own. */
 export function orderSnapshot(state: RaftState, leader: Leader, progress: Progress): void {
   leader.lastStream += 1;
   progress.becomeSnapshot(leader.lastStream);
