@@ -18,15 +18,17 @@ import { NOBODY, type NodeId } from "@quorate/core";
 import { formatAddress } from "./address.js";
 import { Channel } from "./channel.js";
 import { FrameError } from "./frame.js";
-import { type Handshake, HandshakeError, type Refusal } from "./handshake.js";
+import { type Handshake, HandshakeError, type Refusal, SILENT } from "./handshake.js";
 import type { Settings } from "./options.js";
 import { type Failure, warningOf } from "./warning.js";
 
 /** What the transport does with what comes in. */
 export interface IncomingHandler {
   onMessage(decoded: DecodedMessage): void;
-  /** A peer has just connected: it is there. */
-  onPeer(peer: NodeId): void;
+  /** A peer has just connected: it is there, and says where it listens, if it does. */
+  onPeer(peer: NodeId, address: string): void;
+  /** The connection of a peer is over, and no other has taken its place. */
+  onPeerGone(peer: NodeId): void;
 }
 
 export class Incoming {
@@ -84,11 +86,16 @@ export class Incoming {
     return null;
   }
 
-  onIntroduced(connection: IncomingConnection, peer: NodeId): void {
+  /** Ends the connection of a peer, which may come again. */
+  end(peer: NodeId): void {
+    void this.#byPeer.get(peer)?.channel.end(null);
+  }
+
+  onIntroduced(connection: IncomingConnection, { from: peer, address }: Handshake): void {
     const older = this.#byPeer.get(peer);
     this.#byPeer.set(peer, connection);
     if (older !== undefined) void older.channel.end({ code: "REPLACED", reason: "it connected again." });
-    this.#handler.onPeer(peer);
+    this.#handler.onPeer(peer, address);
   }
 
   onFrame(body: Uint8Array, peer: NodeId): void {
@@ -102,7 +109,10 @@ export class Incoming {
 
   onEnd(connection: IncomingConnection, failure: Failure | null): void {
     this.#all.delete(connection);
-    if (this.#byPeer.get(connection.peer) === connection) this.#byPeer.delete(connection.peer);
+    if (this.#byPeer.get(connection.peer) === connection) {
+      this.#byPeer.delete(connection.peer);
+      this.#handler.onPeerGone(connection.peer);
+    }
     if (failure !== null) this.warn(failure, connection.peer, connection.address);
   }
 
@@ -114,8 +124,9 @@ export class Incoming {
   answer(verdict: "accepted" | Refusal, { from: to, version: asked }: Handshake): Handshake {
     const { maxFrameBytes, maxProtocolVersion } = this.#settings;
     const version = verdict === "versionMismatch" ? maxProtocolVersion : asked;
-    const { clusterId, nodeId } = verdict === "accepted" ? this.#identity : { clusterId: "", nodeId: NOBODY };
-    return { version, verdict, clusterId, from: nodeId, to, maxFrameBytes };
+    if (verdict !== "accepted") return { ...SILENT, version, verdict, to, maxFrameBytes };
+    const { clusterId, nodeId } = this.#identity;
+    return { ...SILENT, version, verdict, clusterId, from: nodeId, to, maxFrameBytes };
   }
 
   #onSocket(socket: Socket): void {
@@ -167,7 +178,7 @@ class IncomingConnection {
     this.peer = hello.from;
     this.channel.introduce(this.#incoming.answer("accepted", hello));
     this.channel.establish();
-    this.#incoming.onIntroduced(this, hello.from);
+    this.#incoming.onIntroduced(this, hello);
   }
 }
 

@@ -10,6 +10,11 @@ export interface TcpTransportOptions {
   /** Where to listen: `127.0.0.1:7001`, `[::1]:7001`, `0.0.0.0:7001`. Port 0 lets the system choose one. */
   readonly listen: string;
   /**
+   * Where others reach this server, told to those who do not know it yet: `host:port`. Default: `listen`, unless that
+   * is an address of no host, like `0.0.0.0`; then only peers that were told of this server can answer it.
+   */
+  readonly advertise?: string;
+  /**
    * The largest message, in bytes. What is larger is dropped, and a peer that sends more loses its connection. Between
    * two servers the smaller limit holds. Default: 8 MiB. From 1 KiB to 1 GiB.
    */
@@ -52,6 +57,7 @@ export function settingsOf(options: TcpTransportOptions): Settings {
   if (listen === null) throw invalid("listen", `is no address: ${options.listen}`);
   const settings: Settings = {
     listen,
+    advertise: options.advertise ?? "",
     maxFrameBytes: options.maxFrameBytes ?? 8 * 2 ** 20,
     maxQueueBytes: options.maxQueueBytes ?? 16 * 2 ** 20,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 2000,
@@ -63,6 +69,8 @@ export function settingsOf(options: TcpTransportOptions): Settings {
     random: options.random ?? Math.random,
     onWarning: options.onWarning ?? (() => undefined),
   };
+  if (settings.advertise !== "" && parseAddress(settings.advertise) === null)
+    throw invalid("advertise", `is no address: ${settings.advertise}`);
   checkRange(settings, "maxFrameBytes", 1024, GiB);
   checkRange(settings, "maxQueueBytes", 1, Number.MAX_SAFE_INTEGER);
   checkRange(settings, "handshakeTimeoutMs", 1, LONGEST_TIMEOUT_MS);

@@ -18,7 +18,7 @@ import { redialDelayMs } from "./backoff.js";
 import { Channel } from "./channel.js";
 import { FrameError } from "./frame.js";
 import { FrameWriter } from "./frame-writer.js";
-import type { Handshake, Refusal } from "./handshake.js";
+import { type Handshake, type Refusal, SILENT } from "./handshake.js";
 import type { Settings } from "./options.js";
 import { OutgoingQueue } from "./outgoing-queue.js";
 import { type Failure, type TcpWarningCode, warningOf } from "./warning.js";
@@ -29,6 +29,8 @@ const GATHER_BYTES = 64 * 1024;
 export interface PeerLinkOptions {
   readonly peer: NodeId;
   readonly address: string;
+  /** Where the peer reaches this server; empty if that is not known. */
+  readonly ownAddress: string;
   readonly identity: TransportIdentity;
   readonly settings: Settings;
   readonly onDropped: (count: number) => void;
@@ -37,6 +39,7 @@ export interface PeerLinkOptions {
 export class PeerLink {
   readonly address: string;
   readonly #peer: NodeId;
+  readonly #ownAddress: string;
   readonly #identity: TransportIdentity;
   readonly #settings: Settings;
   readonly #onDropped: (count: number) => void;
@@ -58,7 +61,8 @@ export class PeerLink {
   /** The last warning, so that the same one is not given for every dial. */
   #lastWarning: TcpWarningCode | null = null;
 
-  constructor({ peer, address, identity, settings, onDropped }: PeerLinkOptions) {
+  constructor({ peer, address, ownAddress, identity, settings, onDropped }: PeerLinkOptions) {
+    this.#ownAddress = ownAddress;
     this.address = address;
     this.#peer = peer;
     this.#identity = identity;
@@ -120,8 +124,8 @@ export class PeerLink {
     this.#channel = channel;
     const { clusterId, nodeId } = this.#identity;
     const { maxFrameBytes } = this.#settings;
-    const hello = { verdict: "hello", clusterId, from: nodeId, to: this.#peer, maxFrameBytes } as const;
-    channel.introduce({ version: this.#version, ...hello }); // sent once the socket is connected
+    const hello = { ...SILENT, clusterId, from: nodeId, to: this.#peer, address: this.#ownAddress, maxFrameBytes };
+    channel.introduce({ ...hello, version: this.#version, verdict: "hello" }); // sent once the socket is connected
   }
 
   #onAnswer(answer: Handshake): void {

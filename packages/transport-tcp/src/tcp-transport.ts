@@ -20,19 +20,17 @@ import { formatAddress } from "./address.js";
 import { BEAT_MS } from "./channel.js";
 import { MAX_CLUSTER_ID_BYTES } from "./handshake.js";
 import { Incoming } from "./incoming.js";
+import { Links } from "./links.js";
 import { type Settings, settingsOf, type TcpTransportOptions } from "./options.js";
-import { PeerLink } from "./peer-link.js";
 
 export class TcpTransport implements Transport {
   readonly #settings: Settings;
   readonly #receivers = new Map<GroupId, MessageReceiver>();
-  readonly #links = new Map<NodeId, PeerLink>();
-  /** Links that were replaced and are not quite over. */
-  readonly #leaving = new Set<Promise<void>>();
   #peers: ReadonlyMap<NodeId, string> = new Map();
   #state: "new" | "opening" | "open" | "closed" = "new";
   #identity: TransportIdentity | null = null;
   #incoming: Incoming | null = null;
+  #links: Links | null = null;
   #beatTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | null = null;
   #droppedMessages = 0;
@@ -54,7 +52,8 @@ export class TcpTransport implements Transport {
     this.#state = "opening";
     const incoming = new Incoming(this.#settings, identity, {
       onMessage: ({ groupId, message }) => this.#onMessage(groupId, message),
-      onPeer: (peer) => this.#links.get(peer)?.wake(),
+      onPeer: (peer, address) => this.#links?.onPeer(peer, address),
+      onPeerGone: (peer) => this.#links?.onPeerGone(peer),
     });
     this.#incoming = incoming;
     try {
@@ -65,24 +64,18 @@ export class TcpTransport implements Transport {
     if (this.#isClosed()) throw cannotListen(this.address, "It was closed meanwhile.");
     this.#identity = identity;
     this.#state = "open";
+    const onDropped = (count: number): void => {
+      this.#droppedMessages += count;
+    };
+    this.#links = new Links({ identity, settings: this.#settings, ownAddress: this.#ownAddress(), onDropped });
     this.#beatTimer = setInterval(() => this.#beat(), BEAT_MS);
     this.setPeers(this.#peers);
   }
 
   setPeers(peers: ReadonlyMap<NodeId, string>): void {
     this.#peers = new Map(peers);
-    const identity = this.#identity;
-    if (this.#state !== "open" || identity === null) return;
-    for (const [peer, link] of this.#links) {
-      if (peers.get(peer) !== link.address) this.#drop(peer, link);
-    }
-    for (const [peer, address] of this.#peers) {
-      if (peer === identity.nodeId || this.#links.has(peer)) continue;
-      const onDropped = (count: number) => {
-        this.#droppedMessages += count;
-      };
-      this.#links.set(peer, new PeerLink({ peer, address, identity, settings: this.#settings, onDropped }));
-    }
+    if (this.#state !== "open") return;
+    for (const peer of this.#links?.setPeers(this.#peers) ?? []) this.#incoming?.end(peer);
   }
 
   register(groupId: GroupId, receive: MessageReceiver): void {
@@ -94,17 +87,13 @@ export class TcpTransport implements Transport {
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
-    const link = this.#links.get(message.to);
+    const link = this.#links?.get(message.to);
     if (link === undefined || message.from !== this.#identity?.nodeId) this.#droppedMessages += 1;
     else link.send(groupId, message);
   }
 
   status(): TransportStatus {
-    const connected: NodeId[] = [];
-    for (const [peer, link] of this.#links) {
-      if (link.isConnected) connected.push(peer);
-    }
-    return { connected, droppedMessages: this.#droppedMessages };
+    return { connected: this.#links?.connected ?? [], droppedMessages: this.#droppedMessages };
   }
 
   close(): Promise<void> {
@@ -119,21 +108,21 @@ export class TcpTransport implements Transport {
 
   async #close(): Promise<void> {
     clearInterval(this.#beatTimer);
-    for (const [peer, link] of this.#links) this.#drop(peer, link);
+    const closed = this.#links?.close();
     await this.#incoming?.close();
-    await Promise.all(this.#leaving);
+    await closed;
   }
 
-  #drop(peer: NodeId, link: PeerLink): void {
-    this.#links.delete(peer);
-    const leaving = link.close().then(() => {
-      this.#leaving.delete(leaving);
-    });
-    this.#leaving.add(leaving);
+  /** As peers reach this server; empty if it listens everywhere and was not told. */
+  #ownAddress(): string {
+    const { advertise } = this.#settings;
+    if (advertise !== "") return advertise;
+    const isAnywhere = ["0.0.0.0", "::"].includes(this.#settings.listen.host);
+    return isAnywhere ? "" : this.address;
   }
 
   #beat(): void {
-    for (const link of this.#links.values()) link.beat();
+    this.#links?.beat();
     this.#incoming?.beat();
   }
 

@@ -34,8 +34,9 @@ describe("a stranger", () => {
     ["does not say who it is", handshake(0, 1), /does not say who/],
     ["answers before it was asked", handshake(2, 1, { verdict: "accepted" }), /nobody asked/],
     ["names a verdict that is none", handshake(2, 1).fill(0xff, 6, 8), /verdict/],
-    ["says a cluster id without an end", handshake(2, 1).fill(0xff, 28, 30), /too long/],
-    ["says a handshake with a wrong checksum", handshake(2, 1).fill(0xff, 30, 31), /checksum/],
+    ["says a cluster id without an end", handshake(2, 1).fill(0xff, 36, 38), /too long/],
+    ["says an address without an end", handshake(2, 1).fill(0xff, 38, 40), /too long/],
+    ["says a handshake with a wrong checksum", handshake(2, 1).fill(0xff, 40, 41), /checksum/],
   ])("that %s is hung up on", async (_what, bytes, reason) => {
     const transport = await bench.open();
     const sound = await soundPeer(transport);

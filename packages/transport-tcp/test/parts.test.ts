@@ -81,6 +81,8 @@ describe("handshakes", () => {
     clusterId: "a cluster ✓",
     from: Number.MAX_SAFE_INTEGER,
     to: 2,
+    incarnation: 2 ** 48 - 1,
+    address: "a-host:7001",
     maxFrameBytes: 8 << 20,
   };
   const bytes = encodeHandshake(hello);

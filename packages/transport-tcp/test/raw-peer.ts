@@ -5,13 +5,19 @@ import { crc32 } from "node:zlib";
 import { encodeMessage, PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage } from "@quorate/contracts";
 import type { NodeId } from "@quorate/core";
-import { decodeHandshake, encodeHandshake, type Handshake } from "../src/handshake.js";
+import { decodeHandshake, encodeHandshake, type Handshake, SILENT } from "../src/handshake.js";
 import { TcpTransport, type TcpTransportOptions, type TcpWarning } from "../src/index.js";
 
 const CLUSTER = "one";
 
 export function handshake(from: NodeId, to: NodeId, changes: Partial<Handshake> = {}): Buffer {
-  const plain = { version: PROTOCOL_VERSION, verdict: "hello", clusterId: CLUSTER, maxFrameBytes: 1 << 20 } as const;
+  const plain = {
+    ...SILENT,
+    version: PROTOCOL_VERSION,
+    verdict: "hello",
+    clusterId: CLUSTER,
+    maxFrameBytes: 1 << 20,
+  } as const;
   return encodeHandshake({ ...plain, from, to, ...changes });
 }
 

@@ -59,6 +59,35 @@ export function testPeers<T extends Transport>(network: () => Network<T>): void 
     await network().deliver(again, a, heartbeat(2, 1, 92));
   });
 
+  it("M11: whoever connects can be answered without being named, as long as it stays", async () => {
+    const a = await network().start(1);
+    const guest = await network().start(2, { peers: peers([1, a.address]) });
+    await network().deliver(guest, a, heartbeat(2, 1, 94));
+    await network().deliver(a, guest, heartbeat(1, 2, 95));
+    expect(a.transport.status().connected).toStrictEqual([2]);
+    await guest.transport.close();
+    await network().until(() => a.transport.status().connected.length === 0);
+  });
+
+  it("M11: a guest that is named then stays connected, and so do guests when others are named", async () => {
+    const a = await network().start(1);
+    const guest = await network().start(2, { peers: peers([1, a.address]) });
+    await network().deliver(guest, a, heartbeat(2, 1, 94));
+    await network().deliver(a, guest, heartbeat(1, 2, 95));
+    a.transport.setPeers(peers([3, await network().deadAddress()]));
+    expect(a.transport.status().connected).toStrictEqual([2]);
+    a.transport.setPeers(peers([2, guest.address]));
+    expect(a.transport.status().connected).toStrictEqual([2]);
+    await network().deliver(a, guest, heartbeat(1, 2, 96));
+  });
+
+  it("O11: a peer that is named no more can be answered when it has connected again", async () => {
+    const [a, b] = await network().pair();
+    a.transport.setPeers(peers());
+    await network().deliver(b, a, heartbeat(2, 1, 97));
+    await network().deliver(a, b, heartbeat(1, 2, 98));
+  });
+
   it("F17: with an address that leads nowhere harms nobody else", async () => {
     const [a, b] = await network().pair();
     a.transport.setPeers(peers([2, b.address], [3, await network().deadAddress()], [4, "no address at all"]));
