@@ -75,7 +75,10 @@ function readMessage(
       return { kind, from, to, requestId: header.natural("requestId"), data: copyPayload(frame, payloadStart) };
     default:
       if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
-      if (kind === "removed") return { kind, from, to, index: header.natural("index") };
+      if (kind === "unwanted") {
+        const index = header.natural("index");
+        return { kind, from, to, index, incarnation: header.natural("incarnation") };
+      }
       return readSmallMessage(kind, header, from, to, version);
   }
 }
@@ -89,7 +92,7 @@ type KindReadElsewhere =
   | "snapshotChunk"
   | "adminRequest"
   | "adminResult"
-  | "removed";
+  | "unwanted";
 
 function readSmallMessage(
   kind: Exclude<PeerMessage["kind"], KindReadElsewhere>,

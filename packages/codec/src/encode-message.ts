@@ -139,8 +139,8 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
     case "adminResult":
       fields.push(message.requestId);
       return;
-    case "removed":
-      fields.push(message.index);
+    case "unwanted":
+      fields.push(message.index, message.incarnation);
       return;
     default:
       throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);

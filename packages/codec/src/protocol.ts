@@ -49,7 +49,7 @@ export const MESSAGE_KINDS = {
   pulledEntries: 21,
   adminRequest: 22,
   adminResult: 23,
-  removed: 24,
+  unwanted: 24,
 } as const satisfies Record<PeerMessage["kind"], number>;
 
 export const ENTRY_KINDS = { noop: 1, command: 2, membership: 3 } as const satisfies Record<EntryKind, number>;

@@ -156,7 +156,7 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
   stateDigestVerdict: record({ ...head, kind: fc.constant("stateDigestVerdict"), index: natural, digest: natural }),
   adminRequest: record({ ...head, kind: fc.constant("adminRequest"), requestId: natural, data: bytes }),
   adminResult: record({ from: nodeId, to: nodeId, kind: fc.constant("adminResult"), requestId: natural, data: bytes }),
-  removed: record({ from: nodeId, to: nodeId, kind: fc.constant("removed"), index: natural }),
+  unwanted: record({ from: nodeId, to: nodeId, kind: fc.constant("unwanted"), index: natural, incarnation: natural }),
 };
 
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(...Object.values(messageByKind));

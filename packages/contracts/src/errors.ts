@@ -79,6 +79,11 @@ export const ERROR_CODES = {
     outcome: "not-executed",
     advice: "Stop this server. To have it back, give it an empty directory and let it join as a new member.",
   },
+  FOREIGN_INCARNATION: {
+    outcome: "not-executed",
+    advice:
+      "Bring its own disk back if there is one. Otherwise remove it from the cluster, give it an empty directory, and let it join as a new member.",
+  },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
   CLOSED_UNDER_WAY: {
     outcome: "unknown",

@@ -24,7 +24,6 @@ export {
   type PeerMessage,
   type ProposeRequest,
   type ProposeResult,
-  type Removed,
   type SnapshotChunk,
   type SnapshotChunkResult,
   type StateCheckMessage,
@@ -34,4 +33,5 @@ export {
   type Transport,
   type TransportIdentity,
   type TransportStatus,
+  type Unwanted,
 } from "./transport.js";

@@ -14,6 +14,8 @@ export interface StorageIdentity {
   readonly nodeId: NodeId;
   /** The server's name, for messages to people. */
   readonly name: string;
+  /** A number that was drawn when this was written: a blank disk gets another one (PITFALLS M18). */
+  readonly incarnation?: number;
 }
 
 /** What `open` found: everything the core needs to go on, without reading the log. */

@@ -135,13 +135,18 @@ export interface AdminResult {
   readonly data: Uint8Array;
 }
 
-/** To a server that still takes part without belonging to the cluster: it was removed, for good (PITFALLS O11, M28). */
-export interface Removed {
-  readonly kind: "removed";
+/**
+ * To a server that takes part without belonging to the cluster: it was removed, for good (PITFALLS O11, M28), or it has
+ * another disk than the member whose number it bears (M18).
+ */
+export interface Unwanted {
+  readonly kind: "unwanted";
   readonly from: NodeId;
   readonly to: NodeId;
-  /** The index of a committed configuration without it. */
+  /** The index of the configuration that says so. */
   readonly index: Index;
+  /** The incarnation that is meant, if only that one is; 0 if the server was removed. */
+  readonly incarnation: number;
 }
 
 /** Everything that servers send each other. */
@@ -156,7 +161,7 @@ export type PeerMessage =
   | StateDigestVerdict
   | AdminRequest
   | AdminResult
-  | Removed;
+  | Unwanted;
 
 /** Whether the message is between cores; the others are between the runtimes around them. */
 export function isCoreMessage(message: PeerMessage): message is Message {
@@ -170,7 +175,7 @@ export function isCoreMessage(message: PeerMessage): message is Message {
     case "stateDigestVerdict":
     case "adminRequest":
     case "adminResult":
-    case "removed":
+    case "unwanted":
       return false;
     default:
       return true;
@@ -188,10 +193,15 @@ export function isStateCheckMessage(message: PeerMessage): message is StateCheck
 export interface TransportIdentity {
   readonly clusterId: string;
   readonly nodeId: NodeId;
+  /** Minted with the server's storage (PITFALLS M17, M18). Default: not said. */
+  readonly incarnation?: number | undefined;
 }
 
-/** Takes in one message. Must not throw, and must not keep the sender waiting. */
-export type MessageReceiver = (message: PeerMessage) => void;
+/**
+ * Takes in one message, from a server of `incarnation` if its transport says which. Must not throw, and must not keep the
+ * sender waiting.
+ */
+export type MessageReceiver = (message: PeerMessage, incarnation?: number) => void;
 
 /** What a transport says of itself, for `status()`. */
 export interface TransportStatus {

@@ -137,17 +137,18 @@ function levelsFrom(value: unknown): FeatureLevels {
 
 function isMember(value: unknown): value is Member {
   if (typeof value !== "object" || value === null) return false;
-  const { id, name, address, isWitness, priority } = value as Record<keyof Member, unknown>;
+  const { id, name, address, isWitness, priority, incarnation } = value as Record<keyof Member, unknown>;
   return (
     isId(id) &&
     typeof name === "string" &&
     typeof address === "string" &&
     (isWitness === undefined || typeof isWitness === "boolean") &&
-    isPriority(priority)
+    isNaturalOrAbsent(priority) &&
+    isNaturalOrAbsent(incarnation)
   );
 }
 
-function isPriority(value: unknown): value is number | undefined {
+function isNaturalOrAbsent(value: unknown): value is number | undefined {
   return value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0);
 }
 
@@ -156,8 +157,15 @@ function isId(value: unknown): value is NodeId {
 }
 
 /** The fields that a member has, and no others; those with their default are left out. */
-function plainMember({ id, name, address, isWitness = false, priority = 0 }: Member): Member {
-  return { id, name, address, ...(isWitness ? { isWitness } : {}), ...(priority > 0 ? { priority } : {}) };
+function plainMember({ id, name, address, isWitness = false, priority = 0, incarnation }: Member): Member {
+  return {
+    id,
+    name,
+    address,
+    ...(isWitness ? { isWitness } : {}),
+    ...(priority > 0 ? { priority } : {}),
+    ...(incarnation === undefined ? {} : { incarnation }),
+  };
 }
 
 /** Throws a `RangeError` that says what is wrong. */
@@ -205,7 +213,8 @@ function validateList(members: readonly Member[], nextId: NodeId): void {
       throw new RangeError(`servers are listed by rising id, but ${previousId} stands before ${id}`);
     if (id >= nextId) throw new RangeError(`server ${id} has an id that is still to be given: the next is ${nextId}`);
     if (names.has(name)) throw new RangeError(`two servers are named ${JSON.stringify(name)}`);
-    if (!isPriority(priority)) throw new RangeError(`server ${JSON.stringify(name)} has the priority ${priority}`);
+    if (!isNaturalOrAbsent(priority))
+      throw new RangeError(`server ${JSON.stringify(name)} has the priority ${priority}`);
     if (addresses.has(address)) throw new RangeError(`two servers have the address ${JSON.stringify(address)}`);
     names.add(name);
     addresses.add(address);

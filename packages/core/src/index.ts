@@ -59,5 +59,6 @@ export {
   type TargetConfiguration,
   type Term,
   type TermRun,
+  UNCLAIMED,
 } from "./types.js";
 export { UnsupportedFeatureLevelError } from "./unsupported-feature-level-error.js";

@@ -21,7 +21,7 @@ import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { handOver } from "./transfer.js";
 import { stepDown } from "./transitions.js";
-import type { Configuration, Member, MemberChange, NodeId } from "./types.js";
+import { type Configuration, type Member, type MemberChange, type NodeId, UNCLAIMED } from "./types.js";
 
 /** Takes a change of members, or refuses it and says why. */
 export function onChangeMembers(state: RaftState, { changeId, basedOn, members }: ChangeMembers): void {
@@ -51,13 +51,16 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
   const known = membersOf(current);
   const { featureLevels } = current;
   let { nextId } = current;
-  const wanted = changes.map(({ name, address, role, priority = 0 }) => {
+  const wanted = changes.map((change) => {
+    const { name, address, role, priority = 0 } = change;
     const before = known.find((member) => member.name === name);
     const isWitness = role === "witness";
     if (before !== undefined && (before.isWitness === true) !== isWitness)
       throw new RangeError(`${JSON.stringify(name)} cannot turn from or into a witness: remove it, then add it anew`);
     const id = before?.id ?? nextId++;
-    return { member: { id, name, address, isWitness, priority } satisfies Member, isVoter: role !== "learner" };
+    const incarnation = incarnationOf(before, change);
+    const member: Member = { id, name, address, isWitness, priority, ...incarnation };
+    return { member, isVoter: role !== "learner" };
   });
   wanted.sort((a, b) => a.member.id - b.member.id);
   const voters = wanted.filter(({ isVoter }) => isVoter).map(({ member }) => member);
@@ -79,6 +82,15 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
   }
   const outgoingVoters = voters.length < current.voters.length ? current.voters : [];
   return { voters, outgoingVoters, learners, target: null, nextId, featureLevels };
+}
+
+/** A place is claimed once: whoever comes later under its name, with another disk, is another server (PITFALLS M18). */
+function incarnationOf(before: Member | undefined, { name, incarnation }: MemberChange): Pick<Member, "incarnation"> {
+  if (before === undefined) return incarnation === undefined ? {} : { incarnation };
+  const known = before.incarnation;
+  if (incarnation === undefined || incarnation === UNCLAIMED) return known === undefined ? {} : { incarnation: known };
+  if (known === undefined || known === UNCLAIMED || known === incarnation) return { incarnation };
+  throw new RangeError(`${JSON.stringify(name)} is a member already, with another disk: remove it, then add it anew`);
 }
 
 /**

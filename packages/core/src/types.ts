@@ -55,6 +55,9 @@ export interface HardState {
   readonly votedFor: NodeId;
 }
 
+/** The incarnation of a member that no server has claimed to be yet. */
+export const UNCLAIMED = 0;
+
 /** A server of the cluster, as the log knows it. */
 export interface Member {
   /** Given once, with the server's storage, and never to another (PITFALLS M17). */
@@ -70,6 +73,11 @@ export interface Member {
   readonly isWitness?: boolean;
   /** A leader hands over to a caught-up voter of higher priority. Default 0; at least 0. */
   readonly priority?: number;
+  /**
+   * Which life of the server this is: a number that is minted with its storage, so that a wiped disk is told from the one
+   * that voted (PITFALLS M18). {@link UNCLAIMED} if nobody has claimed the place yet; absent if it is not known.
+   */
+  readonly incarnation?: number;
 }
 
 /**
@@ -132,4 +140,6 @@ export interface MemberChange {
   readonly address: string;
   readonly role: MemberRole;
   readonly priority?: number;
+  /** Default: as it is. Once it is known it stays what it is. */
+  readonly incarnation?: number;
 }

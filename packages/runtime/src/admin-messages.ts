@@ -72,17 +72,17 @@ export function decodeReply(data: Uint8Array): AdminReply | null {
 }
 
 /** The fields of a change, and no others. */
-export function plainChange({ name, address, role, priority = 0 }: MemberChange): MemberChange {
-  return { name, address, role, priority };
+export function plainChange({ name, address, role, priority = 0, incarnation }: MemberChange): MemberChange {
+  return { name, address, role, priority, ...(incarnation === undefined ? {} : { incarnation }) };
 }
 
 /** Whether `value` says how a member shall be; what it says may still contradict the rest. */
 export function isMemberChange(value: unknown): value is MemberChange {
   if (typeof value !== "object" || value === null) return false;
-  const { name, address, role, priority = 0 } = value as Partial<Record<keyof MemberChange, unknown>>;
+  const { name, address, role, priority = 0, incarnation = 0 } = value as Partial<Record<keyof MemberChange, unknown>>;
   const isRole = role === "voter" || role === "learner" || role === "witness";
   const isText = (text: unknown): boolean => typeof text === "string" && text !== "";
-  return isText(name) && isText(address) && isRole && isNatural(priority);
+  return isText(name) && isText(address) && isRole && isNatural(priority) && isNatural(incarnation);
 }
 
 function parse(data: Uint8Array): Record<string, unknown> | null {

@@ -7,7 +7,14 @@
  * whose leader fell, is simply given again to whoever leads then.
  */
 
-import type { AdminRequest, AdminResult, Clock, PeerMessage, RaftError } from "@quorate/contracts";
+import {
+  type AdminRequest,
+  type AdminResult,
+  type Clock,
+  type PeerMessage,
+  RaftError,
+  type RaftErrorCode,
+} from "@quorate/contracts";
 import {
   type ChangeOutcome,
   type ChangeRefusal,
@@ -42,6 +49,12 @@ export interface AdminOptions {
   readonly canReach: (peer: NodeId) => boolean;
 }
 
+/** Another change was first: it is seen whether that matters. */
+const PASSING: ReadonlySet<RaftErrorCode> = new Set(["MEMBERS_CHANGED", "CHANGE_PENDING"]);
+
+/** To an edit it never matters. */
+const PASSING_FOR_EDITS: ReadonlySet<RaftErrorCode> = new Set([...PASSING, "CHANGE_REPLACED", "NOT_COMMITTED"]);
+
 /** Whoever waits for the core's answer: an operation of this server, or a peer. */
 type Asker = Operation | AdminRequest;
 
@@ -68,25 +81,36 @@ export class Admin {
     return wakeAt;
   }
 
-  /** Resolves with the leader when the members are those that are wanted, committed and final. */
-  changeMembers(basedOn: Index, members: readonly MemberChange[], timeoutMs: number): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "changeMembers", basedOn, members }) }, timeoutMs);
+  /**
+   * Resolves with the leader when the members are those that are wanted, committed and final. Without `basedOn` they are
+   * based on what is in force now, and what changes nothing but the incarnations may come between.
+   */
+  changeMembers(basedOn: Index | undefined, members: readonly MemberChange[], timeoutMs: number): Promise<NodeId> {
+    const { raft } = this.#options;
+    if (basedOn !== undefined)
+      return this.#start({ makeOrder: () => ({ kind: "changeMembers", basedOn, members }) }, timeoutMs);
+    const before = wantedMembers(raft.configuration).map(({ incarnation: _, ...member }) => member);
+    const edit = (): readonly MemberChange[] => {
+      const { configuration, configurationIndex } = raft;
+      if (headsFor(configuration, before) || headsFor(configuration, members)) return members;
+      throw new RaftError("MEMBERS_CHANGED", `Version ${configurationIndex} is in force by now.`);
+    };
+    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING }, timeoutMs);
   }
 
   /** The same for members that follow from those in force. With `endsEarly`, once they will come by themselves. */
   editMembers(edit: MemberEdit, timeoutMs: number, endsEarly: boolean): Promise<NodeId> {
-    const { raft } = this.#options;
-    const makeOrder = (): AdminOrder => ({
-      kind: "changeMembers",
-      basedOn: raft.configurationIndex,
-      members: edit(wantedMembers(raft.configuration)),
-    });
-    return this.#start({ makeOrder, isEdit: true, endsEarly }, timeoutMs);
+    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING_FOR_EDITS, endsEarly }, timeoutMs);
+  }
+
+  #editOrder(edit: MemberEdit): AdminOrder {
+    const { configuration, configurationIndex } = this.#options.raft;
+    return { kind: "changeMembers", basedOn: configurationIndex, members: edit(wantedMembers(configuration)) };
   }
 
   /** Resolves with the leader when the feature levels are what every member supports, and that is committed. */
   raiseFeatureLevels(timeoutMs: number): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), isEdit: true }, timeoutMs);
+    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), outlives: PASSING_FOR_EDITS }, timeoutMs);
   }
 
   /** Resolves with the new leader. `to` may be NOBODY: whoever fits best. */
@@ -323,7 +347,7 @@ export class Admin {
       this.#end(operation, () => operation.abandon(errorFor(operation.stage !== "waiting" || operation.isUncertain)));
   }
 
-  #fail(operation: Operation, code: RaftError["code"], message: string): void {
+  #fail(operation: Operation, code: RaftErrorCode, message: string): void {
     if (operation.outlives(code)) this.#retryLater(operation);
     else this.#end(operation, () => operation.fail(code, message));
   }

@@ -80,7 +80,8 @@ export async function openStorage(
   snapshots: SnapshotStorage | undefined,
   name: string,
   bootstrap: Bootstrap | undefined,
-  join?: (request: JoinRequest) => Promise<JoinGrant>,
+  join: ((request: JoinRequest) => Promise<JoinGrant>) | undefined,
+  mintIncarnation: () => number,
 ): Promise<Found> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
   const founder = configuration?.voters.find((member) => member.name === name);
@@ -95,13 +96,15 @@ export async function openStorage(
     const message = `There is a snapshot of entry ${newest.place.index}, but the log is gone.`;
     throw new RaftError("STORAGE_CORRUPT", message);
   }
+  const incarnation = mintIncarnation();
   if (join !== undefined) {
-    return { stored: { ...(await joined(storage, name, await join({ name }))), isNew: true }, newest };
+    const { clusterId, nodeId } = await join({ name, incarnation });
+    return { stored: { ...(await joined(storage, { clusterId, nodeId, name, incarnation })), isNew: true }, newest };
   }
   if (bootstrap === undefined || configuration === null || founder === undefined) {
     throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
   }
-  const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name };
+  const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name, incarnation };
   const founded = await storage.initialize(identity, {
     seq: 0,
     hardState: { currentTerm: 1, votedFor: NOBODY },
@@ -116,11 +119,9 @@ export async function openStorage(
  * A server that the cluster has taken in: it has its number, and nothing else. It waits to be fed, and whatever it finds
  * in the log on its way, it can find itself in no older configuration than the one that brought it in (PITFALLS M17, O3).
  */
-function joined(storage: LogStorage, name: string, { clusterId, nodeId }: JoinGrant): Promise<StoredState> {
-  return storage.initialize(
-    { clusterId, nodeId, name },
-    { seq: 0, hardState: { currentTerm: 0, votedFor: NOBODY }, reset: null, truncateFrom: null, append: [] },
-  );
+function joined(storage: LogStorage, identity: StorageIdentity): Promise<StoredState> {
+  const hardState = { currentTerm: 0, votedFor: NOBODY };
+  return storage.initialize(identity, { seq: 0, hardState, reset: null, truncateFrom: null, append: [] });
 }
 
 /** Local addresses; those that go with `bootstrap` are the founders' alone, whoever bears their names later. */

@@ -114,8 +114,9 @@ export class EventLoop<Command, Result> {
     const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer) && !isRemoved(raft, peer);
     this.proposals = new Proposals({ ...shared, ...ways, canReach });
     this.admin = new Admin({ ...shared, ...ways, canReach });
-    this.belonging = new Belonging({ ...shared, ...ways });
-    this.operator = new Operator({ ...shared, admin: this.admin, clusterId });
+    this.belonging = new Belonging({ ...shared, ...ways, incarnation: stored.identity.incarnation });
+    const { admin, belonging } = this;
+    this.operator = new Operator({ ...shared, admin, belonging, clusterId });
     this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, recovered.appliedIndex);
     const { proposals, reads } = this;
     const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
@@ -194,6 +195,7 @@ export class EventLoop<Command, Result> {
     this.#tick(now);
     this.#stepIfAny(this.proposals.route(now), now);
     for (const question of this.reads.ask(now)) this.#step(question, now);
+    this.operator.noteIncarnations(now);
     for (const input of this.admin.route(now)) this.#step(input, now);
 
     const effects = this.#raft.drain();
@@ -258,10 +260,10 @@ export class EventLoop<Command, Result> {
     }
   };
 
-  readonly #receive = (message: PeerMessage): void => {
+  readonly #receive = (message: PeerMessage, incarnation?: number): void => {
     if (this.#state !== "running") return;
     // The transport vouches for the sender: one of the cluster, if not of the configuration in force here (O1, M11).
-    if (message.to !== this.#recovered.stored.identity.nodeId || !this.belonging.admits(message)) {
+    if (message.to !== this.#recovered.stored.identity.nodeId || !this.belonging.admits(message, incarnation)) {
       this.#refusedMessages += 1;
       return;
     }
@@ -294,7 +296,7 @@ export class EventLoop<Command, Result> {
     }
     if (message.kind === "adminRequest") return this.admin.onRequest(message);
     if (message.kind === "adminResult") return this.admin.onAnswer(message);
-    if (message.kind === "removed") return this.belonging.onRemoved(message);
+    if (message.kind === "unwanted") return this.belonging.onUnwanted(message);
     if (message.kind === "snapshotChunk" || message.kind === "snapshotChunkResult") {
       if (this.snapshots !== null) this.snapshots.onMessage(message);
       else if (message.kind === "snapshotChunk") this.#send(refusalOf(message));

@@ -8,7 +8,10 @@ import type { MemberChange, MemberRole } from "@quorate/core";
 
 export type MemberEdit = (members: readonly MemberChange[]) => readonly MemberChange[];
 
-/** Adds `member`, or makes the one of that name what it says. */
+/**
+ * Adds `member`, or makes the one of that name what it says. Its place is then there for the first server of that name
+ * that joins.
+ */
 export function adding(member: MemberChange): MemberEdit {
   return (members) => [...members.filter(({ name }) => name !== member.name), member];
 }
@@ -33,7 +36,7 @@ export function updating(name: string, update: MemberUpdate): MemberEdit {
 
 function updated(member: MemberChange, { role, address, priority }: MemberUpdate): MemberChange {
   return {
-    name: member.name,
+    ...member,
     address: address ?? member.address,
     role: role ?? member.role,
     priority: priority ?? member.priority ?? 0,

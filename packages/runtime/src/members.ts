@@ -12,6 +12,7 @@ import {
   membersOf,
   type NodeId,
   type Raft,
+  UNCLAIMED,
 } from "@quorate/core";
 
 /** A member of the configuration in force. */
@@ -110,9 +111,10 @@ function wantedRoles({ voters, learners, target }: Configuration): ReadonlyMap<N
 export function wantedMembers(configuration: Configuration): MemberChange[] {
   const roles = wantedRoles(configuration);
   const wanted: MemberChange[] = [];
-  for (const { id, name, address, priority = 0 } of membersOf(configuration)) {
+  for (const { id, name, address, priority = 0, incarnation } of membersOf(configuration)) {
     const role = roles.get(id);
-    if (role !== undefined) wanted.push({ name, address, role, priority });
+    if (role === undefined) continue;
+    wanted.push({ name, address, role, priority, ...(incarnation === undefined ? {} : { incarnation }) });
   }
   return wanted;
 }
@@ -124,11 +126,14 @@ export function isFinal({ outgoingVoters, target }: Configuration): boolean {
 
 /** Whether `configuration` is, or ends in, what `members` want. */
 export function headsFor(configuration: Configuration, members: readonly MemberChange[]): boolean {
-  const key = (list: readonly MemberChange[]): string =>
-    JSON.stringify(
-      list.map(({ name, address, role, priority = 0 }) => JSON.stringify([name, address, role, priority])).sort(),
-    );
-  return key(wantedMembers(configuration)) === key(members);
+  const shall = new Map(wantedMembers(configuration).map((member) => [member.name, member]));
+  return members.length === shall.size && members.every((member) => isAs(shall.get(member.name), member));
+}
+
+function isAs(shall: MemberChange | undefined, { address, role, priority = 0, incarnation }: MemberChange): boolean {
+  if (shall === undefined) return false;
+  const isSameServer = incarnation === undefined || incarnation === UNCLAIMED || incarnation === shall.incarnation;
+  return isSameServer && address === shall.address && role === shall.role && priority === (shall.priority ?? 0);
 }
 
 /**

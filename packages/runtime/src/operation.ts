@@ -11,19 +11,15 @@ import type { AdminOrder } from "./admin-messages.js";
  */
 export type OperationStage = "waiting" | "asked" | "accepted";
 
-/** What other changes bring about, and what goes away again. */
-const PASSING: ReadonlySet<RaftErrorCode> = new Set([
-  "MEMBERS_CHANGED",
-  "CHANGE_PENDING",
-  "CHANGE_REPLACED",
-  "NOT_COMMITTED",
-]);
-
 export interface OperationKind {
+  /** Called again each time before it is asked for, if `outlives` has anything. */
   readonly makeOrder: () => AdminOrder;
+  /** What other changes bring about, and is no reason to end. */
+  readonly outlives?: ReadonlySet<RaftErrorCode>;
   readonly endsEarly?: boolean;
-  readonly isEdit?: boolean;
 }
+
+const NOTHING: ReadonlySet<RaftErrorCode> = new Set();
 
 export class Operation {
   /** What was asked for last, or is to be. */
@@ -43,21 +39,20 @@ export class Operation {
   /** Once accepted, if that is known: where in the log. */
   place: { readonly index: Index; readonly term: Term } | null = null;
   readonly #makeOrder: () => AdminOrder;
-  /** Whether another change that comes between is no reason to end: the order is then made anew. */
-  readonly #isEdit: boolean;
+  readonly #outlives: ReadonlySet<RaftErrorCode>;
   readonly #resolve: (leaderId: NodeId) => void;
   readonly #reject: (error: unknown) => void;
 
   /** Throws what `makeOrder` throws. */
   constructor(
-    { makeOrder, endsEarly = false, isEdit = false }: OperationKind,
+    { makeOrder, endsEarly = false, outlives = NOTHING }: OperationKind,
     deadline: number,
     resolve: (leaderId: NodeId) => void,
     reject: (error: unknown) => void,
   ) {
     this.order = makeOrder();
     this.#makeOrder = makeOrder;
-    this.#isEdit = isEdit;
+    this.#outlives = outlives;
     this.deadline = deadline;
     this.endsEarly = endsEarly;
     this.#resolve = resolve;
@@ -66,12 +61,12 @@ export class Operation {
 
   /** To be called before it is asked for again. Throws what `makeOrder` throws. */
   remakeOrder(): void {
-    if (this.#isEdit) this.order = this.#makeOrder();
+    if (this.#outlives.size > 0) this.order = this.#makeOrder();
   }
 
   /** Whether it is tried again after `code`, which another change is to blame for. */
   outlives(code: RaftErrorCode): boolean {
-    return this.#isEdit && PASSING.has(code);
+    return this.#outlives.has(code);
   }
 
   /** It is done. `leaderId` is who leads then. */

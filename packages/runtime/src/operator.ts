@@ -12,9 +12,11 @@ import {
   NOBODY,
   type NodeId,
   type Raft,
+  UNCLAIMED,
 } from "@quorate/core";
 import type { Admin } from "./admin.js";
 import { isMemberChange, plainChange } from "./admin-messages.js";
+import type { Belonging } from "./belonging.js";
 import type { MemberEdit } from "./member-edits.js";
 import { committedConfiguration, type Membership, membershipOf } from "./members.js";
 import type { JoinGrant } from "./options.js";
@@ -26,7 +28,7 @@ const CHANGE_TIMEOUT_MS = 60_000;
 export interface MembersChange {
   /** All of them. A name that is there already stays the server it is; another one is to join. */
   readonly members: readonly MemberChange[];
-  /** The `version` of the members that the change is based on. Default: what this server sees. */
+  /** The `version` of the members that the change is based on. Default: what this server sees when it is called. */
   readonly version?: Index | undefined;
   /** How long to wait for the end of the change, in milliseconds. Default 60 000. */
   readonly timeoutMs?: number | undefined;
@@ -35,6 +37,7 @@ export interface MembersChange {
 export interface OperatorOptions {
   readonly raft: Raft;
   readonly admin: Admin;
+  readonly belonging: Belonging;
   readonly clusterId: string;
   readonly proposeTimeoutMs: number;
   readonly electionTimeoutMs: number;
@@ -42,6 +45,8 @@ export interface OperatorOptions {
 
 export class Operator {
   readonly #options: OperatorOptions;
+  /** Not before this are incarnations noted again. */
+  #noteAt = 0;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
@@ -52,8 +57,7 @@ export class Operator {
   }
 
   async change({ members, version, timeoutMs = CHANGE_TIMEOUT_MS }: MembersChange): Promise<Membership> {
-    const { admin, raft } = this.#options;
-    await admin.changeMembers(version ?? raft.configurationIndex, checked(members), timeoutMs);
+    await this.#options.admin.changeMembers(version, checked(members), timeoutMs);
     return this.members();
   }
 
@@ -64,12 +68,7 @@ export class Operator {
 
   async admit(member: MemberChange, timeoutMs: number = CHANGE_TIMEOUT_MS): Promise<JoinGrant> {
     const { raft, admin, clusterId } = this.#options;
-    const add: MemberEdit = (members) => {
-      if (members.every(({ name }) => name !== member.name)) return checked([...members, member]);
-      const why = `${JSON.stringify(member.name)} is a member already: remove it before it can join anew`;
-      throw new RaftError("INVALID_MEMBERS", `The members cannot be so: ${why}.`);
-    };
-    await admin.editMembers(add, timeoutMs, true);
+    await admin.editMembers((members) => checked(claiming(members, member)), timeoutMs, true);
     const { configuration } = committedConfiguration(raft);
     const admitted = membersOf(configuration).find(({ name }) => name === member.name);
     if (admitted === undefined) throw new RaftError("CHANGE_REPLACED", "The new member is gone already.");
@@ -99,11 +98,39 @@ export class Operator {
     }
   }
 
+  /**
+   * A leader writes into the configuration which disks the founders have, once that is known (PITFALLS M18). To be called
+   * in every turn. What comes between is no harm: it is looked at again.
+   */
+  noteIncarnations(now: number): void {
+    const { admin, belonging, electionTimeoutMs } = this.#options;
+    if (now < this.#noteAt || !belonging.shouldNote(now)) return;
+    const limitMs = 4 * electionTimeoutMs;
+    this.#noteAt = now + limitMs;
+    const isOver = (): void => undefined;
+    admin.editMembers(belonging.noting, limitMs, true).then(isOver, isOver);
+  }
+
   #idOf(name: string): NodeId {
     const member = membersOf(this.#options.raft.configuration).find((each) => each.name === name);
     if (member !== undefined) return member.id;
     throw new RaftError("NO_SUCCESSOR", `There is no member ${JSON.stringify(name)}.`);
   }
+}
+
+/**
+ * With `member` among them. A place that nobody has claimed becomes that of `member`; whoever asks twice gets the same
+ * answer; a place that is taken stays with whoever has it (PITFALLS M18).
+ */
+function claiming(members: readonly MemberChange[], member: MemberChange): readonly MemberChange[] {
+  const { name, address, incarnation = UNCLAIMED } = member;
+  const place = members.find((each) => each.name === name);
+  if (place === undefined) return [...members, member];
+  if (incarnation !== UNCLAIMED && place.incarnation === incarnation) return members;
+  if (incarnation !== UNCLAIMED && place.incarnation === UNCLAIMED)
+    return members.map((each) => (each === place ? { ...place, address, incarnation } : each));
+  const why = `${JSON.stringify(name)} is a member already, with another disk: remove it, then let it join anew`;
+  throw new RaftError("INVALID_MEMBERS", `The members cannot be so: ${why}.`);
 }
 
 function checked(members: readonly MemberChange[]): MemberChange[] {
@@ -112,5 +139,5 @@ function checked(members: readonly MemberChange[]): MemberChange[] {
     const what = "needs a name, an address, a role of voter, learner or witness, and a priority from 0 up if any";
     throw new RaftError("INVALID_MEMBERS", `A member ${what}; this has not: ${JSON.stringify(member)}.`);
   }
-  return members.map(plainChange);
+  return members.map((member) => ({ incarnation: UNCLAIMED, ...plainChange(member) }));
 }

@@ -92,6 +92,8 @@ export interface Tuning {
 /** What a server that wants to join says of itself. */
 export interface JoinRequest {
   readonly name: string;
+  /** Which life of the server it is: goes with `RaftNode.admit`, and makes asking twice harmless. */
+  readonly incarnation: number;
 }
 
 /** What a cluster says to a server that it has taken in (`RaftNode.admit`). */

@@ -14,6 +14,7 @@ import type { MembersChange } from "./operator.js";
 import { checkIdentityOptions, type JoinGrant, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
 import { type ReadOptions, readRefusal } from "./read-options.js";
 import { recover } from "./recovery.js";
+import { mintIncarnation } from "./request-ids.js";
 import type { SnapshotResult } from "./snapshot-taker.js";
 import { noSnapshots } from "./snapshots.js";
 import type { NodeStatus } from "./status.js";
@@ -66,14 +67,15 @@ export class RaftNode<Command, Result> {
    * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT` or `STATE_MACHINE_FAILED`, or with what storage or transport reject with. All are closed then.
    */
   static async open<Command, Result>(options: RaftNodeOptions<Command, Result>): Promise<RaftNode<Command, Result>> {
-    const { id, bootstrap, storage, snapshots, transport } = options;
+    const { id, bootstrap, join, storage, snapshots, transport, seed, clock } = options;
     try {
       checkIdentityOptions(options);
       const settings = settingsOf(options);
-      const { stored, newest } = await openStorage(storage, snapshots, id, bootstrap, options.join);
+      const mint = (): number => mintIncarnation(seed, clock.now());
+      const { stored, newest } = await openStorage(storage, snapshots, id, bootstrap, join, mint);
       const recovered = await recover(options, stored, newest);
-      const { clusterId, nodeId } = stored.identity;
-      await transport.open({ clusterId, nodeId });
+      const { clusterId, nodeId, incarnation } = stored.identity;
+      await transport.open({ clusterId, nodeId, incarnation });
       const loop = new EventLoop(options, settings, recovered);
       loop.start();
       return new RaftNode(options, loop);

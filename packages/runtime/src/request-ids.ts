@@ -24,6 +24,12 @@ export class RequestIds {
   }
 }
 
+/** Which life of a server this is: a number that no other one draws, 48 bits, not 0 (PITFALLS M18). */
+export function mintIncarnation(seed: number, now: number): number {
+  const random = new Random(seed ^ Math.floor(now * 1000));
+  return (random.nextUint32() >>> 16) * COUNTS + random.nextUint32() + 1;
+}
+
 /** How many requests of one server the window reaches back. What comes later than that is taken for a copy. */
 const WINDOW = 65_536;
 

@@ -276,7 +276,7 @@ describe("a server that joins", () => {
     const leader = await cluster.leader();
     const error = await cluster.world.failure(cluster.server(leader).node.admit(voter(2)));
     expect(error).toMatchObject({ code: "INVALID_MEMBERS" });
-    expect(String(error)).toContain("remove it before it can join anew");
+    expect(String(error)).toContain("remove it, then let it join anew");
   });
 
   it("M11: whoever asks for a vote is answered, though it is not known yet", async () => {
@@ -294,6 +294,92 @@ describe("a server that joins", () => {
     });
     await cluster.world.run(10);
     expect(node.status()).toMatchObject({ currentTerm: 9, refusedMessages: 0 });
+  });
+});
+
+describe("incarnations", () => {
+  async function known(size: number, ids?: readonly number[]): Promise<Cluster> {
+    const cluster = await Cluster.open(size, {}, ids);
+    cluster.network.saysIncarnations = true;
+    await cluster.leader();
+    return cluster;
+  }
+
+  function incarnations(cluster: Cluster, id: number): (number | undefined)[] {
+    return cluster
+      .server(id)
+      .node.members()
+      .committed.members.map(({ incarnation }) => incarnation);
+  }
+
+  it("M18: those of the founders are noted soon after the founding, once, and everywhere the same", async () => {
+    const cluster = await known(3);
+    await cluster.world.until(() => incarnations(cluster, 1).every((each) => each !== undefined), 500);
+    await cluster.world.run(2000);
+    const { version } = cluster.server(1).node.members();
+    expect(new Set(incarnations(cluster, 1)).size).toBe(3);
+    for (const id of [2, 3]) {
+      expect(incarnations(cluster, id)).toEqual(incarnations(cluster, 1));
+      expect(cluster.server(id).node.members().version).toBe(version);
+    }
+    const next = cluster.others(await cluster.leader())[0] as number;
+    await cluster.world.finish(cluster.server(1).node.transferLeadership({ to: `n${next}` }));
+    await cluster.world.run(2000);
+    expect(cluster.server(1).node.members().version).toBe(version);
+  });
+
+  it("M18: a founder that comes late is noted when it comes", async () => {
+    const cluster = await known(3, [1, 2]);
+    await cluster.world.until(() => incarnations(cluster, 1).filter((each) => each !== undefined).length === 2);
+    expect(incarnations(cluster, 1)[2]).toBeUndefined();
+    await cluster.start(3);
+    await cluster.world.until(() => incarnations(cluster, 3).every((each) => each !== undefined));
+  });
+
+  it("M18: a wiped founder is refused with what to do, and its votes do not count", async () => {
+    const cluster = await known(3);
+    await cluster.world.until(() =>
+      [1, 2, 3].every((id) => incarnations(cluster, id).every((each) => each !== undefined)),
+    );
+    const leader = await cluster.leader();
+    const [wiped, other] = cluster.others(leader) as [number, number];
+    await cluster.world.finish(cluster.propose(leader, "kept by two at least"));
+    await cluster.world.finish(cluster.server(wiped).node.close());
+    await cluster.world.finish(cluster.server(leader).node.close());
+    cluster.wipe(wiped);
+    // Only the wiped one and one that knows better are there: no leader comes of that.
+    const { node } = await cluster.start(wiped);
+    await cluster.world.until(() => node.status().role === "stopped");
+    expect(node.status().fatal).toMatchObject({ code: "FOREIGN_INCARNATION" });
+    expect(node.status().fatal?.message).toContain("remove it from the cluster");
+    await cluster.world.run(2000);
+    expect(cluster.server(other).node.status().leaderId).toBe(0);
+    // What it has to do helps.
+    await cluster.start(leader);
+    await cluster.world.until(() => [leader, other].some((id) => cluster.server(id).node.status().role === "leader"));
+    await cluster.world.finish(cluster.server(other).node.editMembers(removing(`n${wiped}`)));
+    cluster.wipe(wiped);
+    await cluster.join(wiped, other);
+    await cluster.world.until(() => voters(cluster, wiped).length === 3);
+    expect(await cluster.read(wiped)).toEqual(["kept by two at least"]);
+  });
+
+  it("M17: a place that was added waits for the first server that claims it, and for no other", async () => {
+    const cluster = await known(1);
+    const { node } = cluster.server(1);
+    await cluster.world.failure(node.editMembers(adding(voter(2)), { timeoutMs: 200 }));
+    expect(node.members().members[1]).toMatchObject({ id: 2, role: "learner", wantedRole: "voter", incarnation: 0 });
+    await cluster.join(2, 1);
+    await cluster.world.until(() => voters(cluster, 1).length === 2);
+    const again = await cluster.world.failure(node.admit({ ...voter(2), incarnation: 7 }));
+    expect(again).toMatchObject({ code: "INVALID_MEMBERS" });
+    const { incarnation = 0 } = node.members().members[1] ?? {};
+    expect(incarnation).toBeGreaterThan(0);
+    // Whoever did not hear the answer asks again.
+    expect(await cluster.world.finish(node.admit({ ...voter(2), incarnation }))).toEqual({
+      clusterId: "test",
+      nodeId: 2,
+    });
   });
 });
 

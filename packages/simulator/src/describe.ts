@@ -59,8 +59,8 @@ export function describeMessage(message: PeerMessage): string {
       return `order passed on (term ${message.term}): request ${message.requestId}`;
     case "adminResult":
       return `order result: request ${message.requestId}`;
-    case "removed":
-      return `removed: no member since entry ${message.index}`;
+    case "unwanted":
+      return `unwanted: ${message.incarnation === 0 ? "removed" : "with another disk"}, says entry ${message.index}`;
   }
 }
 

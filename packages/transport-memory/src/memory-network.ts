@@ -11,6 +11,8 @@ import type { GroupId, PeerMessage, TransportIdentity } from "@quorate/contracts
 export interface Envelope {
   readonly groupId: GroupId;
   readonly message: PeerMessage;
+  /** That of the sender, if it says so. */
+  readonly incarnation?: number;
 }
 
 /**

@@ -79,7 +79,9 @@ export class MemoryTransport implements Transport {
       this.#droppedMessages += 1;
       return;
     }
-    this.#network.carry({ groupId, message }, address, receiver);
+    const { incarnation } = this.#identity;
+    const envelope: Envelope = { groupId, message, ...(incarnation === undefined ? {} : { incarnation }) };
+    this.#network.carry(envelope, address, receiver);
   }
 
   status(): TransportStatus {
@@ -112,10 +114,10 @@ export class MemoryTransport implements Transport {
     return this.#network.addressOf(identity);
   }
 
-  #onEnvelope({ groupId, message }: Envelope): void {
+  #onEnvelope({ groupId, message, incarnation }: Envelope): void {
     if (!this.#peers.has(message.from)) this.#guests.add(message.from);
     const receive = this.#receivers.get(groupId);
     if (receive === undefined) this.#droppedMessages += 1;
-    else receive(message);
+    else receive(message, incarnation);
   }
 }

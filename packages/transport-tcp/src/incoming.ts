@@ -24,7 +24,8 @@ import { type Failure, warningOf } from "./warning.js";
 
 /** What the transport does with what comes in. */
 export interface IncomingHandler {
-  onMessage(decoded: DecodedMessage): void;
+  /** `incarnation` is undefined if the sender does not say. */
+  onMessage(decoded: DecodedMessage, incarnation: number | undefined): void;
   /** A peer has just connected: it is there, and says where it listens, if it does. */
   onPeer(peer: NodeId, address: string): void;
   /** The connection of a peer is over, and no other has taken its place. */
@@ -98,13 +99,13 @@ export class Incoming {
     this.#handler.onPeer(peer, address);
   }
 
-  onFrame(body: Uint8Array, peer: NodeId): void {
+  onFrame(body: Uint8Array, { peer, incarnation }: IncomingConnection): void {
     const decoded = decodeFrame(body);
     const { from, to } = decoded.message;
     if (from !== peer || to !== this.#identity.nodeId) {
       throw new FrameError(`a message from server ${from} to server ${to} does not belong here.`);
     }
-    this.#handler.onMessage(decoded);
+    this.#handler.onMessage(decoded, incarnation);
   }
 
   onEnd(connection: IncomingConnection, failure: Failure | null): void {
@@ -152,6 +153,7 @@ class IncomingConnection {
   readonly address: string;
   /** Who is at the other end; nobody until it has introduced itself. */
   peer: NodeId = NOBODY;
+  incarnation: number | undefined;
   readonly #incoming: Incoming;
 
   constructor(socket: Socket, incoming: Incoming, settings: Settings) {
@@ -159,7 +161,7 @@ class IncomingConnection {
     this.address = remoteAddressOf(socket);
     this.channel = new Channel(socket, settings, {
       onHandshake: (hello) => this.#onHello(hello),
-      onFrame: (body) => incoming.onFrame(body, this.peer),
+      onFrame: (body) => incoming.onFrame(body, this),
       onDrain: () => undefined,
       onEnd: (failure) => incoming.onEnd(this, failure),
     });
@@ -176,6 +178,7 @@ class IncomingConnection {
       return;
     }
     this.peer = hello.from;
+    this.incarnation = hello.incarnation === 0 ? undefined : hello.incarnation;
     this.channel.introduce(this.#incoming.answer("accepted", hello));
     this.channel.establish();
     this.#incoming.onIntroduced(this, hello);

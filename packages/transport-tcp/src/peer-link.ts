@@ -122,9 +122,17 @@ export class PeerLink {
       onEnd: (failure) => this.#onEnd(failure),
     });
     this.#channel = channel;
-    const { clusterId, nodeId } = this.#identity;
+    const { clusterId, nodeId, incarnation = 0 } = this.#identity;
     const { maxFrameBytes } = this.#settings;
-    const hello = { ...SILENT, clusterId, from: nodeId, to: this.#peer, address: this.#ownAddress, maxFrameBytes };
+    const hello = {
+      ...SILENT,
+      clusterId,
+      from: nodeId,
+      to: this.#peer,
+      incarnation,
+      address: this.#ownAddress,
+      maxFrameBytes,
+    };
     channel.introduce({ ...hello, version: this.#version, verdict: "hello" }); // sent once the socket is connected
   }
 

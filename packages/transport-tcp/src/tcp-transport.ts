@@ -51,7 +51,7 @@ export class TcpTransport implements Transport {
     checkIdentity(identity);
     this.#state = "opening";
     const incoming = new Incoming(this.#settings, identity, {
-      onMessage: ({ groupId, message }) => this.#onMessage(groupId, message),
+      onMessage: ({ groupId, message }, incarnation) => this.#onMessage(groupId, message, incarnation),
       onPeer: (peer, address) => this.#links?.onPeer(peer, address),
       onPeerGone: (peer) => this.#links?.onPeerGone(peer),
     });
@@ -127,10 +127,10 @@ export class TcpTransport implements Transport {
   }
 
   /** Called from the moment when `open` has resolved until `close` ends the channels, which it does at once. */
-  #onMessage(groupId: GroupId, message: PeerMessage): void {
+  #onMessage(groupId: GroupId, message: PeerMessage, incarnation: number | undefined): void {
     const receive = this.#receivers.get(groupId);
     if (receive === undefined) this.#droppedMessages += 1;
-    else receive(message);
+    else receive(message, incarnation);
   }
 }
 

@@ -67,7 +67,8 @@ export class Cluster {
   join(id: number, via: number, member: Partial<MemberChange> = {}, overrides: Partial<Options> = {}): Promise<Server> {
     const { node } = this.server(via);
     const change: MemberChange = { name: `n${id}`, address: `n${id}`, role: "voter", ...member };
-    return this.#start(id, { join: () => this.world.finish(node.admit(change)), ...overrides });
+    const join: Options["join"] = (request) => this.world.finish(node.admit({ ...change, ...request }));
+    return this.#start(id, { join, ...overrides });
   }
 
   async #start(id: number, how: Partial<Options>): Promise<Server> {

@@ -10,6 +10,8 @@ export class FakeNetwork {
   readonly #transports = new Map<string, FakeTransport>();
   readonly sent: PeerMessage[] = [];
   delayMs = 1;
+  /** Whether a message says of which incarnation its sender is. */
+  saysIncarnations = false;
   /** What becomes of a message. */
   fate: (message: PeerMessage) => Fate = () => "deliver";
   readonly #cut = new Set<string>();
@@ -51,14 +53,14 @@ export class FakeNetwork {
     return this.#transports.has(address);
   }
 
-  carry(address: string, groupId: GroupId, message: PeerMessage): void {
+  carry(address: string, groupId: GroupId, message: PeerMessage, incarnation: number | undefined): void {
     this.sent.push(message);
     if (this.isCut(message.from, message.to)) return;
     const fate = this.fate(message);
     if (fate === "drop") return;
     for (let copy = 1; copy <= (fate === "double" ? 2 : 1); copy += 1) {
       this.#world.schedule(this.#world.now + copy * this.delayMs, () => {
-        this.#transports.get(address)?.receive(groupId, message);
+        this.#transports.get(address)?.receive(groupId, message, incarnation);
       });
     }
   }
@@ -107,9 +109,9 @@ export class FakeTransport implements Transport {
     return this.#receivers.size > 0;
   }
 
-  receive(groupId: GroupId, message: PeerMessage): void {
+  receive(groupId: GroupId, message: PeerMessage, incarnation?: number): void {
     if (!this.peers.has(message.from)) this.#guests.add(message.from);
-    this.#receivers.get(groupId)?.(message);
+    this.#receivers.get(groupId)?.(message, incarnation);
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
@@ -117,7 +119,13 @@ export class FakeTransport implements Transport {
     const isGuest = !this.peers.has(message.to) && this.#guests.has(message.to);
     const address = isGuest ? this.#network.addressOf(message.to) : this.peers.get(message.to);
     if (address === undefined || this.isClosed) this.#dropped += 1;
-    else this.#network.carry(address, groupId, message);
+    else
+      this.#network.carry(
+        address,
+        groupId,
+        message,
+        this.#network.saysIncarnations ? this.#identity?.incarnation : undefined,
+      );
   }
 
   status() {

@@ -117,8 +117,9 @@ export function checkFormat(value: Buffer | undefined): void {
   ensure(word === FORMAT_WORD, "the format record is of something else");
 }
 
-export function encodeIdentity(keys: GroupKeys, { clusterId, nodeId, name }: StorageIdentity): StoredRecord {
-  const payload = Buffer.from(JSON.stringify({ clusterId, nodeId, name }), "utf8");
+export function encodeIdentity(keys: GroupKeys, identity: StorageIdentity): StoredRecord {
+  const { clusterId, nodeId, name, incarnation } = identity;
+  const payload = Buffer.from(JSON.stringify({ clusterId, nodeId, name, incarnation }), "utf8");
   const { bytes, payloadAt } = frame(keys.identity, payload.length);
   bytes.set(payload, payloadAt);
   return seal(bytes, payloadAt);
@@ -133,6 +134,7 @@ export function decodeIdentity(keys: GroupKeys, value: Buffer | undefined): Stor
 function isIdentity(value: unknown): value is StorageIdentity {
   if (typeof value !== "object" || value === null) return false;
   if (!("clusterId" in value && "nodeId" in value && "name" in value)) return false;
+  if ("incarnation" in value && !Number.isSafeInteger(value.incarnation)) return false;
   return typeof value.clusterId === "string" && Number.isSafeInteger(value.nodeId) && typeof value.name === "string";
 }
 

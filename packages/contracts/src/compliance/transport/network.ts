@@ -240,7 +240,7 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
   readIndexResult: { ...head, kind: "readIndexResult", readId: 7, success: true, index: 8 },
   adminRequest: { ...head, kind: "adminRequest", requestId: 9, data: noise(200) },
   adminResult: { from: 1, to: 2, kind: "adminResult", requestId: 9, data: noise(200) },
-  removed: { from: 1, to: 2, kind: "removed", index: 77 },
+  unwanted: { from: 1, to: 2, kind: "unwanted", index: 77, incarnation: 2 ** 48 - 1 },
   propose: { ...head, kind: "propose", requestId: 7, data: noise(300) },
   proposeResult: { ...emptyResult, kind: "proposeResult", outcome: "unknown", code: "TIMED_OUT", leaderId: 3 },
   timeoutNow: { ...head, kind: "timeoutNow", lastLogIndex: 2 ** 40, lastLogTerm: 3 },
