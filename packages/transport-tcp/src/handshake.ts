@@ -25,7 +25,7 @@ const CHECKSUM_BYTES = 4;
 
 export const MAX_CLUSTER_ID_BYTES = 255;
 /** A name of the domain name system, and a port. */
-export const MAX_ADDRESS_BYTES = 262;
+const MAX_ADDRESS_BYTES = 262;
 export const MAX_HANDSHAKE_BYTES = FIXED_BYTES + MAX_CLUSTER_ID_BYTES + MAX_ADDRESS_BYTES + CHECKSUM_BYTES;
 
 /** What each end says. A number, once given, keeps its meaning in all versions. */
