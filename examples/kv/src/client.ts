@@ -68,8 +68,8 @@ export class KvClient {
   }
 
   /** The entry of `key`, or `null`. */
-  async get(key: string, { consistency, ...options }: ReadOptions = {}): Promise<KvEntry | null> {
-    const path = keyPath(key) + toQuery({ consistency });
+  async get(key: string, { consistency, maxStalenessMs, ...options }: ReadOptions = {}): Promise<KvEntry | null> {
+    const path = keyPath(key) + toQuery({ consistency, max_staleness_ms: maxStalenessMs });
     const answer = await this.#send({ method: "GET", path }, options, "KEY_NOT_FOUND");
     if (answer.status === 404) return null;
     return {
@@ -95,8 +95,16 @@ export class KvClient {
   }
 
   /** One page of keys in the order of their bytes. */
-  async list({ prefix, limit, cursor, consistency, ...options }: ListOptions = {}): Promise<ListAnswer> {
-    const path = `/v1/kv${toQuery({ prefix: prefix || undefined, limit, cursor, consistency })}`;
+  async list({
+    prefix,
+    limit,
+    cursor,
+    consistency,
+    maxStalenessMs,
+    ...options
+  }: ListOptions = {}): Promise<ListAnswer> {
+    const query = { prefix: prefix || undefined, limit, cursor, consistency, max_staleness_ms: maxStalenessMs };
+    const path = `/v1/kv${toQuery(query)}`;
     const answer = await this.#send({ method: "GET", path }, options);
     const page = readJson<Omit<ListAnswer, "entries"> & { readonly entries: readonly EntryJson[] }>(answer);
     return { ...page, entries: page.entries.map(readEntry) };

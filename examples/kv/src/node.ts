@@ -4,7 +4,14 @@
 
 import type { KvCommand, KvResult } from "./commands.js";
 
-export type Consistency = "linearizable" | "stale";
+export type Consistency = "linearizable" | "lease" | "stale";
+
+/** How fresh a read must be. */
+export interface Freshness {
+  readonly consistency: Consistency;
+  /** How old a `stale` read may be; any age unless given. */
+  readonly maxStalenessMs?: number | undefined;
+}
 
 export interface KvNodeMember {
   readonly id: number;
@@ -35,11 +42,8 @@ export interface LeaderChange {
 export interface KvNode {
   /** Resolves with the store's answer, or rejects with a `RaftError` that says whether the command took effect. */
   propose(command: KvCommand, options: { readonly timeoutMs: number }): Promise<KvResult>;
-  /** Runs `query` on the local store, as soon as what it sees is as fresh as `consistency` asks. */
-  read<Answer>(
-    query: () => Answer,
-    options: { readonly consistency: Consistency; readonly timeoutMs: number },
-  ): Promise<Answer>;
+  /** Runs `query` on the local store, as soon as what it sees is fresh enough. */
+  read<Answer>(query: () => Answer, options: Freshness & { readonly timeoutMs: number }): Promise<Answer>;
   status(): KvNodeStatus;
   /** Calls `listener` at once with the leader of now, and on every change. */
   subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;

@@ -111,7 +111,8 @@ describe("keys", () => {
     for await (const chunk of raw.stdout!) chunks.push(chunk);
     expect([...Buffer.concat(chunks)]).toEqual([...(await readFile(path))]);
     expect((await kv(["put", "text", "-"], "two\nlines")).code).toBe(0);
-    expect((await kv(["get", "text", "--consistency", "stale"])).stdout).toBe("two\nlines\n");
+    for (const freshness of [["stale"], ["stale", "--max-staleness-ms", "5000"], ["lease"]])
+      expect((await kv(["get", "text", "--consistency", ...freshness])).stdout).toBe("two\nlines\n");
   }, 30_000);
 
   it("change together in a transaction", async () => {
@@ -178,7 +179,8 @@ describe("exit codes", () => {
     [["put", "", "1"], /^INVALID_KEY: /],
     [["cas", "a", "1"], /--expect/],
     [["list", "--limit", "many"], /whole number/],
-    [["get", "a", "--consistency", "some"], /linearizable or stale/],
+    [["get", "a", "--consistency", "some"], /linearizable, lease or stale/],
+    [["list", "--max-staleness-ms", "5000"], /--consistency stale/],
     [["get", "a", "--servers", "nowhere"], /^USAGE: .*http:/],
     [["txn", "/does/not/exist"], /^USAGE: Cannot read/],
     [["conquer"], /unknown command/],

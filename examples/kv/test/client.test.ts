@@ -52,13 +52,17 @@ const text = (value: Uint8Array | undefined) => (value === undefined ? undefined
 
 describe("KvClient", () => {
   it("puts, gets, lists, compares and swaps, and deletes", async () => {
-    const { url } = await start();
+    const { url, node } = await start();
     const client = new KvClient({ servers: [url] });
     expect(await client.put("a/é ?", "1")).toEqual({ revision: 1, createRevision: 1, version: 1 });
     const entry = await client.get("a/é ?");
     expect(entry).toMatchObject({ key: "a/é ?", revision: 1, createRevision: 1, version: 1 });
     expect(text(entry?.value)).toBe("1");
     expect(await client.get("none", { consistency: "stale" })).toBeNull();
+    expect(await client.get("none", { consistency: "lease" })).toBeNull();
+    expect(node.lastFreshness).toEqual({ consistency: "lease" });
+    expect((await client.list({ consistency: "stale", maxStalenessMs: 100 })).entries).toHaveLength(1);
+    expect(node.lastFreshness).toEqual({ consistency: "stale", maxStalenessMs: 100 });
     expect(await client.cas("a/é ?", 1, Uint8Array.of(0, 255))).toMatchObject({
       succeeded: true,
       revision: 2,

@@ -228,6 +228,8 @@ describe("three servers", () => {
       expect([response.status, (await readJson(response)).outcome]).toEqual([503, "not-executed"]);
     }
     expect(await (await call("GET", "/v1/kv/a?consistency=stale")).text()).toBe("1");
+    const tooOld = await call("GET", "/v1/kv/a?consistency=stale&max_staleness_ms=1");
+    expect([tooOld.status, (await readJson(tooOld)).code]).toEqual([503, "READ_TOO_STALE"]);
     const health = await call("GET", "/health");
     expect([health.status, await health.json()]).toMatchObject([503, { status: "DOWN", reason: "NO_LEADER" }]);
     expect(await (await call("GET", "/v1/cluster")).json()).toMatchObject({ leader: null, server: { name: survivor } });

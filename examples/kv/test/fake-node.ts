@@ -4,7 +4,7 @@ import { pack, unpack } from "msgpackr";
 import { RaftError } from "quorate";
 import type { KvCommand, KvResult } from "../src/commands.js";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "../src/http/server.js";
-import type { KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
+import type { Freshness, KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
 import { KvStore } from "../src/store.js";
 
 type Fatal = { readonly error: Error } | null;
@@ -16,6 +16,8 @@ export class FakeNode implements KvNode {
   readError: Error | null = null;
   /** The timeout that the last call asked for. */
   lastTimeoutMs = 0;
+  /** How fresh the last read wanted to be. */
+  lastFreshness: Freshness | null = null;
   /** When set, proposals wait for it before they are executed. */
   gate: Promise<void> = Promise.resolve();
   /** Told of each proposal when it arrives. */
@@ -45,10 +47,11 @@ export class FakeNode implements KvNode {
 
   async read<Answer>(
     query: () => Answer,
-    { consistency, timeoutMs }: { readonly consistency: string; readonly timeoutMs: number },
+    { timeoutMs, ...freshness }: Freshness & { readonly timeoutMs: number },
   ): Promise<Answer> {
     this.lastTimeoutMs = timeoutMs;
-    if (this.readError !== null && consistency === "linearizable") throw this.readError;
+    this.lastFreshness = freshness;
+    if (this.readError !== null && freshness.consistency === "linearizable") throw this.readError;
     return query();
   }
 

@@ -149,6 +149,8 @@ describe("what is malformed is refused, and nothing is written", () => {
     ["an unknown query parameter on GET", "GET", "/v1/kv/a?consistant=stale", {}, 400, "INVALID_QUERY"],
     ["a query parameter given twice", "GET", "/v1/kv/a?consistency=stale&consistency=stale", {}, 400, "INVALID_QUERY"],
     ["an unknown consistency", "GET", "/v1/kv/a?consistency=eventual", {}, 400, "INVALID_QUERY"],
+    ["an age that is none", "GET", "/v1/kv/a?consistency=stale&max_staleness_ms=0", {}, 400, "INVALID_QUERY"],
+    ["an age for a read that may not be old", "GET", "/v1/kv?max_staleness_ms=10", {}, 400, "INVALID_QUERY"],
     ["broken percent-encoding in a query", "GET", "/v1/kv?prefix=%zz", {}, 400, "INVALID_QUERY"],
     ["a limit of 0", "GET", "/v1/kv?limit=0", {}, 400, "INVALID_QUERY"],
     ["a limit beyond the most", "GET", "/v1/kv?limit=1001", {}, 400, "INVALID_QUERY"],
@@ -245,6 +247,27 @@ describe("when the cluster cannot", () => {
       expect([refused.status, (await readJson(refused)).outcome]).toEqual([503, "not-executed"]);
       expect((await call("GET", `${path}?consistency=stale`)).status).toBe(200);
     }
+  });
+
+  it("a read says how fresh it must be", async () => {
+    await put("a", "1");
+    for (const path of ["/v1/kv/a", "/v1/kv"]) {
+      for (const [query, freshness] of [
+        ["", { consistency: "linearizable" }],
+        ["?consistency=lease", { consistency: "lease" }],
+        ["?consistency=stale", { consistency: "stale" }],
+        ["?consistency=stale&max_staleness_ms=250", { consistency: "stale", maxStalenessMs: 250 }],
+      ] as const) {
+        expect((await call("GET", path + query)).status).toBe(200);
+        expect(server.node.lastFreshness).toEqual(freshness);
+      }
+    }
+    server.node.readError = new RaftError("READ_TOO_STALE", "x");
+    const refused = await call("GET", "/v1/kv/a");
+    expect([refused.status, await readJson(refused)]).toMatchObject([
+      503,
+      { code: "READ_TOO_STALE", outcome: "not-executed" },
+    ]);
   });
 
   it("a mistake of the server is a 500 that tells nothing of the inside, and is logged", async () => {

@@ -1,7 +1,7 @@
 /** The commands that read and write keys: put, get, del, cas, list and txn. */
 
 import type { Command } from "commander";
-import type { TxnAnswer, TxnRequest } from "../client/types.js";
+import type { ReadOptions, TxnAnswer, TxnRequest } from "../client/types.js";
 import type { KvEntry } from "../commands.js";
 import { EXIT } from "./exit-codes.js";
 import {
@@ -30,10 +30,9 @@ export function addDataCommands(program: Command): void {
       examples("put greeting hello", "put logo --file logo.png", "put notes - < notes.txt", "put temp -- -5"),
     )
     .action(onPut);
-  addClientOptions(program.command("get <key>"))
+  addReadOptions(program.command("get <key>"))
     .summary("read a key")
     .description("Prints the value of KEY: as text, or as base64 if it is none. Exits with 1 if there is no such key.")
-    .option("--consistency <level>", "linearizable, or stale: answers without a quorum, perhaps with old data")
     .option("--raw", "print the exact bytes, without a line end")
     .addHelpText(
       "after",
@@ -55,11 +54,10 @@ export function addDataCommands(program: Command): void {
     .option("--file <path>", "take the value from a file")
     .addHelpText("after", examples("cas greeting --expect 12 'hello again'", "cas lock --expect 0 me"))
     .action(onCas);
-  addClientOptions(program.command("list [prefix]"))
+  addReadOptions(program.command("list [prefix]"))
     .summary("list keys")
     .description("Lists the keys that start with PREFIX, or all, in the order of their bytes.")
     .option("--limit <count>", "the most keys to list", wholeNumber(1, Number.MAX_SAFE_INTEGER))
-    .option("--consistency <level>", "linearizable, or stale")
     .addHelpText("after", examples("list", "list user/ --limit 20", "list user/ --json"))
     .action(onList);
   addClientOptions(program.command("txn <file>"))
@@ -70,6 +68,24 @@ export function addDataCommands(program: Command): void {
     )
     .addHelpText("after", examples("txn transfer.json", `txn - <<< '${EXAMPLE_TXN}'`))
     .action(onTxn);
+}
+
+interface FreshnessOptions {
+  readonly consistency?: string;
+  readonly maxStalenessMs?: number;
+}
+
+function addReadOptions(command: Command): Command {
+  return addClientOptions(command)
+    .option(
+      "--consistency <level>",
+      "linearizable; lease: as fresh, and faster, by the clocks; or stale: maybe old data",
+    )
+    .option(
+      "--max-staleness-ms <ms>",
+      "how old the data of a stale read may be",
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    );
 }
 
 const EXAMPLE_TXN =
@@ -86,11 +102,8 @@ async function onPut(key: string, value: string | undefined, options: ClientOpti
   else printLine(`revision ${written.revision}`);
 }
 
-async function onGet(
-  key: string,
-  options: ClientOptions & { readonly consistency?: string; readonly raw?: true },
-): Promise<void> {
-  const entry = await createClient(options).get(key, { consistency: readConsistency(options.consistency) });
+async function onGet(key: string, options: ClientOptions & FreshnessOptions & { readonly raw?: true }): Promise<void> {
+  const entry = await createClient(options).get(key, readFreshness(options));
   if (entry === null) return negative(options, { key, found: false }, `There is no key ${JSON.stringify(key)}.`);
   if (options.json) printJson(entryJson(entry));
   else if (options.raw) process.stdout.write(entry.value);
@@ -117,15 +130,15 @@ async function onCas(
 
 async function onList(
   prefix: string | undefined,
-  options: ClientOptions & { readonly limit?: number; readonly consistency?: string },
+  options: ClientOptions & FreshnessOptions & { readonly limit?: number },
 ): Promise<void> {
   const client = createClient(options);
-  const consistency = readConsistency(options.consistency);
+  const freshness = readFreshness(options);
   const entries: KvEntry[] = [];
   let cursor: string | undefined;
   let left = options.limit ?? Number.POSITIVE_INFINITY;
   do {
-    const page = await client.list({ prefix, limit: Math.min(left, PAGE_ENTRIES), cursor, consistency });
+    const page = await client.list({ prefix, limit: Math.min(left, PAGE_ENTRIES), cursor, ...freshness });
     left -= page.entries.length;
     cursor = page.nextCursor;
     if (options.json) for (const entry of page.entries) printJson(entryJson(entry));
@@ -165,9 +178,15 @@ function resultText(result: TxnAnswer["results"][number]): string {
   return `get     ${entry === null ? "no such key" : `${oneLine(entry.key)} = ${valueText(entry.value)}`}`;
 }
 
-function readConsistency(given: string | undefined): "linearizable" | "stale" | undefined {
-  if (given === undefined || given === "linearizable" || given === "stale") return given;
-  throw usageError(`--consistency is linearizable or stale, not ${JSON.stringify(given)}.`, undefined);
+function readFreshness({
+  consistency = "linearizable",
+  maxStalenessMs,
+}: FreshnessOptions): Pick<ReadOptions, "consistency" | "maxStalenessMs"> {
+  if (consistency !== "linearizable" && consistency !== "lease" && consistency !== "stale")
+    throw usageError(`--consistency is linearizable, lease or stale, not ${JSON.stringify(consistency)}.`, undefined);
+  if (maxStalenessMs !== undefined && consistency !== "stale")
+    throw usageError("--max-staleness-ms goes with --consistency stale.", undefined);
+  return { consistency, maxStalenessMs };
 }
 
 function describeRevision(key: string, revision: number): string {

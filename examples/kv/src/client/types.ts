@@ -13,8 +13,13 @@ export interface KvClientOptions {
 }
 
 export interface ReadOptions extends CallOptions {
-  /** `linearizable` (the default) sees every write that was answered before; `stale` answers without a quorum. */
+  /**
+   * `linearizable` (the default) sees every write that was answered before; `lease` too, while clocks run nearly alike;
+   * `stale` answers without a quorum.
+   */
   readonly consistency?: Consistency | undefined;
+  /** How old the answer of a `stale` read may be, in milliseconds; any age unless given. */
+  readonly maxStalenessMs?: number | undefined;
 }
 
 export type Written = Omit<PutResult, "type">;

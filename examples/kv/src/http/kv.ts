@@ -8,15 +8,17 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { KvCommand, KvEntry, KvResult } from "../commands.js";
 import { MAX_VALUE_BYTES } from "../limits.js";
+import type { Freshness } from "../node.js";
 import { KEY_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
 import { decodeCursor, encodeCursor, entryToJson } from "./encoding.js";
 import { HttpError } from "./errors.js";
 import {
+  FRESHNESS,
   hasRevision,
   readBody,
   readCondition,
-  readConsistency,
+  readFreshness,
   readInteger,
   readKey,
   readQuery,
@@ -68,8 +70,8 @@ async function onDelete(context: HttpContext, request: FastifyRequest): Promise<
 
 async function onGet(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<Buffer | undefined> {
   const key = readKey(request.url);
-  const query = readQuery(request.url, ["consistency"]);
-  const entry = await read(context, request, query.consistency, () => context.store.get(key));
+  const query = readQuery(request.url, FRESHNESS);
+  const entry = await read(context, request, readFreshness(query), () => context.store.get(key));
   if (entry === null) throw keyNotFound(key);
   reply.headers({
     etag: revisionTag(entry.revision),
@@ -89,12 +91,12 @@ async function onGet(context: HttpContext, request: FastifyRequest, reply: Fasti
 }
 
 async function onList(context: HttpContext, request: FastifyRequest): Promise<object> {
-  const query = readQuery(request.url, ["prefix", "limit", "cursor", "consistency"]);
+  const query = readQuery(request.url, ["prefix", "limit", "cursor", ...FRESHNESS]);
   const prefix = query.prefix ?? "";
   const bounds = { min: 1, max: MAX_PAGE_ENTRIES };
   const limit = readInteger("INVALID_QUERY", "limit", query.limit, bounds) ?? DEFAULT_PAGE_ENTRIES;
   const afterKey = query.cursor === undefined ? null : decodeCursor(query.cursor);
-  const page = await read(context, request, query.consistency, () =>
+  const page = await read(context, request, readFreshness(query), () =>
     context.store.list({ prefix, afterKey, limit, maxBytes: MAX_PAGE_BYTES }),
   );
   const lastKey = page.hasMore ? page.entries.at(-1)?.key : undefined;
@@ -121,11 +123,11 @@ async function propose(context: HttpContext, request: FastifyRequest, command: W
 function read<Answer>(
   context: HttpContext,
   request: FastifyRequest,
-  consistency: string | undefined,
+  freshness: Freshness,
   query: () => Answer,
 ): Promise<Answer> {
   const timeoutMs = readTimeoutMs(request.headers, context.requestTimeoutMs);
-  return context.node.read(query, { consistency: readConsistency(consistency), timeoutMs });
+  return context.node.read(query, { ...freshness, timeoutMs });
 }
 
 function keyNotFound(key: string): HttpError {

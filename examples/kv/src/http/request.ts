@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { Comparison } from "../commands.js";
 import { findKeyProblem } from "../limits.js";
-import type { Consistency } from "../node.js";
+import type { Freshness } from "../node.js";
 import { KEY_PATH, TIMEOUT_HEADER } from "../wire.js";
 import { HttpError, type HttpErrorCode, malformed } from "./errors.js";
 
@@ -47,10 +47,20 @@ export function readQuery<Name extends string>(url: string, names: readonly Name
   return query;
 }
 
-export function readConsistency(given: string | undefined): Consistency {
-  if (given === undefined || given === "linearizable") return "linearizable";
-  if (given === "stale") return given;
-  throw new HttpError("INVALID_QUERY", `consistency is "linearizable" or "stale", not ${JSON.stringify(given)}.`);
+/** The query parameters by which a read says how fresh it must be. */
+export const FRESHNESS = ["consistency", "max_staleness_ms"] as const;
+
+export function readFreshness(query: Partial<Record<(typeof FRESHNESS)[number], string>>): Freshness {
+  const { consistency = "linearizable", max_staleness_ms: given } = query;
+  if (consistency !== "linearizable" && consistency !== "lease" && consistency !== "stale") {
+    const message = `consistency is "linearizable", "lease" or "stale", not ${JSON.stringify(consistency)}.`;
+    throw new HttpError("INVALID_QUERY", message);
+  }
+  const bounds = { min: 1, max: Number.MAX_SAFE_INTEGER };
+  const maxStalenessMs = readInteger("INVALID_QUERY", "max_staleness_ms", given, bounds);
+  if (maxStalenessMs === null) return { consistency };
+  if (consistency === "stale") return { consistency, maxStalenessMs };
+  throw new HttpError("INVALID_QUERY", "max_staleness_ms goes with consistency=stale.");
 }
 
 /** A whole number within bounds; `null` when it was not given. */

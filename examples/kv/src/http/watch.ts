@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { HttpContext } from "./context.js";
 import { HttpError } from "./errors.js";
-import { readConsistency, readInteger, readQuery, readTimeoutMs } from "./request.js";
+import { FRESHNESS, readFreshness, readInteger, readQuery, readTimeoutMs } from "./request.js";
 
 const ANY_REVISION = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
@@ -14,12 +14,12 @@ export function registerWatch(app: FastifyInstance, context: HttpContext): void 
 
 async function onWatch(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { store, watchHub, node } = context;
-  const query = readQuery(request.url, ["prefix", "from", "consistency"]);
-  const consistency = readConsistency(query.consistency);
+  const query = readQuery(request.url, ["prefix", "from", ...FRESHNESS]);
+  const freshness = readFreshness(query);
   const timeoutMs = readTimeoutMs(request.headers, context.requestTimeoutMs);
   // "From now" is the cluster's now, not that of a server which may lag behind.
   const afterRevision =
-    readStart(query.from, request.headers) ?? (await node.read(() => store.revision, { consistency, timeoutMs }));
+    readStart(query.from, request.headers) ?? (await node.read(() => store.revision, { ...freshness, timeoutMs }));
   const { forgottenRevision, oldestRevision } = store.history;
   if (afterRevision < forgottenRevision) {
     const message = `The history no longer has all revisions from ${afterRevision + 1} on; the oldest is ${oldestRevision}.`;

@@ -158,6 +158,29 @@ export class Clients {
     });
   }
 
+  /**
+   * Someone mistrusts leases: writes on the new leader, and then reads on the one that does not know of it yet. In the
+   * midst of what else goes on, hardly ever a read comes in the short time in which a lease that is too long would show.
+   */
+  compare(leader: Machine, former: Machine): void {
+    const { time, parameters } = this.#options;
+    if (this.#isOver || parameters.leaseRate === 0) return;
+    this.#requests += 1;
+    const id = `rivals${this.#requests}`;
+    const request: Request = {
+      ...{ client: "sceptic", id, unit: "", key: keyName(0), value: `${id} ` },
+      ...{ machine: leader, f: "append", process: this.#newProcess() },
+    };
+    time.schedule(time.now, () => void this.#askBoth(request, former));
+  }
+
+  async #askBoth(write: Request, former: Machine): Promise<void> {
+    const { requestTimeoutMs } = this.#options.parameters;
+    if ((await this.ask(write, requestTimeoutMs)) !== "ok") return;
+    const read: Request = { ...write, id: `${write.id}r`, machine: former, f: "get", consistency: "lease" };
+    await this.ask({ ...read, process: this.#newProcess() }, requestTimeoutMs);
+  }
+
   /** Sends a request of its own, outside of all clients; says whether it was answered. */
   async request(machine: Machine, f: HistoryEvent["f"], key: string, timeoutMs: number): Promise<boolean> {
     this.#requests += 1;

@@ -63,7 +63,7 @@ export class ServersWorld {
     const drawn = drawServersParameters(random);
     this.#parameters = scenario === undefined ? drawn : { ...QUIET, ...scenario.parameters };
     this.#dice = new Dice(random.nextUint32());
-    this.#spectator = new Spectator(this.#time, isTraced);
+    this.#spectator = new Spectator(this.#time, isTraced, (...rivals) => this.#clients.compare(...rivals));
     this.#pump = new Pump(this.#time, this.#spectator, settle);
     const report = (violation: Violation): void => this.#spectator.violated(violation);
     this.#ledger = new Ledger({ onViolation: report, now: () => this.#time.now });

@@ -47,11 +47,14 @@ export class Spectator {
   readonly #digest = new Digest();
   /** By server: what it was last seen to be. */
   readonly #roles: string[] = [];
+  readonly #onRivals: (leader: Machine, former: Machine) => void;
   #violation: Violation | null = null;
   #coreSteps = 0;
 
-  constructor(time: SimulatedTime, isTraced: boolean) {
+  /** `onRivals` is told of a leader that was elected while another still believes that it leads. */
+  constructor(time: SimulatedTime, isTraced: boolean, onRivals: (leader: Machine, former: Machine) => void) {
     this.#time = time;
+    this.#onRivals = onRivals;
     this.#trace = new Trace(isTraced);
   }
 
@@ -113,8 +116,10 @@ export class Spectator {
     if (before === "leader") this.situations.add("a leader stepped down");
     if (role !== "leader") return;
     this.situations.add("a leader was elected");
-    if (machines.some((other) => other !== machine && other.raft?.role === "leader"))
-      this.situations.add("two servers believed they led");
+    const former = machines.find((other) => other !== machine && other.raft?.role === "leader");
+    if (former === undefined) return;
+    this.situations.add("two servers believed they led");
+    this.#onRivals(machine, former);
   }
 
   /** What it has seen. */
