@@ -78,6 +78,9 @@ export function drawServersParameters(random: Random): ServersParameters {
   // Leases, and ages, mean something as long as clocks run nearly alike; the first of these hides time, the other adds it.
   const canAge = everyMs["suspended machine"] === undefined;
   const canLease = canAge && everyMs["clock jump"] === undefined;
+  const leaseRate = canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0;
+  // What tries a lease is a leader that is cut off.
+  if (leaseRate > 0) everyMs["isolation"] ??= faultyMs / random.between(2, 8);
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     clients: whole(1, 6),
@@ -106,7 +109,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     lastingHang: isOn(0.2),
     lateAnswerRate: isOn(0.25) ? random.between(0, 0.5) : 0,
     everyMs,
-    leaseRate: canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0,
+    leaseRate,
     staleRate: canAge && isOn(0.4) ? random.between(0.1, 0.6) : 0,
     maxStalenessMs: random.between(0.1, 6) * electionTimeoutMs,
     stalledReadRate: isOn(0.3) ? random.between(0, 0.1) : 0,
