@@ -1,7 +1,7 @@
 /** Messages and writes in words, for stories. */
 
 import type { PeerMessage } from "@quorate/contracts";
-import type { Entry, Write } from "@quorate/core";
+import type { Configuration, Entry, Member, Write } from "@quorate/core";
 
 /** "append (term 3): entries 5…7 after 4@2, commit 3". */
 export function describeMessage(message: PeerMessage): string {
@@ -79,6 +79,17 @@ function describeEntries(entries: readonly Entry[]): string {
   if (first === undefined || last === undefined) return "nothing";
   if (first === last) return `entry ${first.index}@${first.term}`;
   return `entries ${first.index}@${first.term}…${last.index}@${last.term}`;
+}
+
+/** "the voters n1, n2 with n3 before them; on the way to n1, n4; the learners n5". */
+export function describeConfiguration({ voters, outgoingVoters, learners, target }: Configuration): string {
+  const list = (members: readonly Pick<Member, "id">[]): string =>
+    members.map(({ id }) => `n${id}`).join(", ") || "none";
+  const parts = [`the voters ${list(voters)}`];
+  if (outgoingVoters.length > 0) parts[0] += `, together with ${list(outgoingVoters)}`;
+  if (learners.length > 0) parts.push(`the learners ${list(learners)}`);
+  if (target !== null) parts.push(`on the way to the voters ${list(target.voters.map((id) => ({ id })))}`);
+  return parts.join("; ");
 }
 
 /** "term 3, vote for n2; drop from 5; entries 5@3". */

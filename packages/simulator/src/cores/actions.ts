@@ -1,7 +1,15 @@
 /** What can happen in the world of cores, one deed at a time, and how a script writes it: `deliver 1>2/commit@3#2 late`. */
 
-import { NOBODY, type NodeId } from "@quorate/core";
+import { type MemberRole, NOBODY, type NodeId } from "@quorate/core";
 import { type Flight, nameOf, type UnderWay } from "./flight.js";
+
+/** A member as it is wanted. */
+export interface Wish {
+  /** NOBODY for one that joins. */
+  readonly id: NodeId;
+  readonly role: MemberRole;
+  readonly priority: number;
+}
 
 export type Action =
   /** A message arrives; a copy of it arrives; it is lost. */
@@ -14,6 +22,20 @@ export type Action =
   | { readonly kind: "start"; readonly server: NodeId }
   | { readonly kind: "propose"; readonly server: NodeId; readonly commands: number; readonly isLate: boolean }
   | { readonly kind: "read"; readonly server: NodeId; readonly isLate: boolean }
+  /** Someone wants other members; those who join get their id when it happens. */
+  | {
+      readonly kind: "change";
+      readonly server: NodeId;
+      /** Whether it is based on a configuration that is no longer in force. */
+      readonly isStale: boolean;
+      readonly members: readonly Wish[];
+      readonly isLate: boolean;
+    }
+  | { readonly kind: "transfer"; readonly server: NodeId; readonly to: NodeId; readonly isLate: boolean }
+  /** A snapshot of what is applied is durable, and all of the log before it but so many entries may go. */
+  | { readonly kind: "snapshot"; readonly server: NodeId; readonly kept: number; readonly isLate: boolean }
+  /** The sending of a snapshot comes to nothing. */
+  | { readonly kind: "fail"; readonly server: NodeId; readonly to: NodeId; readonly isLate: boolean }
   | { readonly kind: "cut"; readonly from: NodeId; readonly to: NodeId }
   | { readonly kind: "heal" }
   /** The faults stop, and whatever majority can talk must get on. */
@@ -45,12 +67,37 @@ function wordsOf(action: Action): readonly (string | number)[] {
       return [action.kind, action.server];
     case "propose":
       return [action.kind, action.server, action.commands];
+    case "change":
+      return [
+        action.kind,
+        action.server,
+        action.isStale ? "stale" : "current",
+        action.members.map(encodeWish).join(","),
+      ];
+    case "transfer":
+    case "fail":
+      return [action.kind, action.server, action.to];
+    case "snapshot":
+      return [action.kind, action.server, action.kept];
     case "cut":
       return [action.kind, action.from, action.to];
     case "heal":
     case "recover":
       return [action.kind];
   }
+}
+
+/** "3voter", "new-learner", "2witness/5", where 5 is its priority. */
+function encodeWish({ id, role, priority }: Wish): string {
+  return `${id === NOBODY ? "new-" : id}${role}${priority > 0 ? `/${priority}` : ""}`;
+}
+
+function decodeWishes(text: string): Wish[] {
+  return [...text.matchAll(/(\d+|new-)(voter|learner|witness)(?:\/(\d+))?/g)].map(([, id, role, priority = "0"]) => ({
+    id: id === "new-" ? NOBODY : Number(id),
+    role: role as MemberRole,
+    priority: Number(priority),
+  }));
 }
 
 /** Null if it cannot happen: its message is not under way. Throws a `RangeError` on words that are no action. */
@@ -78,6 +125,13 @@ export function decodeAction(text: string, flight: Flight): Action | null {
       return { kind, server, isLate };
     case "propose":
       return { kind, server, commands: Number(second), isLate };
+    case "change":
+      return { kind, server, isStale: second === "stale", members: decodeWishes(rest[0] ?? ""), isLate };
+    case "transfer":
+    case "fail":
+      return { kind, server, to: Number(second), isLate };
+    case "snapshot":
+      return { kind, server, kept: Number(second), isLate };
     case "cut":
       return { kind, from: server, to: Number(second) };
     case "heal":

@@ -7,7 +7,8 @@ import { NOBODY, type NodeId, type Random } from "@quorate/core";
 import type { Action } from "./actions.js";
 import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
 import type { CoresParameters } from "./cores-parameters.js";
-import type { Flight, UnderWay } from "./flight.js";
+import { type Flight, MAX_SERVERS, type UnderWay } from "./flight.js";
+import { drawWishes } from "./wishes.js";
 
 /** How many actions a stretch of one kind lasts at most. */
 const MAX_STRETCH = 120;
@@ -24,7 +25,11 @@ type Kind =
   | "crash"
   | "storm"
   | "cut"
-  | "isolate";
+  | "isolate"
+  | "change"
+  | "transfer"
+  | "snapshot"
+  | "fail";
 
 const KINDS: readonly Kind[] = [
   "deliver",
@@ -39,7 +44,14 @@ const KINDS: readonly Kind[] = [
   "storm",
   "cut",
   "isolate",
+  "change",
+  "transfer",
+  "snapshot",
+  "fail",
 ];
+
+/** What operators and the state machine do, in good times too. */
+const OPERATIONS = ["change", "transfer", "snapshot"] as const satisfies readonly Kind[];
 
 export class Chooser {
   readonly #random: Random;
@@ -47,6 +59,7 @@ export class Chooser {
   readonly #servers: readonly CoreServer[];
   readonly #flight: Flight;
   readonly #totalWeight: number;
+  readonly #operationWeight: number;
   /** Deeds that belong together, and come next. */
   #queue: Action[] = [];
   #isOrderly = true;
@@ -60,6 +73,7 @@ export class Chooser {
     this.#servers = servers;
     this.#flight = flight;
     this.#totalWeight = KINDS.reduce((sum, kind) => sum + parameters[kind], 0);
+    this.#operationWeight = OPERATIONS.reduce((sum, kind) => sum + parameters[kind], 0);
   }
 
   next(): Action {
@@ -101,11 +115,13 @@ export class Chooser {
       return { kind: "store", server: writing.id, writes: writing.pendingWrites, isLate: false };
     }
     if (this.#chance(0.3)) return this.#propose();
+    if (this.#operationWeight > 0 && this.#chance(0.02 * this.#operationWeight))
+      return this.#operate(this.#draw(OPERATIONS, this.#operationWeight));
     return { kind: "elapse", ms: this.#below(HEARTBEAT_INTERVAL_MS * 2) + 1, except: this.#frozen };
   }
 
   #wild(): Action {
-    const kind = this.#drawKind();
+    const kind = this.#draw(KINDS, this.#totalWeight);
     switch (kind) {
       case "deliver":
       case "duplicate":
@@ -134,16 +150,53 @@ export class Chooser {
         return this.#cut();
       case "isolate":
         return this.#isolate();
+      case "change":
+      case "transfer":
+      case "snapshot":
+        return this.#operate(kind);
+      case "fail":
+        return this.#fail();
     }
   }
 
-  #drawKind(): Kind {
-    let left = this.#random.between(0, this.#totalWeight);
-    for (const kind of KINDS) {
+  #draw<Of extends Kind>(kinds: readonly Of[], totalWeight: number): Of {
+    let left = this.#random.between(0, totalWeight);
+    for (const kind of kinds) {
       left -= this.#parameters[kind];
       if (left < 0) return kind;
     }
-    return "deliver";
+    return kinds[0] as Of;
+  }
+
+  #operate(kind: (typeof OPERATIONS)[number]): Action {
+    const isLate = this.#isLate();
+    if (kind === "snapshot") {
+      const kept = this.#below(this.#parameters.keptEntries + 1);
+      return { kind, server: this.#pick(this.#servers).id, kept, isLate };
+    }
+    const { id: server, raft } = this.#pickLeader();
+    if (kind === "transfer") {
+      const to = this.#chance(0.3) ? NOBODY : this.#pick(this.#servers).id;
+      return { kind, server, to, isLate };
+    }
+    if (raft === null) return this.#elapse();
+    const room = MAX_SERVERS - this.#servers.length;
+    const draw = { chance: (rate: number) => this.#chance(rate), below: (end: number) => this.#below(end) };
+    const members = drawWishes(raft.configuration, this.#parameters.priorities, room, draw);
+    return { kind, server, isStale: this.#chance(0.05), members, isLate };
+  }
+
+  #fail(): Action {
+    const sending = this.#servers.filter(({ receivers }) => receivers.length > 0);
+    if (sending.length === 0) return this.#elapse();
+    const server = this.#pick(sending);
+    return { kind: "fail", server: server.id, to: this.#pick(server.receivers), isLate: this.#isLate() };
+  }
+
+  /** Mostly whoever believes that it leads. */
+  #pickLeader(): CoreServer {
+    const leaders = this.#servers.filter(({ raft }) => raft?.role === "leader");
+    return this.#pick(leaders.length > 0 && !this.#chance(0.1) ? leaders : this.#servers);
   }
 
   /** Mostly one of the newest; now and then a very old one. */
@@ -177,10 +230,8 @@ export class Chooser {
     return { kind: "tick", server, ms: this.#below(3 * ELECTION_TIMEOUT_MS) + 1, isLate: this.#isLate() };
   }
 
-  /** Mostly to whoever believes that it leads. */
   #propose(): Action {
-    const leaders = this.#servers.filter(({ raft }) => raft?.role === "leader");
-    const server = this.#pick(leaders.length > 0 && !this.#chance(0.1) ? leaders : this.#servers);
+    const server = this.#pickLeader();
     return { kind: "propose", server: server.id, commands: 1 + this.#below(3), isLate: this.#isLate() };
   }
 

@@ -3,13 +3,12 @@
  * asked to be written is pending until it is stored; a crash keeps some first part of it and forgets the rest.
  */
 
+import type { SnapshotChunkResult } from "@quorate/contracts";
 import {
   type AppendEntries,
   type AppendRange,
   type Effects,
   type Entry,
-  encodeConfiguration,
-  foundingConfiguration,
   type HardState,
   type Index,
   type Input,
@@ -19,10 +18,13 @@ import {
   type PulledRange,
   Raft,
   type RestoredState,
-  type TermRun,
+  type SnapshotOrder,
+  type SnapshotPoint,
   type Write,
 } from "@quorate/core";
 import type { Ledger } from "../ledger/index.js";
+import { CoreLog } from "./core-log.js";
+import { type CarriedChunk, IncomingSnapshot, type Parcel, SnapshotTransfer } from "./snapshot-transfer.js";
 
 export const HEARTBEAT_INTERVAL_MS = 20;
 export const ELECTION_TIMEOUT_MS = 100;
@@ -32,9 +34,14 @@ export interface Surroundings {
   readonly ledger: Ledger;
   /** How many entries one append carries at most. */
   readonly maxEntriesPerAppend: number;
-  send(message: Message): void;
+  /** In how many chunks a snapshot is sent. */
+  readonly chunks: number;
+  send(parcel: Parcel): void;
   onEffects(server: CoreServer, effects: Effects): void;
 }
+
+/** What is asked of the disk: a write, or that the log be cut behind a snapshot. */
+type Asked = Write | { readonly seq: null; readonly compactTo: Index };
 
 export class CoreServer {
   readonly id: NodeId;
@@ -49,18 +56,29 @@ export class CoreServer {
   #raft: Raft | null = null;
   #isDirty = false;
   // The disk.
-  #stored: Entry[];
-  #hardState: HardState = { currentTerm: 1, votedFor: NOBODY };
-  #pending: Write[] = [];
+  readonly #stored: CoreLog;
+  #hardState: HardState;
+  #snapshot: SnapshotPoint | null = null;
+  #pending: Asked[] = [];
   /** The log that the core believes in: what is stored, and what is pending. */
-  #log: Entry[] = [];
+  #log: CoreLog;
+  /** What the core said last may be applied. */
+  #appliedIndex: Index = 0;
+  /** By receiver. */
+  readonly #transfers = new Map<NodeId, SnapshotTransfer>();
+  #incoming = new IncomingSnapshot();
+  /** Snapshots that are durable, of which the core is yet to hear. */
+  #untold: Extract<Input, { readonly kind: "snapshotInstalled" }>[] = [];
 
-  constructor(id: NodeId, servers: number, seed: number, surroundings: Surroundings) {
+  /** `founding` is null for a server with a blank disk, which waits to be fed. */
+  constructor(id: NodeId, founding: Entry | null, seed: number, surroundings: Surroundings) {
     this.id = id;
     this.name = `n${id}`;
     this.#seed = seed;
     this.#surroundings = surroundings;
-    this.#stored = [foundingEntry(servers)];
+    this.#stored = new CoreLog({ index: 0, term: 0 }, founding === null ? [] : [founding]);
+    this.#hardState = { currentTerm: founding === null ? 0 : founding.term, votedFor: NOBODY };
+    this.#log = this.#stored;
   }
 
   /** Null while it is down. */
@@ -73,14 +91,41 @@ export class CoreServer {
   }
 
   get lastIndex(): Index {
-    return this.#log.length;
+    return this.#log.lastIndex;
   }
 
-  start(): void {
-    if (this.#raft !== null) return;
+  /** What a snapshot would stand for. */
+  get appliedIndex(): Index {
+    return this.#appliedIndex;
+  }
+
+  get snapshotIndex(): Index {
+    return this.#snapshot?.index ?? 0;
+  }
+
+  /** Whether a snapshot is durable of which the core knows nothing. */
+  get hasUntold(): boolean {
+    return this.#untold.length > 0;
+  }
+
+  /** To whom it sends, or has sent, a snapshot. */
+  get receivers(): readonly NodeId[] {
+    return [...this.#transfers.keys()];
+  }
+
+  /** Whether it finds a snapshot of which its log knows nothing. */
+  start(): boolean {
+    if (this.#raft !== null) return false;
     this.lives += 1;
-    this.#log = this.#stored.slice();
-    const restored = this.#restored();
+    const isBehind = this.#snapshot !== null && !this.#stored.holds(this.#snapshot);
+    // As the runtime must: what is in the log besides has nothing to do with the snapshot.
+    if (isBehind) this.#stored.beginAnew(this.#snapshot as SnapshotPoint);
+    this.#log = this.#stored.copy();
+    const restored: RestoredState = {
+      hardState: this.#hardState,
+      ...this.#stored.describe(),
+      snapshot: this.#snapshot,
+    };
     this.#raft = new Raft(
       {
         id: this.id,
@@ -91,37 +136,31 @@ export class CoreServer {
       restored,
       this.now,
     );
+    this.#appliedIndex = this.snapshotIndex;
     this.#surroundings.ledger.onStart(this.id, restored);
     this.#isDirty = true;
     this.drain();
-  }
-
-  #restored(): RestoredState {
-    const termRuns: TermRun[] = [];
-    const memberships: Entry[] = [];
-    let term = 0;
-    for (const entry of this.#stored) {
-      if (entry.term !== term) termRuns.push({ firstIndex: entry.index, term: entry.term });
-      if (entry.kind === "membership") memberships.push(entry);
-      term = entry.term;
-    }
-    const compacted = { index: 0, term: 0 };
-    return {
-      hardState: this.#hardState,
-      compacted,
-      lastIndex: this.#stored.length,
-      termRuns,
-      memberships,
-      snapshot: null,
-    };
+    return isBehind;
   }
 
   /** One fact, whose consequences are drawn later. */
   step(input: Input): void {
     if (this.#raft === null) return;
-    this.#surroundings.ledger.onStep(this.id, input);
+    if (this.#untold.length > 0) this.#tell();
+    this.#take(this.#raft, input);
+  }
+
+  #take(raft: Raft, input: Input): void {
+    this.#surroundings.ledger.onStep(this.id, input, this.now);
     this.#isDirty = true;
-    this.#raft.step(input, this.now);
+    raft.step(input, this.now);
+  }
+
+  /** The core hears of what became durable before. */
+  #tell(): void {
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const input of untold) if (this.#raft !== null) this.#take(this.#raft, input);
   }
 
   /** The consequences of all facts since the last time. */
@@ -131,20 +170,20 @@ export class CoreServer {
     this.#isDirty = false;
     const effects = raft.drain();
     this.deadline = effects.deadline;
-    if (effects.write !== null) this.#ask(effects.write);
+    this.#appliedIndex = effects.applyTo;
+    if (effects.write !== null) {
+      this.#pending.push(effects.write);
+      this.#log.carryOut(effects.write);
+    }
     const { ledger } = this.#surroundings;
     ledger.onEffects(this.id, effects, raft);
     for (const message of effects.messages) {
       if (message.kind === "appendRange") this.#sendRange(message);
       else if (message.kind === "pulledRange") this.#sendPulled(message, raft);
-      else if (message.kind !== "snapshotOrder") this.#send(message);
+      else if (message.kind === "snapshotOrder") this.#sendSnapshot(message);
+      else this.#send(message);
     }
     this.#surroundings.onEffects(this, effects);
-  }
-
-  #ask(write: Write): void {
-    this.#pending.push(write);
-    carryOut(write, this.#log);
   }
 
   #sendRange(range: AppendRange): void {
@@ -152,7 +191,7 @@ export class CoreServer {
     const { from, to, term, stream, lastIndex, leaderCommit } = range;
     do {
       const end = Math.min(lastIndex, prevLogIndex + this.#surroundings.maxEntriesPerAppend);
-      const entries = this.#log.slice(prevLogIndex, end);
+      const entries = this.#log.between(prevLogIndex, end);
       const message: AppendEntries = {
         kind: "appendEntries",
         from,
@@ -176,7 +215,7 @@ export class CoreServer {
     const { prevLogIndex, prevLogTerm, lastLogIndex, lastLogTerm } = head;
     if (raft.termAt(prevLogIndex) !== prevLogTerm || raft.termAt(lastLogIndex) !== lastLogTerm) return;
     const end = Math.min(lastIndex, prevLogIndex + this.#surroundings.maxEntriesPerAppend);
-    this.#send({ ...head, kind: "pulledEntries", entries: this.#log.slice(prevLogIndex, end) });
+    this.#send({ ...head, kind: "pulledEntries", entries: this.#log.between(prevLogIndex, end) });
   }
 
   #send(message: Message): void {
@@ -186,19 +225,25 @@ export class CoreServer {
 
   /** The oldest `count` pending writes become durable; the core hears of it. */
   store(count: number): void {
-    const done = this.#carryOut(count);
-    if (done === null) return;
-    this.#surroundings.ledger.onStored(this.id, done.seq);
-    this.step({ kind: "persisted", seq: done.seq });
+    const seq = this.#carryOut(count);
+    if (seq === null) return;
+    this.#surroundings.ledger.onStored(this.id, seq);
+    this.step({ kind: "persisted", seq });
   }
 
-  #carryOut(count: number): Write | null {
-    const done = this.#pending.splice(0, count);
-    for (const write of done) {
-      if (write.hardState !== null) this.#hardState = write.hardState;
-      carryOut(write, this.#stored);
+  /** The last write that was carried out, if one was. */
+  #carryOut(count: number): number | null {
+    let last: number | null = null;
+    for (const asked of this.#pending.splice(0, count)) {
+      if (asked.seq === null) {
+        this.#stored.compactTo(asked.compactTo);
+        continue;
+      }
+      if (asked.hardState !== null) this.#hardState = asked.hardState;
+      this.#stored.carryOut(asked);
+      last = asked.seq;
     }
-    return done[done.length - 1] ?? null;
+    return last;
   }
 
   /** The process dies; `surviving` of the pending writes have reached the disk. */
@@ -206,32 +251,67 @@ export class CoreServer {
     if (this.#raft === null) return;
     this.#carryOut(surviving);
     this.#pending = [];
+    this.#untold = [];
+    this.#transfers.clear();
+    this.#incoming = new IncomingSnapshot();
     this.#raft = null;
     this.#surroundings.ledger.onCrash(this.id);
   }
-}
 
-function carryOut({ truncateFrom, append }: Write, log: Entry[]): void {
-  if (truncateFrom !== null) log.length = Math.min(log.length, truncateFrom - 1);
-  for (const entry of append) log.push(entry);
-}
+  // --- snapshots ---
 
-const foundingEntries = new Map<number, Entry>();
+  /** A snapshot of what is applied is durable; all but the last `kept` entries before it may go, when the disk likes. */
+  takeSnapshot(kept: number): void {
+    const raft = this.#raft;
+    const index = this.#appliedIndex;
+    if (raft === null || index <= this.snapshotIndex) return;
+    const term = raft.termAt(index);
+    // A leader's snapshot has come meanwhile.
+    if (raft.snapshotIndex >= index) return;
+    if (typeof term === "string") throw new Error(`entry ${index} is applied, but ${term} what is known of the log`);
+    this.#keep({ index, term, membership: raft.configurationAt(index) }, "taken");
+    const compactTo = Math.max(raft.compacted.index, index - kept);
+    this.step({ kind: "compact", snapshotIndex: index, compactTo });
+    this.#log.compactTo(compactTo);
+    this.#pending.push({ seq: null, compactTo });
+  }
 
-/** The first configuration, which is the same in all runs of that size. */
-function foundingEntry(servers: number): Entry {
-  const known = foundingEntries.get(servers);
-  if (known !== undefined) return known;
-  const voters = Array.from({ length: servers }, (_, place) => {
-    const id = place + 1;
-    return { id, name: `n${id}`, address: `n${id}` };
-  });
-  const entry: Entry = {
-    index: 1,
-    term: 1,
-    kind: "membership",
-    data: encodeConfiguration(foundingConfiguration(voters)),
-  };
-  foundingEntries.set(servers, entry);
-  return entry;
+  #keep(snapshot: SnapshotPoint, origin: "taken" | "received"): void {
+    if (snapshot.index <= this.snapshotIndex) return;
+    this.#snapshot = snapshot;
+    this.#surroundings.ledger.onSnapshotStored(this.id, snapshot, origin);
+  }
+
+  #sendSnapshot(order: SnapshotOrder): void {
+    if (this.#snapshot === null) throw new Error(`a snapshot is to be sent to n${order.to}, but there is none`);
+    const transfer = new SnapshotTransfer(order, this.#snapshot, this.#surroundings.chunks);
+    this.#transfers.set(order.to, transfer);
+    this.#surroundings.send(transfer.chunk(0));
+  }
+
+  /** A chunk arrives. True if with it the snapshot is whole; the core is told now, or with the next fact. */
+  onChunk(chunk: CarriedChunk, isLate: boolean): boolean {
+    const result = this.#incoming.take(chunk);
+    this.#surroundings.send(result);
+    if (chunk.offset + chunk.data.length < chunk.sizeBytes || result.nextOffset < chunk.sizeBytes) return false;
+    const { from: leaderId, term, stream, snapshot } = chunk;
+    this.#keep(snapshot, "received");
+    this.#untold.push({ kind: "snapshotInstalled", leaderId, term, stream, snapshot });
+    if (!isLate) this.#tell();
+    return true;
+  }
+
+  onChunkResult(result: SnapshotChunkResult): void {
+    const next = this.#transfers.get(result.from)?.next(result);
+    if (next !== undefined && next !== null) this.#surroundings.send(next);
+  }
+
+  /** The sending of a snapshot to `to` comes to nothing, if there is one. */
+  failSnapshot(to: NodeId): boolean {
+    const transfer = this.#transfers.get(to);
+    if (transfer === undefined) return false;
+    this.#transfers.delete(to);
+    this.step({ kind: "snapshotFailed", to, stream: transfer.order.stream });
+    return true;
+  }
 }

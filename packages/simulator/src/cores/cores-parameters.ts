@@ -31,6 +31,18 @@ export interface CoresParameters {
   readonly isolate: number;
   /** The share of orderly stretches in which a leader is deposed without its knowledge. */
   readonly coup: number;
+  // What operators do.
+  readonly change: number;
+  readonly transfer: number;
+  /** The share of members that get a priority with a change. */
+  readonly priorities: number;
+  readonly snapshot: number;
+  /** How many entries stay in the log behind a snapshot, at most. */
+  readonly keptEntries: number;
+  /** In how many chunks a snapshot is sent. */
+  readonly chunks: number;
+  /** How often the sending of a snapshot fails. */
+  readonly fail: number;
   /** The share of links between the connected majority and the others that stay cut when the faults stop. */
   readonly lastingCuts: number;
 }
@@ -60,5 +72,12 @@ export function drawCoresParameters(random: Random): CoresParameters {
     isolate: swarm(0.2, 3),
     coup: swarm(0.1, 0.6),
     lastingCuts: swarm(0.3, 1),
+    change: swarm(0.5, 4) * whole(0, 1),
+    transfer: swarm(0.2, 2) * whole(0, 1),
+    priorities: swarm(0.1, 0.5) * whole(0, 1),
+    snapshot: swarm(0.5, 6),
+    keptEntries: [0, 0, 1, 3, 10][whole(0, 4)] as number,
+    chunks: whole(1, 3),
+    fail: swarm(0.5, 4),
   };
 }

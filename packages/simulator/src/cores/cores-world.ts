@@ -6,7 +6,7 @@
  * must get on.
  */
 
-import { type Effects, type Input, type Message, type NodeId, Random } from "@quorate/core";
+import { type Effects, type Input, NOBODY, type NodeId, type Raft, Random } from "@quorate/core";
 import { describeMessage, describeWrite } from "../describe.js";
 import { Digest } from "../digest.js";
 import { Ledger, type Violation } from "../ledger/index.js";
@@ -15,49 +15,47 @@ import { Tally } from "../tally.js";
 import { Trace } from "../trace.js";
 import { type Action, decodeAction, encodeAction } from "./actions.js";
 import { Chooser } from "./chooser.js";
-import { CoreServer, type Surroundings } from "./core-server.js";
+import { CoreServer, ELECTION_TIMEOUT_MS, type Surroundings } from "./core-server.js";
 import { type CoresParameters, drawCoresParameters } from "./cores-parameters.js";
-import { Flight, type UnderWay } from "./flight.js";
-import { type Patient, PROGRESS, Recovery } from "./recovery.js";
+import { Flight, MAX_SERVERS, type UnderWay } from "./flight.js";
+import { foundingEntry } from "./founding.js";
+import { Observer } from "./observer.js";
+import { AT_REST, type Patient, Recovery } from "./recovery.js";
+import type { CarriedChunk, Parcel } from "./snapshot-transfer.js";
+import { membersFor } from "./wishes.js";
 
-const FAULTS = ["duplicate", "late message", "loss", "clock drift", "crash", "crash in a write", "cut"] as const;
-
-const SITUATIONS = [
-  "a leader was elected",
-  "two servers believed they led",
-  "a leader stepped down",
-  "a candidate lost",
-  "entries were truncated",
-  "a leader began with entries that were not committed",
-  "an append was refused",
-  "a message of a term gone by arrived",
-  "a proposal was refused",
-  "a read was confirmed",
-  "a read was refused",
-  "a crash lost writes",
-  "all servers were down",
+const FAULTS = [
+  "duplicate",
+  "late message",
+  "loss",
+  "clock drift",
+  "crash",
+  "crash in a write",
+  "cut",
+  "snapshot failure",
 ] as const;
 
 /** How far back in the queue a message counts as late. */
 const LATE_AGE = 20;
 
 export class CoresWorld implements Patient {
-  readonly servers: readonly CoreServer[];
+  /** By id, from 1 on. */
+  readonly servers: CoreServer[] = [];
   readonly flight: Flight;
   readonly parameters: CoresParameters;
   readonly waitingReads = new Map<number, CoreServer>();
+  readonly waitingTransfers = new Map<number, CoreServer>();
   readonly #script: Script;
   readonly #random: Random;
-  readonly #ledger: Ledger;
+  readonly ledger: Ledger;
   readonly #isTraced: boolean;
   readonly #trace: Trace;
   readonly #digest = new Digest();
   readonly #faults = new Tally<(typeof FAULTS)[number]>(FAULTS);
-  readonly #situations = new Tally<(typeof SITUATIONS)[number]>(SITUATIONS);
+  readonly #observer: Observer;
+  readonly #surroundings: Surroundings;
   /** What happened, for a script that replays it; null unless it is kept. */
   readonly #actions: string[] | null;
-  /** What each server was last seen to be. */
-  readonly #roles: string[] = [];
   #violation: Violation | null = null;
   #events = 0;
   #coreSteps = 0;
@@ -72,21 +70,25 @@ export class CoresWorld implements Patient {
     this.#isTraced = isTraced;
     this.#trace = new Trace(isTraced);
     this.#actions = isTraced ? [] : null;
-    this.#ledger = new Ledger({
+    this.#observer = new Observer(this.servers, (...noted) => this.note(...noted));
+    this.ledger = new Ledger({
       onViolation: (violation) => this.violated(violation),
       now: () => this.#events,
+      electionTimeoutMs: ELECTION_TIMEOUT_MS,
       formatTime: (events) => `event ${events}`,
     });
-    const { servers, maxEntriesPerAppend } = this.parameters;
-    this.flight = new Flight(servers);
-    const surroundings: Surroundings = {
-      ledger: this.#ledger,
+    const { servers, maxEntriesPerAppend, chunks } = this.parameters;
+    this.flight = new Flight();
+    this.#surroundings = {
+      ledger: this.ledger,
       maxEntriesPerAppend,
-      send: (message) => this.#onSend(message),
+      chunks,
+      send: (parcel) => this.#onSend(parcel),
       onEffects: (server, effects) => this.#onEffects(server, effects),
     };
-    const ids = Array.from({ length: servers }, (_, place) => place + 1);
-    this.servers = ids.map((id) => new CoreServer(id, servers, this.#random.nextUint32(), surroundings));
+    const founding = foundingEntry(servers);
+    for (let id = 1; id <= servers; id += 1)
+      this.servers.push(new CoreServer(id, founding, this.#random.nextUint32(), this.#surroundings));
   }
 
   get isBroken(): boolean {
@@ -99,7 +101,7 @@ export class CoresWorld implements Patient {
   }
 
   run(): RunReport {
-    for (const server of this.servers) this.#guarded(server, () => server.start());
+    for (const server of [...this.servers]) this.#guarded(server, () => server.start());
     if (this.#script.actions === null) this.#explore();
     else this.#replay(this.#script.actions);
     return this.#report();
@@ -122,7 +124,7 @@ export class CoresWorld implements Patient {
   #recover(): void {
     const before = this.#actions?.length ?? 0;
     new Recovery(this, new Random(this.#script.seed + 1)).run();
-    if (this.#actions === null || (this.isBroken && this.#violation?.oracle !== PROGRESS)) return;
+    if (this.#actions === null || (this.#violation !== null && !AT_REST.includes(this.#violation.oracle))) return;
     this.#actions.length = before;
     this.#actions.push(encodeAction({ kind: "recover" }));
   }
@@ -177,6 +179,25 @@ export class CoresWorld implements Patient {
         this.note(server.name, "read", () => `request ${this.#requests}`);
         if (server.raft !== null) this.waitingReads.set(this.#requests, server);
         return this.#step(server, { kind: "read", readId: this.#requests }, action.isLate);
+      case "change":
+        return this.#change(server, action);
+      case "transfer":
+        this.#requests += 1;
+        this.note(
+          server.name,
+          "transfer",
+          () => `to ${action.to === NOBODY ? "anybody" : `n${action.to}`} (${this.#requests})`,
+        );
+        if (server.raft !== null) this.waitingTransfers.set(this.#requests, server);
+        return this.#step(
+          server,
+          { kind: "transferLeadership", transferId: this.#requests, to: action.to },
+          action.isLate,
+        );
+      case "snapshot":
+        return this.#takeSnapshot(server, action.kept, action.isLate);
+      case "fail":
+        return this.#failSnapshot(server, action.to, action.isLate);
     }
   }
 
@@ -193,11 +214,59 @@ export class CoresWorld implements Patient {
       this.note(`n${message.from}`, "lose", () => `to n${message.to}: ${describeMessage(message)}`);
       return;
     }
-    const receiver = this.servers[message.to - 1] as CoreServer;
-    if (receiver.raft === null) return;
-    if (message.term < receiver.raft.currentTerm) this.#situations.add("a message of a term gone by arrived");
+    const receiver = this.servers[message.to - 1];
+    if (receiver === undefined || receiver.raft === null) return;
     if (this.#isTraced) this.note(receiver.name, "receive", () => `from n${message.from}: ${describeMessage(message)}`);
-    this.#step(receiver, { kind: "receive", message }, isLate);
+    if (message.kind === "snapshotChunk") this.#onChunk(receiver, receiver.raft, message, isLate);
+    else if (message.kind === "snapshotChunkResult") receiver.onChunkResult(message);
+    else this.#step(receiver, { kind: "receive", message }, isLate);
+  }
+
+  #onChunk(server: CoreServer, raft: Raft, chunk: CarriedChunk, isLate: boolean): void {
+    this.#coreSteps += 1;
+    this.#guarded(server, () => {
+      const { commitIndex, currentTerm } = raft;
+      if (!server.onChunk(chunk, isLate)) return;
+      this.#observer.saw("a snapshot arrived");
+      if (chunk.place.index <= commitIndex) this.#observer.saw("a snapshot came that added nothing");
+      if (chunk.term < currentTerm) this.#observer.saw("a snapshot came whose leader was deposed");
+      if (!isLate) server.drain();
+    });
+  }
+
+  #change(server: CoreServer, { members, isStale, isLate }: Extract<Action, { readonly kind: "change" }>): void {
+    if (server.raft === null) return;
+    this.#requests += 1;
+    const { configuration, configurationIndex } = server.raft;
+    const wanted = membersFor(members, configuration, MAX_SERVERS - this.servers.length);
+    const basedOn = isStale ? configurationIndex - 1 : configurationIndex;
+    this.note(server.name, "change", () => {
+      const list = wanted.map(({ name, role, priority }) => `${name} as ${role}${priority ? ` (${priority})` : ""}`);
+      return `change ${this.#requests}, to ${list.join(", ") || "nobody"}, based on entry ${basedOn}`;
+    });
+    this.#step(server, { kind: "changeMembers", changeId: this.#requests, basedOn, members: wanted }, isLate);
+  }
+
+  #takeSnapshot(server: CoreServer, kept: number, isLate: boolean): void {
+    if (server.raft === null || server.appliedIndex <= server.snapshotIndex) return;
+    this.#coreSteps += 1;
+    this.#observer.saw("a snapshot was taken");
+    this.note(server.name, "snapshot", () => `up to entry ${server.appliedIndex}, and ${kept} entries stay`);
+    this.#guarded(server, () => {
+      server.takeSnapshot(kept);
+      if (!isLate) server.drain();
+    });
+  }
+
+  #failSnapshot(server: CoreServer, to: NodeId, isLate: boolean): void {
+    if (server.raft === null) return;
+    this.#coreSteps += 1;
+    this.#guarded(server, () => {
+      if (!server.failSnapshot(to)) return;
+      this.#faults.add("snapshot failure");
+      this.note(server.name, "fail", () => `to n${to}`);
+      if (!isLate) server.drain();
+    });
   }
 
   #pass(server: CoreServer, ms: number, isLate: boolean): void {
@@ -225,18 +294,21 @@ export class CoresWorld implements Patient {
     this.#faults.add("crash");
     const lost = server.pendingWrites - Math.min(writes, server.pendingWrites);
     if (server.pendingWrites > 0) this.#faults.add("crash in a write");
-    if (lost > 0) this.#situations.add("a crash lost writes");
+    if (lost > 0) this.#observer.saw("a crash lost writes");
+    if (server.hasUntold) this.#observer.saw("a crash kept a snapshot that its core never heard of");
     this.note(server.name, "crash", () => (lost === 0 ? "nothing was unwritten" : `${lost} pending writes are lost`));
     server.crash(writes);
-    for (const [readId, asked] of this.waitingReads) if (asked === server) this.waitingReads.delete(readId);
-    this.#roles[server.id] = "down";
-    if (this.servers.every(({ raft }) => raft === null)) this.#situations.add("all servers were down");
+    for (const waiting of [this.waitingReads, this.waitingTransfers])
+      for (const [request, asked] of waiting) if (asked === server) waiting.delete(request);
+    this.#observer.onDown(server);
   }
 
   #start(server: CoreServer): void {
     if (server.raft !== null) return;
     this.note(server.name, "start", () => `life ${server.lives + 1}`);
-    this.#guarded(server, () => server.start());
+    this.#guarded(server, () => {
+      if (server.start()) this.#observer.saw("a server started with a snapshot that its log knew nothing of");
+    });
   }
 
   #propose(server: CoreServer, count: number, isLate: boolean): void {
@@ -255,6 +327,7 @@ export class CoresWorld implements Patient {
     if (server.raft === null) return;
     this.#coreSteps += 1;
     this.#digest.add(server.id);
+    this.#observer.onStep(server, input);
     this.#guarded(server, () => {
       server.step(input);
       if (!isLate) server.drain();
@@ -280,46 +353,47 @@ export class CoresWorld implements Patient {
 
   // --- what follows ---
 
-  #onSend(message: Message): void {
-    this.#digest.add(message.to * 0x100 + message.term);
-    this.flight.add(message);
+  #onSend(parcel: Parcel): void {
+    this.#digest.add(parcel.to * 0x100 + parcel.term);
+    this.flight.add(parcel);
   }
 
   #onEffects(server: CoreServer, effects: Effects): void {
-    const { write, proposals, reads, messages, applyTo } = effects;
+    const { write, reads, transfers, messages, applyTo } = effects;
     this.#digest.add(messages.length * 0x10000 + applyTo);
     if (write !== null) {
       this.#digest.add(write.seq);
-      if (write.truncateFrom !== null) this.#situations.add("entries were truncated");
       if (this.#isTraced) this.note(server.name, "write", () => describeWrite(write));
     }
-    for (const { accepted } of proposals) if (!accepted) this.#situations.add("a proposal was refused");
-    for (const { readId, ready } of reads) {
-      this.waitingReads.delete(readId);
-      this.#situations.add(ready ? "a read was confirmed" : "a read was refused");
+    for (const { readId } of reads) this.waitingReads.delete(readId);
+    for (const { transferId, result } of transfers) {
+      this.waitingTransfers.delete(transferId);
+      this.note(server.name, "is told", () => `request ${transferId}: ${result}`);
     }
-    for (const message of messages) {
-      if (message.kind === "appendEntriesResult" && !message.success) this.#situations.add("an append was refused");
-    }
-    this.#onRole(server);
+    if (this.#isTraced) this.#noteChanges(server, effects);
+    this.#observer.onEffects(server, effects);
+    if (server.raft !== null) this.#welcome(server.raft.configuration.nextId - 1);
   }
 
-  #onRole(server: CoreServer): void {
-    const { raft, id } = server;
-    if (raft === null) return;
-    const before = this.#roles[id];
-    const { role, currentTerm } = raft;
-    if (role === before) return;
-    this.#roles[id] = role;
-    this.note(server.name, "becomes", () => `${role} (term ${currentTerm})`);
-    if (before === "candidate" && role === "follower") this.#situations.add("a candidate lost");
-    if (before === "leader") this.#situations.add("a leader stepped down");
-    if (role !== "leader") return;
-    this.#situations.add("a leader was elected");
-    if (this.servers.some((other) => other !== server && other.raft?.role === "leader"))
-      this.#situations.add("two servers believed they led");
-    if (raft.commitIndex < server.lastIndex - 1)
-      this.#situations.add("a leader began with entries that were not committed");
+  #noteChanges({ name }: CoreServer, { changes }: Effects): void {
+    for (const outcome of changes) {
+      this.note(name, "is told", () => {
+        const { changeId } = outcome;
+        if (outcome.accepted) return `change ${changeId} is accepted, at entry ${outcome.index}`;
+        return `change ${changeId} is refused: ${outcome.refusal}, for ${outcome.reason}`;
+      });
+    }
+  }
+
+  /** Whoever is given an id gets a machine with a blank disk. */
+  #welcome(lastId: NodeId): void {
+    while (this.servers.length < lastId) {
+      const id = this.servers.length + 1;
+      const seed = this.#script.seed ^ Math.imul(id, 0x9e3779b1);
+      const server = new CoreServer(id, null, seed, this.#surroundings);
+      this.servers.push(server);
+      this.#start(server);
+    }
   }
 
   note(where: string, kind: string, text: () => string): void {
@@ -337,7 +411,7 @@ export class CoresWorld implements Patient {
       coreSteps: this.#coreSteps,
       simulatedMs: Math.max(...this.servers.map(({ now }) => now)),
       faults: this.#faults.counts,
-      situations: this.#situations.counts,
+      situations: this.#observer.counts,
       hash: this.#digest.toString(),
       trace: this.#trace.events,
     };

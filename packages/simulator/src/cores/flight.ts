@@ -3,10 +3,10 @@
  * its like went that way before, so that a shortened run still means the same messages.
  */
 
-import type { Message } from "@quorate/core";
+import type { Parcel } from "./snapshot-transfer.js";
 
 export interface UnderWay {
-  readonly message: Message;
+  readonly message: Parcel;
   /** Which message of its kind and term this is on its link, from 1 on. */
   readonly number: number;
 }
@@ -15,7 +15,7 @@ export function nameOf({ message: { from, to, kind, term }, number }: UnderWay):
   return `${from}>${to}/${kind}@${term}#${number}`;
 }
 
-const KINDS: Readonly<Record<Message["kind"], number>> = {
+const KINDS: Readonly<Record<Parcel["kind"], number>> = {
   requestPreVote: 0,
   requestPreVoteResult: 1,
   requestVote: 2,
@@ -30,7 +30,12 @@ const KINDS: Readonly<Record<Message["kind"], number>> = {
   timeoutNow: 11,
   pullEntries: 12,
   pulledEntries: 13,
+  snapshotChunk: 14,
+  snapshotChunkResult: 15,
 };
+
+/** So many servers there are at most in a run, all told. */
+export const MAX_SERVERS = 16;
 
 export class Flight {
   /** Messages beyond this number are lost, the oldest first. */
@@ -39,26 +44,21 @@ export class Flight {
   #underWay: UnderWay[] = [];
   /** By term, kind and link, how many messages were ever sent. */
   readonly #sent = new Map<number, number>();
-  readonly #servers: number;
   /** By link, whether it carries nothing. */
   #blocked: boolean[] = [];
-
-  constructor(servers: number) {
-    this.#servers = servers;
-  }
 
   get size(): number {
     return this.#underWay.length;
   }
 
   #link(from: number, to: number): number {
-    return (from - 1) * this.#servers + to - 1;
+    return (from - 1) * MAX_SERVERS + to - 1;
   }
 
   /** False if the link is cut, and the message lost. */
-  add(message: Message): boolean {
+  add(message: Parcel): boolean {
     const link = this.#link(message.from, message.to);
-    const like = (message.term * 16 + KINDS[message.kind]) * 64 + link;
+    const like = (message.term * 16 + KINDS[message.kind]) * MAX_SERVERS ** 2 + link;
     const number = (this.#sent.get(like) ?? 0) + 1;
     this.#sent.set(like, number);
     if (this.#blocked[link] === true) return false;

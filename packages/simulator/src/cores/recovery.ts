@@ -1,10 +1,12 @@
 /**
  * After the faults: links heal, or most of them; every server runs; disks and clocks behave. A majority that can talk
- * must then elect a leader and commit something new, however the rest of the cluster is cut off (PITFALLS E16).
+ * must then elect a leader and commit something new, however the rest of the cluster is cut off (PITFALLS E16). Where all
+ * can talk, everything that was begun must end: changes of members, snapshots, transfers, reads.
  */
 
-import { NOBODY, type NodeId, type Random } from "@quorate/core";
-import type { Violation } from "../ledger/index.js";
+import { type Configuration, membersOf, NOBODY, type NodeId, type Random } from "@quorate/core";
+import { describeConfiguration } from "../describe.js";
+import type { Ledger, Violation } from "../ledger/index.js";
 import type { Action } from "./actions.js";
 import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
 import type { CoresParameters } from "./cores-parameters.js";
@@ -12,19 +14,27 @@ import type { Flight } from "./flight.js";
 
 /** Time enough for any number of split votes that will ever be seen. */
 const LIMIT_MS = 40 * ELECTION_TIMEOUT_MS;
-/** Which check it is. */
+/** Which checks these are. */
 export const PROGRESS = "cores/progress";
+const CONVERGENCE = "cores/convergence";
+const ANSWERS = "cores/read-answered";
+export const AT_REST: readonly string[] = [PROGRESS, CONVERGENCE, ANSWERS];
 
 const ROUND_MS = HEARTBEAT_INTERVAL_MS / 4;
+/** After so long without a sign of it, the sending of a snapshot is given up. */
+const SNAPSHOT_ROUNDS = ELECTION_TIMEOUT_MS / ROUND_MS;
+const TIMEOUTS = LIMIT_MS / ELECTION_TIMEOUT_MS;
 
 /** The world that is to recover. */
 export interface Patient {
   readonly servers: readonly CoreServer[];
   readonly flight: Flight;
+  readonly ledger: Ledger;
   readonly parameters: CoresParameters;
   readonly isBroken: boolean;
-  /** Reads without an answer, with the server that was asked. */
+  /** Requests without an answer, with the server that was asked. */
   readonly waitingReads: ReadonlyMap<number, CoreServer>;
+  readonly waitingTransfers: ReadonlyMap<number, CoreServer>;
   perform(action: Action): void;
   violated(violation: Violation): void;
 }
@@ -32,29 +42,30 @@ export interface Patient {
 export class Recovery {
   readonly #world: Patient;
   readonly #random: Random;
-  /** A majority, all of whose links carry messages. */
-  readonly #connected: readonly NodeId[];
+  /** Whose links carry messages to each other: a quorum. */
+  #connected: readonly NodeId[] = [];
   /** The last thing that was proposed. */
   #target: { readonly index: number; readonly term: number } | null = null;
+  /** By sender, receiver and stream: how long a snapshot has been under way. */
+  readonly #rounds = new Map<string, number>();
 
   constructor(world: Patient, random: Random) {
     this.#world = world;
     this.#random = random;
-    const ids = world.servers.map(({ id }) => id);
-    const rotation = Math.floor(random.between(0, ids.length));
-    const rotated = [...ids.slice(rotation), ...ids.slice(0, rotation)];
-    this.#connected = rotated.slice(0, Math.floor(ids.length / 2) + 1);
   }
 
   run(): void {
     const { servers, parameters } = this.#world;
     this.#world.flight.capacity = Number.POSITIVE_INFINITY;
     this.#world.perform({ kind: "heal" });
+    for (const { id } of [...servers]) this.#world.perform({ kind: "start", server: id });
+    this.#connected = this.#connect();
     if (parameters.lastingCuts > 0) this.#cut(parameters.lastingCuts);
-    for (const { id } of servers) this.#world.perform({ kind: "start", server: id });
     if (!this.#runUntil(() => this.#isDone())) return this.#stuck();
     // Whoever can only hear its leader, and not be heard, waits for as long as that leader lives.
-    if (parameters.lastingCuts === 0 && !this.#runUntil(() => this.#world.waitingReads.size === 0)) this.#unanswered();
+    if (parameters.lastingCuts > 0) return;
+    if (!this.#runUntil(() => this.#unsettled() === null)) return this.#diverged();
+    if (!this.#runUntil(() => this.#world.waitingReads.size === 0)) this.#unanswered();
   }
 
   /** False if it is not so in good time. */
@@ -66,19 +77,29 @@ export class Recovery {
     return this.#world.isBroken;
   }
 
-  #unanswered(): void {
-    const [first] = this.#world.waitingReads;
-    if (first === undefined) return;
-    const [readId, { name }] = first;
-    this.#world.violated({
-      property: "Every question is answered",
-      oracle: "cores/read-answered",
-      statement: "Each read is answered, with an index or with a refusal, as long as its server lives (PITFALLS Q3).",
-      facts: [
-        `${name} was asked for read ${readId}, and has not crashed since.`,
-        `${LIMIT_MS / ELECTION_TIMEOUT_MS} election timeouts after the faults stopped, all could talk to each other, and it was not answered.`,
-      ],
-    });
+  // --- who can talk ---
+
+  /**
+   * A majority of the voters, drawn at random. Everybody who is a member in any configuration that may be in force, if a
+   * change is under way, for it takes its next step as soon as it can; and if there are witnesses, for one of these may
+   * be the only one of a majority that has the newest entry, and it cannot lead.
+   */
+  #connect(): readonly NodeId[] {
+    const { servers, ledger } = this.#world;
+    const { index, configuration } = ledger.committedConfiguration;
+    const later = servers.flatMap(({ raft }) => (raft !== null && raft.configurationIndex > index ? [raft] : []));
+    const possible = [configuration, ...later.map((raft) => raft.configuration)];
+    const hasWitness = possible.some((each) => membersOf(each).some(({ isWitness }) => isWitness === true));
+    const isUnderWay = later.length > 0 || configuration.target !== null || configuration.outgoingVoters.length > 0;
+    if (isUnderWay || hasWitness)
+      return [...new Set(possible.flatMap((each) => membersOf(each).map(({ id }) => id)))].sort((a, b) => a - b);
+    return this.#quorumOf(configuration);
+  }
+
+  #quorumOf({ voters }: Configuration): readonly NodeId[] {
+    const rotation = Math.floor(this.#random.between(0, voters.length));
+    const ids = [...voters.slice(rotation), ...voters.slice(0, rotation)].map(({ id }) => id);
+    return ids.slice(0, Math.floor(ids.length / 2) + 1);
   }
 
   #cut(rate: number): void {
@@ -91,6 +112,8 @@ export class Recovery {
     }
   }
 
+  // --- what goes on ---
+
   #round(): void {
     const { flight, servers } = this.#world;
     for (let left = flight.size; left > 0 && flight.size > 0; left -= 1) {
@@ -99,6 +122,7 @@ export class Recovery {
     for (const { id, pendingWrites } of servers) {
       if (pendingWrites > 0) this.#world.perform({ kind: "store", server: id, writes: pendingWrites, isLate: false });
     }
+    this.#giveUpSnapshots();
     this.#propose();
     this.#world.perform({ kind: "elapse", ms: ROUND_MS, except: NOBODY });
   }
@@ -106,7 +130,7 @@ export class Recovery {
   /** Whoever leads gets something to commit, once in each term. */
   #propose(): void {
     for (const { id, raft } of this.#world.servers) {
-      if (raft === null || raft.role !== "leader") continue;
+      if (raft === null || raft.role !== "leader" || raft.transferTo !== NOBODY) continue;
       if (this.#target !== null && this.#target.term >= raft.currentTerm) continue;
       this.#world.perform({ kind: "propose", server: id, commands: 1, isLate: false });
       const server = this.#world.servers[id - 1];
@@ -114,29 +138,102 @@ export class Recovery {
     }
   }
 
+  /** Every order ends (PITFALLS S5): a runtime whose snapshot gets no answer says so. */
+  #giveUpSnapshots(): void {
+    for (const { id, raft } of this.#world.servers) {
+      for (const { id: to, state, nextIndex } of raft?.followers ?? []) {
+        if (state !== "snapshot") continue;
+        const key = `${id}>${to}@${nextIndex}`;
+        const rounds = (this.#rounds.get(key) ?? 0) + 1;
+        this.#rounds.set(key, rounds % SNAPSHOT_ROUNDS);
+        if (rounds === SNAPSHOT_ROUNDS) this.#world.perform({ kind: "fail", server: id, to, isLate: false });
+      }
+    }
+  }
+
   #isDone(): boolean {
     const target = this.#target;
     if (target === null) return false;
     return this.#world.servers.some(
-      ({ raft }) => raft !== null && raft.commitIndex >= target.index && raft.termAt(target.index) === target.term,
+      ({ raft }) => raft !== null && raft.commitIndex >= target.index && this.#isThere(raft.termAt(target.index)),
     );
   }
 
-  #stuck(): void {
-    const said = this.#connected.map((id) => {
-      const raft = this.#world.servers[id - 1]?.raft ?? null;
-      if (raft === null) return `n${id} is down`;
-      const leader = raft.leaderId === NOBODY ? "no leader" : `leader n${raft.leaderId}`;
-      return `n${id} is ${raft.role} in term ${raft.currentTerm} with ${leader} and commit index ${raft.commitIndex}`;
+  #isThere(term: number | string): boolean {
+    return term === this.#target?.term || term === "compacted";
+  }
+
+  /** What is still to come, in words; null if nothing is. */
+  #unsettled(): string | null {
+    const { servers, ledger, waitingTransfers } = this.#world;
+    const { configuration } = ledger.committedConfiguration;
+    const { voters, outgoingVoters, target } = configuration;
+    const said = describeConfiguration(configuration);
+    if (outgoingVoters.length > 0 || target !== null) return `The change of members is not done: ${said} are in force`;
+    const isVoter = (id: NodeId): boolean => voters.some((voter) => voter.id === id);
+    const leader = servers.find(({ id, raft }) => raft?.role === "leader" && isVoter(id));
+    if (leader === undefined) return `None of the voters leads: ${said} are in force`;
+    const stranger = servers.find(({ id, raft }) => raft?.role === "leader" && !isVoter(id));
+    if (stranger !== undefined) return `${stranger.name} leads, and is no voter any more: ${said} are in force`;
+    const behind = membersOf(configuration)
+      .map(({ id }) => servers[id - 1])
+      .find((server) => (server?.raft?.commitIndex ?? 0) < (this.#target?.index ?? 0));
+    if (behind !== undefined)
+      return `${behind.name} is a member, and knows no more than entry ${behind.raft?.commitIndex} to be committed`;
+    const [waiting] = waitingTransfers;
+    return waiting === undefined
+      ? null
+      : `${waiting[1].name} was asked to hand over (${waiting[0]}), and has not answered`;
+  }
+
+  // --- what is said when it does not end well ---
+
+  #unanswered(): void {
+    const [first] = this.#world.waitingReads;
+    if (first === undefined) return;
+    const [readId, { name }] = first;
+    this.#world.violated({
+      property: "Every question is answered",
+      oracle: ANSWERS,
+      statement: "Each read is answered, with an index or with a refusal, as long as its server lives (PITFALLS Q3).",
+      facts: [
+        `${name} was asked for read ${readId}, and has not crashed since.`,
+        `${TIMEOUTS} election timeouts after the faults stopped, all could talk to each other, and it was not answered.`,
+      ],
     });
+  }
+
+  #diverged(): void {
+    this.#world.violated({
+      property: "Progress",
+      oracle: CONVERGENCE,
+      statement: `Once the faults stop and all can talk, within ${TIMEOUTS} election timeouts changes of members are done, everybody who belongs to the cluster has all of its log, and a voter leads.`,
+      facts: [
+        `The faults stopped, and ${this.#describe(this.#world.servers.map(({ id }) => id))}.`,
+        `${this.#unsettled() ?? "Everything is done"}, ${TIMEOUTS} election timeouts later.`,
+      ],
+    });
+  }
+
+  #stuck(): void {
     this.#world.violated({
       property: "Progress",
       oracle: PROGRESS,
-      statement: `Once the faults stop, a majority that can talk commits something new within ${LIMIT_MS / ELECTION_TIMEOUT_MS} election timeouts.`,
+      statement: `Once the faults stop, a majority that can talk commits something new within ${TIMEOUTS} election timeouts.`,
       facts: [
         `The faults stopped; ${this.#connected.map((id) => `n${id}`).join(", ")} could talk to each other, and their disks and clocks behaved.`,
-        `${LIMIT_MS / ELECTION_TIMEOUT_MS} election timeouts later: ${said.join("; ")}.`,
+        `${TIMEOUTS} election timeouts later: ${this.#describe(this.#connected)}.`,
       ],
     });
+  }
+
+  #describe(ids: readonly NodeId[]): string {
+    const said = ids.map((id) => {
+      const raft = this.#world.servers[id - 1]?.raft ?? null;
+      if (raft === null) return `n${id} is down`;
+      const leader = raft.leaderId === NOBODY ? "no leader" : `leader n${raft.leaderId}`;
+      return `n${id} is ${raft.role} in term ${raft.currentTerm} with ${leader}, commit index ${raft.commitIndex} and a log up to ${raft.lastIndex}, and follows ${describeConfiguration(raft.configuration)}`;
+    });
+    return said.join("; ");
   }
 }

@@ -11,6 +11,8 @@ export interface LedgerOptions {
   readonly onViolation: (violation: Violation) => void;
   /** For the facts: a time or a number of steps, on any scale. */
   readonly now: () => number;
+  /** How long who hears a leader is loyal to it, by the clocks that steps are told with. */
+  readonly electionTimeoutMs?: number;
   /** How a fact names a moment; "12.5 ms" if not given. */
   readonly formatTime?: (time: number) => string;
 }
@@ -66,9 +68,14 @@ export class Books {
     return `${nameOf(entryAt(tip, node.index))} in its place`;
   }
 
+  /** Whether the disk of the server has the entry, in the log or in what the snapshot stands for. */
+  isDurable({ durable, snapshot }: ServerRecord, node: EntryNode): boolean {
+    return holds(durable.tip, node) || (snapshot !== null && holds(snapshot, node));
+  }
+
   /** Whether the server holds the entry durably, or did until its disk was lost. */
   heldDurably(server: ServerRecord, node: EntryNode): boolean {
-    return holds(server.durable.tip, node) || server.lost.some((tip) => holds(tip, node));
+    return this.isDurable(server, node) || server.lost.some((tip) => holds(tip, node));
   }
 }
 
@@ -89,6 +96,15 @@ export function listOf(ids: readonly NodeId[]): string {
   return names.length === 0 ? last : `${names.join(", ")} and ${last}`;
 }
 
-export function majorityOf(voters: readonly NodeId[]): number {
-  return Math.floor(voters.length / 2) + 1;
+/** The first of the sets of which no majority is so; null if there is none. Nobody is no majority of nobody. */
+export function setWithoutMajority(
+  voterSets: readonly (readonly NodeId[])[],
+  isSo: (id: NodeId) => boolean,
+): readonly NodeId[] | null {
+  for (const voters of voterSets) {
+    let count = 0;
+    for (const id of voters) if (isSo(id)) count += 1;
+    if (2 * count <= voters.length) return voters;
+  }
+  return null;
 }

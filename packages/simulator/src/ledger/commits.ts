@@ -1,7 +1,7 @@
 /** What is committed, by whom and on what grounds (§5.3, §5.4.2), and what is applied. */
 
 import type { Index, NodeId, Term } from "@quorate/core";
-import { type Books, listOf, majorityOf, nameOf } from "./books.js";
+import { type Books, listOf, nameOf, setWithoutMajority } from "./books.js";
 import type { Elections } from "./elections.js";
 import { type EntryNode, entryAt, holds } from "./entry-tree.js";
 import type { Leadership, ServerRecord } from "./records.js";
@@ -53,13 +53,14 @@ export class Commits {
     if (term < books.highestLedTerm) this.#checkLaterLeaders(node, term);
   }
 
-  /** The count is by what the disks hold, whatever was said about it (PITFALLS C3, C4, R16). */
-  #checkMajority({ asked }: ServerRecord, node: EntryNode, deed: string): void {
-    const { voters } = asked.tip.membership;
-    let count = 0;
-    for (const id of voters) if (this.#books.heldDurably(this.#books.server(id), node)) count += 1;
-    if (count >= majorityOf(voters)) return;
-    const holders = voters.filter((id) => this.#books.heldDurably(this.#books.server(id), node));
+  /** The count is by what the disks hold, whatever was said about it (PITFALLS C3, C4, M16, R16). */
+  #checkMajority({ asked, made }: ServerRecord, node: EntryNode, deed: string): void {
+    const isHolder = (id: NodeId): boolean => this.#books.heldDurably(this.#books.server(id), node);
+    const voters = setWithoutMajority(asked.tip.membership.voterSets, isHolder);
+    if (voters === null) return;
+    // It may have counted first, and have made its next configuration then.
+    for (const { parent } of made) if (setWithoutMajority(parent.membership.voterSets, isHolder) === null) return;
+    const holders = voters.filter(isHolder);
     const fact = `Of the voters ${listOf(voters)}, ${listOf(holders)} had ${nameOf(node)} on disk by then.`;
     this.#books.breach(RULES.commitMajority, fact, deed);
   }
@@ -118,11 +119,12 @@ export class Commits {
     server.applyTo = applyTo;
     const deed = `n${server.id} may apply everything up to entry ${applyTo} ${this.#books.at()}.`;
     const { durable, asked, commitIndex } = server;
+    const isDurable = this.#books.isDurable(server, entryAt(asked.tip, applyTo));
     if (applyTo < before) {
       this.#books.breach(RULES.applyBounds, `n${server.id} could apply up to entry ${before} already.`, deed);
     } else if (applyTo > commitIndex) {
       this.#books.breach(RULES.applyBounds, `n${server.id} has commit index ${commitIndex}.`, deed);
-    } else if (!holds(durable.tip, entryAt(asked.tip, applyTo))) {
+    } else if (!isDurable) {
       const fact = `The disk of n${server.id} holds a log that ends with ${nameOf(durable.tip)}, ${this.#books.since(server.durableAt)}.`;
       this.#books.breach(RULES.applyBounds, fact, deed);
     }

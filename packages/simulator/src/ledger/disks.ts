@@ -6,24 +6,29 @@ import type { Elections } from "./elections.js";
 import { type EntryNode, entryAt, holds } from "./entry-tree.js";
 import type { DiskState, ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
+import type { Snapshots } from "./snapshots.js";
 
 export class Disks {
   readonly #books: Books;
   readonly #elections: Elections;
+  readonly #snapshots: Snapshots;
 
-  constructor(books: Books, elections: Elections) {
+  constructor(books: Books, elections: Elections, snapshots: Snapshots) {
     this.#books = books;
     this.#elections = elections;
+    this.#snapshots = snapshots;
   }
 
   /** `leadsOn`: this server led at the end of its last turn, and still leads the same term. */
   onWrite(server: ServerRecord, write: Write, leadsOn: boolean): void {
-    const { seq, hardState, truncateFrom, append } = write;
+    const { seq, hardState, reset, truncateFrom, append } = write;
     const before = server.asked;
     if (seq !== before.seq + 1) this.#breachOrder(server, `write ${seq} after write ${before.seq}`);
-    if (hardState !== null) this.#checkHardState(server, hardState);
+    if (hardState !== null) this.#checkHardState(server, hardState, truncateFrom !== null);
     const { currentTerm, votedFor } = hardState ?? before;
-    let tip = truncateFrom === null ? before.tip : this.#truncated(server, truncateFrom, leadsOn);
+    let { tip } = before;
+    if (reset !== null) tip = this.#snapshots.onReset(server, reset, leadsOn);
+    if (truncateFrom !== null) tip = this.#truncated(server, tip, truncateFrom, leadsOn);
     for (const entry of append) tip = this.#appended(server, tip, entry, currentTerm);
     const asked: DiskState = { seq, currentTerm, votedFor, tip, at: this.#books.now() };
     if (truncateFrom !== null && truncateFrom > server.commitIndex) this.#checkDropped(server, truncateFrom, asked);
@@ -41,12 +46,24 @@ export class Disks {
     );
   }
 
-  /** The term never falls; within one, a vote for nobody may become one for somebody (PITFALLS E1, E7). */
-  #checkHardState(server: ServerRecord, hardState: HardState): void {
+  /**
+   * The term never falls, and rises to what others are in, or by one to stand, or to drop entries for a log that was pulled; within one, a vote for nobody may become
+   * one for somebody (PITFALLS E1, E7, S3).
+   */
+  #checkHardState(server: ServerRecord, hardState: HardState, drops: boolean): void {
     const { currentTerm, votedFor, at } = server.asked;
     const isSameTerm = hardState.currentTerm === currentTerm;
     const mayFollow =
       hardState.currentTerm > currentTerm || (isSameTerm && (votedFor === NOBODY || votedFor === hardState.votedFor));
+    const known = Math.max(currentTerm, server.heardTerm);
+    const mayRise = drops || hardState.votedFor === server.id;
+    if (hardState.currentTerm > (mayRise ? known + 1 : known)) {
+      this.#books.breach(
+        RULES.termOrigin,
+        `n${server.id} was in term ${currentTerm}, and heard of no term above ${known} that it had to follow, up to ${this.#books.at()}.`,
+        `n${server.id} asks to store ${hardStateOf(hardState)} ${this.#books.at()}.`,
+      );
+    }
     if (mayFollow) return;
     this.#books.breach(
       isSameTerm && hardState.votedFor !== NOBODY ? RULES.oneVote : RULES.hardState,
@@ -56,8 +73,7 @@ export class Disks {
   }
 
   /** PITFALLS R1–R3, C8, R17. */
-  #truncated(server: ServerRecord, from: Index, leadsOn: boolean): EntryNode {
-    const { tip } = server.asked;
+  #truncated(server: ServerRecord, tip: EntryNode, from: Index, leadsOn: boolean): EntryNode {
     const deed = `n${server.id} asks to remove everything from entry ${from} on, ${this.#books.at()}.`;
     if (from > tip.index || from < 1) this.#breachOrder(server, `a truncation from entry ${from} on`);
     if (from <= server.commitIndex) {
@@ -105,7 +121,10 @@ export class Disks {
     this.#checkOrigin(server, entry);
     const node = tree.add(tip, entry, server.id, this.#books.now());
     tree.hasContent(node, entry);
-    if (entry.kind === "membership") tree.setMembership(node, entry.data);
+    if (entry.kind === "membership") {
+      tree.setMembership(node, entry.data);
+      server.made.push(node);
+    }
     return node;
   }
 

@@ -1,7 +1,7 @@
 /** Who votes, who stands, who leads (§5.2, §5.4.1), over everything that is stored, said and done in all lives. */
 
 import type { NodeId, RequestVote, RequestVoteResult, Term } from "@quorate/core";
-import { type Books, listOf, majorityOf, nameOf } from "./books.js";
+import { type Books, listOf, nameOf, setWithoutMajority } from "./books.js";
 import { type EntryNode, holds } from "./entry-tree.js";
 import { type DiskState, Leadership, type ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
@@ -66,7 +66,7 @@ export class Elections {
         `n${server.id} stood for term ${term} with a log that ended with ${nameOf(campaign.tip)}, ${this.#books.at(campaign.at)}.`,
         said,
       );
-    } else if (!holds(durable.tip, campaign.tip)) {
+    } else if (!this.#books.isDurable(server, campaign.tip)) {
       this.#books.breach(
         RULES.candidateClaim,
         `The disk of n${server.id} holds ${this.#books.inPlaceOf(campaign.tip, durable.tip)}, ${this.#books.since(server.durableAt)}.`,
@@ -121,23 +121,39 @@ export class Elections {
     this.#books.leaderships.set(term, leadership);
     this.#books.highestLedTerm = Math.max(this.#books.highestLedTerm, term);
     this.#checkMajority(server, leadership);
+    this.#checkMayLead(leadership);
     this.#checkCompleteness(leadership);
     return leadership;
   }
 
-  /** PITFALLS E4–E6: each vote counts once, in its own term, and only if its server is a voter. */
+  /** PITFALLS E4–E6, M16: each vote counts once, in its own term, and only if its server is a voter. */
   #checkMajority(server: ServerRecord, { term, tip }: Leadership): void {
-    const { voters } = tip.membership;
     const { campaign } = server;
     const grants = campaign?.term === term ? campaign.grants : [];
     const { currentTerm, votedFor } = server.durable;
     const hasOwn = currentTerm > term || (currentTerm === term && votedFor === server.id);
-    const counted = voters.filter((id) => (id === server.id ? hasOwn : grants.includes(id)));
-    if (counted.length >= majorityOf(voters)) return;
+    const hasVote = (id: NodeId): boolean => (id === server.id ? hasOwn : grants.includes(id));
+    const voters = setWithoutMajority(tip.membership.voterSets, hasVote);
+    if (voters === null) return;
     this.#books.breach(
       RULES.electedByMajority,
-      `Of the voters ${listOf(voters)}, ${listOf(counted)} voted for n${server.id} in term ${term}, up to ${this.#books.at()}.`,
+      `Of the voters ${listOf(voters)}, ${listOf(voters.filter(hasVote))} voted for n${server.id} in term ${term}, up to ${this.#books.at()}.`,
       `n${server.id} leads term ${term} ${this.#books.at()}.`,
+    );
+  }
+
+  /** PITFALLS M12, M15: learners, witnesses and those who were removed are not elected. */
+  #checkMayLead({ id, term, tip }: Leadership): void {
+    const { node, configuration } = tip.membership;
+    const { voters, outgoingVoters, learners } = configuration;
+    const member = [...voters, ...outgoingVoters].find((voter) => voter.id === id);
+    if (member !== undefined && member.isWitness !== true) return;
+    const isLearner = learners.some((learner) => learner.id === id);
+    const part = member !== undefined ? "a witness" : isLearner ? "a learner" : "no member";
+    this.#books.breach(
+      RULES.mayLead,
+      `By the configuration in its log, ${node === null ? "which is none" : nameOf(node)}, n${id} is ${part}.`,
+      `n${id} leads term ${term} ${this.#books.at()}.`,
     );
   }
 

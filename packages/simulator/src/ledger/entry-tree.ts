@@ -14,6 +14,7 @@ import {
   type EntryId,
   type EntryKind,
   foundingConfiguration,
+  type Member,
 } from "@quorate/core";
 
 /** A configuration, and the entry that carries it. */
@@ -21,12 +22,18 @@ export interface Membership {
   /** Null for the one that stands before all entries, which has no voters. */
   readonly node: EntryNode | null;
   readonly configuration: Configuration;
-  readonly voters: readonly NodeId[];
+  /** A majority of each is needed: of the voters, and while the configuration is joint of those before them, too. */
+  readonly voterSets: readonly (readonly NodeId[])[];
   /** The one in force before it. */
   readonly previous: Membership | null;
 }
 
-const NO_MEMBERSHIP: Membership = { node: null, configuration: foundingConfiguration([]), voters: [], previous: null };
+const NO_MEMBERSHIP: Membership = {
+  node: null,
+  configuration: foundingConfiguration([]),
+  voterSets: [[]],
+  previous: null,
+};
 
 export class EntryNode {
   readonly index: Index;
@@ -65,6 +72,34 @@ export class EntryNode {
     this.seenOn = seenOn;
     this.seenAt = seenAt;
   }
+}
+
+/** Whether both say the same of the same members. */
+export function isSameConfiguration(a: Configuration, b: Configuration): boolean {
+  return (
+    a.nextId === b.nextId &&
+    a.featureLevels.library === b.featureLevels.library &&
+    a.featureLevels.application === b.featureLevels.application &&
+    areSame(a.voters, b.voters) &&
+    areSame(a.outgoingVoters, b.outgoingVoters) &&
+    areSame(a.learners, b.learners) &&
+    String(a.target?.voters) === String(b.target?.voters) &&
+    String(a.target?.learners) === String(b.target?.learners)
+  );
+}
+
+function areSame(a: readonly Member[], b: readonly Member[]): boolean {
+  return a.length === b.length && a.every((member, place) => isSameMember(member, b[place] as Member));
+}
+
+function isSameMember(a: Member, b: Member): boolean {
+  return (
+    a.id === b.id &&
+    a.name === b.name &&
+    a.address === b.address &&
+    (a.isWitness ?? false) === (b.isWitness ?? false) &&
+    (a.priority ?? 0) === (b.priority ?? 0)
+  );
 }
 
 /** The entry at `index` on the path to `tip`; where that part of the path is compacted, the last one before it. */
@@ -139,8 +174,10 @@ export class EntryTree {
   /** Notes that `node`, which is new, carries a configuration. */
   setMembership(node: EntryNode, data: Uint8Array): void {
     const configuration = decodeConfiguration(data);
-    const voters = configuration.voters.map(({ id }) => id);
-    node.membership = { node, configuration, voters, previous: node.parent.membership };
+    const { voters, outgoingVoters } = configuration;
+    const voterSets = [voters.map(({ id }) => id)];
+    if (outgoingVoters.length > 0) voterSets.push(outgoingVoters.map(({ id }) => id));
+    node.membership = { node, configuration, voterSets, previous: node.parent.membership };
   }
 
   /**

@@ -4,22 +4,38 @@
  * It is told what can be seen at the edge of the cores: what goes in, what comes out, what leaves by the wire, what the
  * disks have. From that it keeps books of its own, and never asks a core to judge itself: entries and who made them
  * (`entry-tree.ts`), disks (`disks.ts`, `lives.ts`), votes and leaders (`elections.ts`), commits (`commits.ts`), messages
- * (`wire.ts`), clients (`clients.ts`). What the rules are stands in `rules.ts`.
+ * (`wire.ts`), members (`memberships.ts`), snapshots (`snapshots.ts`), handing over (`transfers.ts`), clients
+ * (`clients.ts`). What the rules are stands in `rules.ts`.
  *
  * The work per step does not grow with the length of the run, and sentences are made only for a contradiction.
  */
 
-import type { Effects, FollowerStatus, Index, Input, Message, NodeId, RestoredState, Term } from "@quorate/core";
+import type {
+  ConfigurationEntry,
+  Effects,
+  FollowerStatus,
+  Index,
+  Input,
+  Message,
+  NodeId,
+  RestoredState,
+  SnapshotPoint,
+  Term,
+} from "@quorate/core";
 import { Books, type LedgerOptions, nameOf } from "./books.js";
 import { Clients } from "./clients.js";
 import { Commits } from "./commits.js";
 import type { CoreView } from "./core-view.js";
 import { Disks, hardStateOf } from "./disks.js";
 import { Elections } from "./elections.js";
-import { entryAt, holds } from "./entry-tree.js";
+import { entryAt, isSameConfiguration } from "./entry-tree.js";
+import { hear } from "./hearing.js";
 import { Lives } from "./lives.js";
+import { Memberships } from "./memberships.js";
 import type { Leadership, ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
+import { type SnapshotOrigin, Snapshots } from "./snapshots.js";
+import { Transfers } from "./transfers.js";
 import { Wire } from "./wire.js";
 
 export class Ledger {
@@ -30,15 +46,23 @@ export class Ledger {
   readonly #commits: Commits;
   readonly #wire: Wire;
   readonly #clients: Clients;
+  readonly #memberships: Memberships;
+  readonly #snapshots: Snapshots;
+  readonly #transfers: Transfers;
+  readonly #electionTimeoutMs: number;
 
   constructor(options: LedgerOptions) {
     this.#books = new Books(options);
     this.#elections = new Elections(this.#books);
-    this.#disks = new Disks(this.#books, this.#elections);
+    this.#snapshots = new Snapshots(this.#books);
+    this.#transfers = new Transfers(this.#books);
+    this.#memberships = new Memberships(this.#books);
+    this.#disks = new Disks(this.#books, this.#elections, this.#snapshots);
     this.#lives = new Lives(this.#books, this.#elections);
     this.#commits = new Commits(this.#books, this.#elections);
-    this.#wire = new Wire(this.#books, this.#elections);
+    this.#wire = new Wire(this.#books, this.#elections, this.#transfers);
     this.#clients = new Clients(this.#books);
+    this.#electionTimeoutMs = options.electionTimeoutMs ?? 0;
   }
 
   /** The last entry that any leader has committed. */
@@ -46,17 +70,59 @@ export class Ledger {
     return this.#books.committed.index;
   }
 
+  /** The last configuration that any leader has committed, and the index of its entry. */
+  get committedConfiguration(): ConfigurationEntry {
+    const { node, configuration } = this.#books.committed.membership;
+    return { index: node?.index ?? 0, configuration };
+  }
+
   /** A life begins, with what its storage gave it. To be called before the first step. */
   onStart(id: NodeId, restored: RestoredState): void {
     this.#lives.onStart(this.#books.server(id), restored);
   }
 
-  /** To be called right before `raft.step(input)`; for `persisted`, after {@link onStored} of the same write. */
-  onStep(id: NodeId, input: Input): void {
-    const { kind } = input;
-    if (kind === "persisted") this.#disks.onPersisted(this.#running(id), input.seq);
-    else if (kind === "read") this.#clients.onRead(this.#running(id), input.readId);
-    else if (kind === "propose") this.#clients.onPropose(this.#running(id), input);
+  /**
+   * To be called right before `raft.step(input, now)`; for `persisted`, after {@link onStored} of the same write. Without
+   * `now` nobody is held to its loyalty to a leader that it hears.
+   */
+  onStep(id: NodeId, input: Input, now: number = Number.NaN): void {
+    const server = this.#running(id);
+    switch (input.kind) {
+      case "receive":
+        hear(server, input.message, now, this.#electionTimeoutMs);
+        if (input.message.kind === "timeoutNow") this.#transfers.onAppointed(server, input.message);
+        break;
+      case "persisted":
+        this.#disks.onPersisted(server, input.seq);
+        break;
+      case "read":
+        this.#clients.onRead(server, input.readId);
+        break;
+      case "propose":
+        this.#clients.onPropose(server, input);
+        break;
+      case "changeMembers":
+        server.changes.push({ changeId: input.changeId, wanted: input });
+        break;
+      case "raiseFeatureLevels":
+        server.changes.push({ changeId: input.changeId, wanted: null });
+        break;
+      case "transferLeadership":
+        server.transfers.add(input.transferId);
+        break;
+      case "compact":
+        this.#snapshots.onCompact(server, input);
+        break;
+      case "snapshotInstalled":
+        server.heardTerm = Math.max(server.heardTerm, input.term);
+        break;
+      case "tick":
+      case "snapshotFailed":
+        break;
+      default:
+        input satisfies never;
+    }
+    server.isUntold = false;
   }
 
   /** To be called right after each `raft.drain()`, before anything of it is carried out. Messages go by {@link onWire}. */
@@ -74,9 +140,15 @@ export class Ledger {
     if (tip.membership !== server.membership || raft.configuration !== server.configuration) {
       this.#checkConfiguration(server, raft);
     }
-    const leadership = leads ? this.#onLeads(server, currentTerm) : null;
+    const leadsNoMore = server.isLeader && server.leadership?.term === currentTerm;
+    const leadership = leads || leadsNoMore ? this.#onLeads(server, currentTerm) : null;
     server.isLeader = leads;
     this.#commits.onCommitIndex(server, raft.commitIndex, leadership);
+    this.#snapshots.onView(server, raft);
+    if (server.made.length > 0) {
+      for (const node of server.made) this.#memberships.onMade(server, node, raft.commitIndex);
+      server.made = [];
+    }
     if (leadership !== null) {
       leadership.commitIndex = raft.commitIndex;
       for (const follower of raft.followers) this.#checkFollower(leadership, follower);
@@ -86,6 +158,10 @@ export class Ledger {
     this.#commits.onApplyTo(server, effects.applyTo);
     for (const outcome of effects.reads) this.#clients.onReadOutcome(server, outcome);
     this.#clients.onProposalOutcomes(server, effects.proposals);
+    this.#transfers.onProposals(server, effects.proposals);
+    this.#transfers.onOutcomes(server, effects.transfers, raft);
+    this.#memberships.onOutcomes(server, effects.changes);
+    server.isUntold = true;
     if (Number.isNaN(effects.deadline)) this.#breachDeadline(server);
   }
 
@@ -97,6 +173,11 @@ export class Ledger {
   /** The disk says: durable up to this write of the life under way, or of the one that ended last. */
   onStored(id: NodeId, seq: number): void {
     this.#disks.onStored(this.#books.server(id), seq);
+  }
+
+  /** A snapshot is durable, and is the newest now: to be called before the core or anybody else hears of it. */
+  onSnapshotStored(id: NodeId, snapshot: SnapshotPoint, origin: SnapshotOrigin): void {
+    this.#snapshots.onStored(this.#books.server(id), snapshot, origin);
   }
 
   /** A command reached the state machine of a server. */
@@ -150,25 +231,18 @@ export class Ledger {
     );
   }
 
-  /** PITFALLS M4. The two are compared once, and again when either is another. */
-  #checkConfiguration(server: ServerRecord, { configuration }: CoreView): void {
+  /** PITFALLS M4, M5, M19, M20. The two are compared once, and again when either is another. */
+  #checkConfiguration(server: ServerRecord, { configuration, configurationIndex }: CoreView): void {
     const { membership } = server.asked.tip;
     server.membership = membership;
     server.configuration = configuration;
-    const { voters } = configuration;
-    const expected = membership.configuration.voters;
-    const isSame =
-      voters.length === expected.length &&
-      voters.every(({ id, name, address }, place) => {
-        const other = expected[place];
-        return other?.id === id && other.name === name && other.address === address;
-      });
-    if (isSame) return;
+    const expected = membership.configuration;
+    if (configurationIndex === (membership.node?.index ?? 0) && isSameConfiguration(configuration, expected)) return;
     const where = membership.node === null ? "No entry" : `In the log of n${server.id}, ${nameOf(membership.node)}`;
     this.#books.breach(
       RULES.configuration,
       `${where} carries the configuration ${JSON.stringify(expected)}.`,
-      `On n${server.id} the configuration ${JSON.stringify(voters)} is in force ${this.#books.at()}.`,
+      `On n${server.id} the configuration ${JSON.stringify(configuration)} of entry ${configurationIndex} is in force ${this.#books.at()}.`,
     );
   }
 
@@ -200,7 +274,7 @@ export class Ledger {
     server.durableIndex = durableIndex;
     const { asked, durable } = server;
     const node = entryAt(asked.tip, durableIndex);
-    if (durableIndex <= asked.tip.index && holds(durable.tip, node)) return;
+    if (durableIndex <= asked.tip.index && this.#books.isDurable(server, node)) return;
     this.#books.breach(
       RULES.durableBelief,
       `The disk of n${server.id} holds a log that ends with ${nameOf(durable.tip)}, ${this.#books.since(server.durableAt)}.`,

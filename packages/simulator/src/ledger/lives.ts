@@ -1,6 +1,6 @@
 /** Where lives begin and end: what a disk gives back must be what it was given (PITFALLS P2, P7, P11, P14). */
 
-import type { Index, RestoredState, TermRun } from "@quorate/core";
+import { type EntryId, type Index, NOBODY, type RestoredState, type TermRun } from "@quorate/core";
 import { type Books, nameOf } from "./books.js";
 import { hardStateOf } from "./disks.js";
 import type { Elections } from "./elections.js";
@@ -21,15 +21,19 @@ export class Lives {
     if (server.isRunning) throw new Error(`n${server.id} is running already`);
     const found = this.#survivor(server, restored);
     if (found === null && !server.isUnknown) this.#breach(server, restored);
-    this.#begin(server, found ?? this.#adopted(server, restored), restored.compacted.index);
+    this.#begin(server, found ?? this.#adopted(server, restored), restored);
     if (found === null) this.#onCompacted(server, restored);
   }
 
   /** Which of the states that the disk may be in is the one that was found. */
   #survivor(server: ServerRecord, restored: RestoredState): DiskState | null {
     if (server.isUnknown) return null;
-    const states = [server.durable, ...server.pending];
-    return states.find((state) => this.#isState(state, restored)) ?? null;
+    if (!isSamePlace(server.snapshot, restored.snapshot)) return null;
+    for (const state of [server.durable, ...server.pending]) {
+      const opened = opensWith(state, server.snapshot);
+      if (this.#isState(opened, restored)) return opened;
+    }
+    return null;
   }
 
   #isState({ currentTerm, votedFor, tip }: DiskState, restored: RestoredState): boolean {
@@ -56,14 +60,16 @@ export class Lives {
     return (membership?.node?.index ?? 0) <= after;
   }
 
-  #breach(server: ServerRecord, { hardState, lastIndex, termRuns, compacted }: RestoredState): void {
+  #breach(server: ServerRecord, { hardState, lastIndex, termRuns, compacted, snapshot }: RestoredState): void {
     const { durable, pending } = server;
+    const stored = server.snapshot === null ? "" : `, and a snapshot up to ${nameOf(server.snapshot)}`;
+    const found = snapshot === null ? "" : `, and a snapshot up to ${nameOf(snapshot)}`;
     const term = termRuns[termRuns.length - 1]?.term ?? compacted.term;
     const more = pending.length === 0 ? "" : `, and may have carried out ${pending.length} writes more`;
     this.#books.breach(
       RULES.restoredState,
-      `The disk of n${server.id} held ${hardStateOf(durable)} and a log that ended with ${nameOf(durable.tip)}, ${this.#books.since(server.durableAt)}${more}.`,
-      `n${server.id} starts with ${hardStateOf(hardState)} and a log that ends with ${nameOf({ index: lastIndex, term })}, ${this.#books.at()}.`,
+      `The disk of n${server.id} held ${hardStateOf(durable)} and a log that ended with ${nameOf(durable.tip)}${stored}, ${this.#books.since(server.durableAt)}${more}.`,
+      `n${server.id} starts with ${hardStateOf(hardState)} and a log that ends with ${nameOf({ index: lastIndex, term })}${found}, ${this.#books.at()}.`,
     );
   }
 
@@ -93,7 +99,9 @@ export class Lives {
     return { seq: 0, ...hardState, tip, at: seenAt };
   }
 
-  #begin(server: ServerRecord, state: DiskState, commitIndex: Index): void {
+  #begin(server: ServerRecord, state: DiskState, { compacted, snapshot }: RestoredState): void {
+    // What a snapshot holds was committed, and so was what was compacted.
+    const commitIndex = snapshot?.index ?? compacted.index;
     server.lives += 1;
     server.isRunning = true;
     server.isUnknown = false;
@@ -102,6 +110,7 @@ export class Lives {
       if (survived) this.#elections.onVote(server, currentTerm, votedFor, "starts with a vote");
     }
     server.durable = { ...state, seq: 0 };
+    server.snapshot = snapshot === null ? null : entryAt(state.tip, snapshot.index);
     server.durableAt = this.#books.now();
     server.asked = server.durable;
     server.pending = [];
@@ -114,6 +123,15 @@ export class Lives {
     server.configuration = null;
     server.isLeader = false;
     server.leadership = null;
+    server.made = [];
+    server.compactedTo = compacted.index;
+    server.transferTo = NOBODY;
+    server.appointment = null;
+    // A snapshot may have outlived the term that its leader spoke in.
+    server.heardTerm = snapshot?.term ?? 0;
+    server.isUntold = true;
+    server.heardLeader = NOBODY;
+    server.heardLeaderTerm = -1;
   }
 
   /** What was compacted before anybody looked was committed by then. */
@@ -130,11 +148,15 @@ export class Lives {
     server.isRunning = false;
     server.reads.clear();
     server.proposals = [];
+    server.changes = [];
+    server.transfers.clear();
   }
 
   onDiskLost(server: ServerRecord): void {
     if (server.isRunning) throw new Error(`n${server.id} is running: its disk can be lost once it is down`);
     server.lost.push(server.durable.tip);
+    if (server.snapshot !== null) server.lost.push(server.snapshot);
+    server.snapshot = null;
     server.durable = { seq: 0, currentTerm: 0, votedFor: 0, tip: this.#books.tree.root, at: this.#books.now() };
     server.durableAt = this.#books.now();
     server.asked = server.durable;
@@ -142,6 +164,17 @@ export class Lives {
     server.votes.clear();
     server.isUnknown = true;
   }
+}
+
+/** A log that does not hold the snapshot's last entry begins anew after it (§7; PITFALLS S1, S4). */
+function opensWith(state: DiskState, snapshot: EntryNode | null): DiskState {
+  const isInLog = snapshot === null || entryAt(state.tip, snapshot.index) === snapshot;
+  return isInLog ? state : { ...state, tip: snapshot };
+}
+
+function isSamePlace(node: EntryNode | null, place: EntryId | null): boolean {
+  if (node === null || place === null) return node === place;
+  return node.index === place.index && node.term === place.term;
 }
 
 /** Whether the entries after `after`, up to `tip`, are of the terms that `runs` name. Terms only rise along a log. */

@@ -1,6 +1,6 @@
 /** What the ledger remembers of each server, and of each term. */
 
-import { type Index, NOBODY, type NodeId, type Term } from "@quorate/core";
+import { type Index, type MemberChange, NOBODY, type NodeId, type Term } from "@quorate/core";
 import type { EntryNode, Membership } from "./entry-tree.js";
 
 /** What a disk holds after one of the writes. */
@@ -61,6 +61,21 @@ export interface OpenRead {
   readonly at: number;
 }
 
+/** A change of the configuration that waits for its answer. */
+export interface OpenChange {
+  readonly changeId: number;
+  /** Null for one of something else. */
+  readonly wanted: { readonly basedOn: Index; readonly members: readonly MemberChange[] } | null;
+}
+
+/** What a leader told a server that is to lead instead of it. */
+export interface Appointment {
+  readonly by: NodeId;
+  readonly term: Term;
+  readonly lastLogIndex: Index;
+  readonly lastLogTerm: Term;
+}
+
 export interface OpenProposal {
   readonly proposalId: number;
   readonly commands: readonly Uint8Array[];
@@ -80,6 +95,10 @@ export class ServerRecord {
   pending: DiskState[] = [];
   /** What the disk will hold once all that was asked for is durable. */
   asked: DiskState;
+  /** The last entry that the newest durable snapshot stands for; null if there is none. */
+  snapshot: EntryNode | null = null;
+  /** The last entry that the core forgot. */
+  compactedTo: Index = 0;
   /** Whether the next start may bring anything: the first one, and the one after a disk was lost. */
   isUnknown = true;
   /** The logs of disks that were lost. */
@@ -103,6 +122,22 @@ export class ServerRecord {
   campaign: Campaign | null = null;
   readonly reads = new Map<number, OpenRead>();
   proposals: OpenProposal[] = [];
+  changes: OpenChange[] = [];
+  readonly transfers = new Set<number>();
+  /** The configurations that it made since its last turn. */
+  made: EntryNode[] = [];
+  /** Whom it was handing over to at the end of its last turn. */
+  transferTo: NodeId = NOBODY;
+  /** The newest in this life. */
+  appointment: Appointment | null = null;
+  /** The highest term that it heard of in this life, from somebody whom it had to listen to. */
+  heardTerm: Term = 0;
+  /** Whether it was told nothing since its last turn. */
+  isUntold = true;
+  /** The leader that it heard last, in which term, and when by its own clock. */
+  heardLeader: NodeId = NOBODY;
+  heardLeaderTerm: Term = -1;
+  heardLeaderAt = 0;
 
   constructor(id: NodeId, root: EntryNode) {
     this.id = id;

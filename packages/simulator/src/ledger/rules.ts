@@ -51,6 +51,75 @@ export const RULES = {
     "Leader Completeness",
     "An entry that was committed in one term is in the log of every leader of a higher term.",
   ),
+  mayLead: rule(
+    "may-lead",
+    "Who May Lead",
+    "Only a voter that is no witness is elected: no learner, and nobody who was removed.",
+  ),
+  termOrigin: rule(
+    "term-origin",
+    "Terms have an Origin",
+    "A server's term rises to one that it was told of, or by one when it stands or drops entries for a log that it pulled; while it hears its leader, nobody's request for votes moves it, unless that leader asked for the election.",
+  ),
+  // Members.
+  changeAfterCommit: rule(
+    "change-after-commit",
+    "Membership Changes (2015 bug)",
+    "A leader changes the members only once an entry of its own term is committed.",
+  ),
+  oneChange: rule(
+    "one-change",
+    "One Change at a Time",
+    "A leader makes a configuration only once the one before it is committed.",
+  ),
+  changeSteps: rule(
+    "change-steps",
+    "Joint Consensus (§6)",
+    "Voters change by a joint configuration of old and new ones, which is left to exactly the new ones.",
+  ),
+  newIds: rule(
+    "new-ids",
+    "Ids are Given Once",
+    "Whoever joins gets an id above all that were ever given; whoever stays keeps id, name and kind.",
+  ),
+  changeOutcome: rule(
+    "change-outcome",
+    "Outcome of Changes",
+    "Each change of members is answered once, in the next turn; if it was accepted, the configuration that follows from it is in the log where the answer says.",
+  ),
+  // Snapshots.
+  snapshotContent: rule(
+    "snapshot-content",
+    "Snapshots are Committed State",
+    "A snapshot stands for a committed part of the log, with the configuration in force at its end; one's own, for what was applied.",
+  ),
+  logReset: rule(
+    "log-reset",
+    "Snapshots Replace what they Cover",
+    "A log begins anew only after a durable snapshot that reaches beyond what the server knows to be committed, and that the log does not contain.",
+  ),
+  compaction: rule(
+    "compaction",
+    "Compaction behind Snapshots",
+    "What a server forgets of its log is in its durable snapshot, and it sends nothing of what it forgot.",
+  ),
+  // Leadership transfer.
+  timeoutNow: rule(
+    "timeout-now",
+    "Leadership Transfer",
+    "A leader has only such a voter campaign that can lead and has acknowledged its whole log; a leader that is removed, one that has all that is committed, and not before its removal is committed.",
+  ),
+  transferCampaign: rule(
+    "transfer-campaign",
+    "Leadership Transfer",
+    "Only who was told to by the leader of the term before, and has its log, campaigns in its name.",
+  ),
+  transferProposals: rule("transfer-proposals", "Leadership Transfer", "A leader that hands over takes no proposals."),
+  transferOutcome: rule(
+    "transfer-outcome",
+    "Outcome of Transfers",
+    "Every answer to a transfer belongs to one that still waits.",
+  ),
   // Logs.
   logMatching: rule(
     "log-matching",
@@ -123,7 +192,7 @@ export const RULES = {
   commitMajority: rule(
     "commit-majority",
     "Commit Rule (§5.3)",
-    "A leader commits an entry only once it is on the disks of a majority of the voters.",
+    "A leader commits an entry only once it is on the disks of a majority of the voters, and of those before them while a change is joint.",
   ),
   commitOrigin: rule(
     "commit-origin",

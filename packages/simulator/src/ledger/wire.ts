@@ -11,23 +11,27 @@ import type {
 } from "@quorate/core";
 import { type Books, nameOf } from "./books.js";
 import type { Elections } from "./elections.js";
-import { entryAt, holds } from "./entry-tree.js";
+import { entryAt } from "./entry-tree.js";
 import type { Leadership, ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
+import type { Transfers } from "./transfers.js";
 
 export class Wire {
   readonly #books: Books;
   readonly #elections: Elections;
+  readonly #transfers: Transfers;
 
-  constructor(books: Books, elections: Elections) {
+  constructor(books: Books, elections: Elections, transfers: Transfers) {
     this.#books = books;
     this.#elections = elections;
+    this.#transfers = transfers;
   }
 
   onMessage(server: ServerRecord, message: Message): void {
     if (message.from !== server.id || message.term > server.currentTerm) this.#breachTerm(server, message);
     switch (message.kind) {
       case "requestVote":
+        if (message.isTransfer) this.#transfers.onCampaign(server, message);
         return this.#elections.onRequestVote(server, message);
       case "requestVoteResult":
         if (message.voteGranted) this.#elections.onVoteGranted(server, message);
@@ -42,13 +46,17 @@ export class Wire {
       case "heartbeat":
       case "commit":
         return this.#onBareCommit(server, message);
+      case "timeoutNow": {
+        const leadership = this.#leadershipOf(server, message);
+        if (leadership !== null) this.#transfers.onTimeoutNow(leadership, message);
+        return;
+      }
       case "requestPreVote":
       case "requestPreVoteResult":
       case "pullEntries":
       case "heartbeatResult":
       case "readIndex":
       case "readIndexResult":
-      case "timeoutNow":
         // They claim nothing but the term; what follows from the answers is judged where it takes effect.
         return;
       default:
@@ -82,6 +90,7 @@ export class Wire {
     const leadership = this.#leadershipOf(server, message);
     if (leadership === null) return;
     this.#checkEntries(leadership, message);
+    if (message.prevLogIndex < server.compactedTo) this.#breachForgotten(server, message);
     if (message.leaderCommit > leadership.commitIndex) this.#breachCommit(leadership, message, leadership.commitIndex);
   }
 
@@ -136,6 +145,15 @@ export class Wire {
     );
   }
 
+  /** PITFALLS S4. */
+  #breachForgotten({ id, compactedTo }: ServerRecord, { to, prevLogIndex }: AppendEntries): void {
+    this.#books.breach(
+      RULES.compaction,
+      `n${id} forgot everything up to entry ${compactedTo}.`,
+      `n${id} sends n${to} what comes after entry ${prevLogIndex}, ${this.#books.at()}.`,
+    );
+  }
+
   #breachCommit(
     { id, term }: Leadership,
     { kind, to, leaderCommit }: AppendEntries | Heartbeat | Commit,
@@ -177,7 +195,7 @@ export class Wire {
     }
     const node = entryAt(leadership.tip, matchIndex);
     // What the leader of a later term took away was promised before that, and can no longer be part of a majority.
-    const isHeld = holds(durable.tip, node) || server.currentTerm > term;
+    const isHeld = this.#books.isDurable(server, node) || server.currentTerm > term;
     if (isHeld && durable.currentTerm >= term) return;
     const state = isHeld ? `term ${durable.currentTerm}` : this.#books.inPlaceOf(node, durable.tip);
     this.#books.breach(
