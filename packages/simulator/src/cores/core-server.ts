@@ -118,8 +118,6 @@ export class CoreServer {
     if (this.#raft !== null) return false;
     this.lives += 1;
     const isBehind = this.#snapshot !== null && !this.#stored.holds(this.#snapshot);
-    // As the runtime must: what is in the log besides has nothing to do with the snapshot.
-    if (isBehind) this.#stored.beginAnew(this.#snapshot as SnapshotPoint);
     this.#log = this.#stored.copy();
     const restored: RestoredState = {
       hardState: this.#hardState,
@@ -146,7 +144,8 @@ export class CoreServer {
   /** One fact, whose consequences are drawn later. */
   step(input: Input): void {
     if (this.#raft === null) return;
-    if (this.#untold.length > 0) this.#tell();
+    const isDue = input.kind === "tick" || input.kind === "persisted";
+    if (isDue && this.#untold.length > 0) this.#tell();
     this.#take(this.#raft, input);
   }
 
@@ -311,7 +310,8 @@ export class CoreServer {
     const transfer = this.#transfers.get(to);
     if (transfer === undefined) return false;
     this.#transfers.delete(to);
-    this.step({ kind: "snapshotFailed", to, stream: transfer.order.stream });
+    const { term, stream } = transfer.order;
+    this.step({ kind: "snapshotFailed", to, term, stream });
     return true;
   }
 }

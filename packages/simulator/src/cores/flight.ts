@@ -35,7 +35,7 @@ const KINDS: Readonly<Record<Parcel["kind"], number>> = {
 };
 
 /** So many servers there are at most in a run, all told. */
-export const MAX_SERVERS = 16;
+export const MAX_SERVERS = 12;
 
 export class Flight {
   /** Messages beyond this number are lost, the oldest first. */

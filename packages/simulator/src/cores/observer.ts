@@ -1,6 +1,6 @@
 /** Notices what came up in a run of cores: the situations that are looked for, and how often. */
 
-import { type Effects, type Input, membersOf, NOBODY, type NodeId } from "@quorate/core";
+import { type Effects, type Input, membersOf, NOBODY, type NodeId, type OutgoingMessage } from "@quorate/core";
 import { describeConfiguration } from "../describe.js";
 import type { Counts } from "../run.js";
 import { Tally } from "../tally.js";
@@ -57,7 +57,6 @@ const SITUATIONS = [
   "a transfer was refused",
   "a leader handed over by priority",
   "a server campaigned because it was told to",
-  "a server was told to campaign and did not",
 ] as const;
 
 export type Situation = (typeof SITUATIONS)[number];
@@ -111,14 +110,7 @@ export class Observer {
     }
     for (const { accepted } of proposals) if (!accepted) this.saw("a proposal was refused");
     for (const { ready } of reads) this.saw(ready ? "a read was confirmed" : "a read was refused");
-    for (const message of messages) {
-      if (message.kind === "appendEntriesResult" && !message.success) this.saw("an append was refused");
-      else if (message.kind === "snapshotOrder") this.saw("a snapshot was sent");
-      else if (message.kind === "requestVote" && message.isTransfer)
-        this.saw("a server campaigned because it was told to");
-      else if (message.kind === "requestVoteResult" && message.voteGranted && isWitness(server))
-        this.saw("a witness granted a vote");
-    }
+    for (const message of messages) this.#onMessage(server, message);
     for (const outcome of changes) {
       if (outcome.accepted) this.saw("a change of members was accepted");
       else if (outcome.refusal !== "outOfTouch") this.saw(`a change was refused: ${outcome.refusal}`);
@@ -130,6 +122,21 @@ export class Observer {
     this.#onTransfer(server);
     this.#onConfiguration(server);
     this.#onRole(server);
+  }
+
+  #onMessage(server: CoreServer, message: OutgoingMessage): void {
+    switch (message.kind) {
+      case "appendEntriesResult":
+        if (!message.success) this.saw("an append was refused");
+        return;
+      case "snapshotOrder":
+        return this.saw("a snapshot was sent");
+      case "requestVote":
+        if (message.isTransfer) this.saw("a server campaigned because it was told to");
+        return;
+      case "requestVoteResult":
+        if (message.voteGranted && isWitness(server)) this.saw("a witness granted a vote");
+    }
   }
 
   #onTransfer({ id, name, raft }: CoreServer): void {

@@ -2,7 +2,7 @@
 
 import type { NodeId, RequestVote, RequestVoteResult, Term } from "@quorate/core";
 import { type Books, listOf, nameOf, setWithoutMajority } from "./books.js";
-import { type EntryNode, holds } from "./entry-tree.js";
+import { type EntryNode, holds, type Membership } from "./entry-tree.js";
 import { type DiskState, Leadership, type ServerRecord } from "./records.js";
 import { RULES } from "./rules.js";
 
@@ -121,7 +121,7 @@ export class Elections {
     this.#books.leaderships.set(term, leadership);
     this.#books.highestLedTerm = Math.max(this.#books.highestLedTerm, term);
     this.#checkMajority(server, leadership);
-    this.#checkMayLead(leadership);
+    this.#checkMayLead(server, leadership);
     this.#checkCompleteness(leadership);
     return leadership;
   }
@@ -142,17 +142,23 @@ export class Elections {
     );
   }
 
-  /** PITFALLS M12, M15: learners, witnesses and those who were removed are not elected. */
-  #checkMayLead({ id, term, tip }: Leadership): void {
+  /**
+   * PITFALLS M12, M15: learners, witnesses and those who were removed are not elected. Who is no voter any more is one
+   * until it knows that to be committed, for nobody else may have a log to win with (dissertation 4.2.2).
+   */
+  #checkMayLead({ commitIndex }: ServerRecord, { id, term, tip }: Leadership): void {
+    let membership: Membership | null = tip.membership;
+    while (membership !== null) {
+      const { voters, outgoingVoters } = membership.configuration;
+      const member = voters.find((voter) => voter.id === id) ?? outgoingVoters.find((voter) => voter.id === id);
+      if (member?.isWitness === true) break;
+      if (member !== undefined) return;
+      membership = (membership.node?.index ?? 0) > commitIndex ? membership.previous : null;
+    }
     const { node, configuration } = tip.membership;
-    const { voters, outgoingVoters, learners } = configuration;
-    const member = [...voters, ...outgoingVoters].find((voter) => voter.id === id);
-    if (member !== undefined && member.isWitness !== true) return;
-    const isLearner = learners.some((learner) => learner.id === id);
-    const part = member !== undefined ? "a witness" : isLearner ? "a learner" : "no member";
     this.#books.breach(
       RULES.mayLead,
-      `By the configuration in its log, ${node === null ? "which is none" : nameOf(node)}, n${id} is ${part}.`,
+      `The configuration in the log of n${id} is ${node === null ? "none" : nameOf(node)}, ${JSON.stringify(configuration)}; it knows everything up to entry ${commitIndex} to be committed.`,
       `n${id} leads term ${term} ${this.#books.at()}.`,
     );
   }

@@ -29,11 +29,8 @@ export class Lives {
   #survivor(server: ServerRecord, restored: RestoredState): DiskState | null {
     if (server.isUnknown) return null;
     if (!isSamePlace(server.snapshot, restored.snapshot)) return null;
-    for (const state of [server.durable, ...server.pending]) {
-      const opened = opensWith(state, server.snapshot);
-      if (this.#isState(opened, restored)) return opened;
-    }
-    return null;
+    const states = [server.durable, ...server.pending];
+    return states.find((state) => this.#isState(state, restored)) ?? null;
   }
 
   #isState({ currentTerm, votedFor, tip }: DiskState, restored: RestoredState): boolean {
@@ -110,7 +107,9 @@ export class Lives {
       if (survived) this.#elections.onVote(server, currentTerm, votedFor, "starts with a vote");
     }
     server.durable = { ...state, seq: 0 };
-    server.snapshot = snapshot === null ? null : entryAt(state.tip, snapshot.index);
+    // One that nobody saw come to be is taken for granted, as is the log.
+    if (snapshot === null) server.snapshot = null;
+    else server.snapshot ??= this.#books.tree.find(snapshot.index, snapshot.term) ?? state.tip;
     server.durableAt = this.#books.now();
     server.asked = server.durable;
     server.pending = [];
@@ -164,12 +163,6 @@ export class Lives {
     server.votes.clear();
     server.isUnknown = true;
   }
-}
-
-/** A log that does not hold the snapshot's last entry begins anew after it (§7; PITFALLS S1, S4). */
-function opensWith(state: DiskState, snapshot: EntryNode | null): DiskState {
-  const isInLog = snapshot === null || entryAt(state.tip, snapshot.index) === snapshot;
-  return isInLog ? state : { ...state, tip: snapshot };
 }
 
 function isSamePlace(node: EntryNode | null, place: EntryId | null): boolean {

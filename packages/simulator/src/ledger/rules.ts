@@ -54,7 +54,7 @@ export const RULES = {
   mayLead: rule(
     "may-lead",
     "Who May Lead",
-    "Only a voter that is no witness is elected: no learner, and nobody who was removed.",
+    "Only a voter that is no witness is elected: no learner, and nobody who knows that it was removed.",
   ),
   termOrigin: rule(
     "term-origin",

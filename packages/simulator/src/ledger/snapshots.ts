@@ -47,13 +47,15 @@ export class Snapshots {
   /** The log begins anew (PITFALLS S1, S2, S4). The last entry of what the log stands for then. */
   onReset(server: ServerRecord, { index, term }: EntryId, leadsOn: boolean): EntryNode {
     const { snapshot, commitIndex, asked } = server;
+    // A crash may have come between the snapshot and this: then it is known from the first.
+    const isFirst = asked.seq === 0 && index === commitIndex;
     const deed = `n${server.id} begins its log anew after ${nameOf({ index, term })} ${this.#books.at()}.`;
     const breach = (fact: string): void => this.#books.breach(RULES.logReset, fact, deed);
     if (snapshot === null || snapshot.index !== index || snapshot.term !== term) {
       breach(
         `The newest durable snapshot of n${server.id} ${snapshot === null ? "is none" : `reaches to ${nameOf(snapshot)}`}.`,
       );
-    } else if (index <= commitIndex) {
+    } else if (index <= commitIndex && !isFirst) {
       breach(`n${server.id} knew at its last turn that everything up to entry ${commitIndex} is committed.`);
     } else if (entryAt(asked.tip, index) === snapshot) {
       breach(`The log of n${server.id} contains that entry, and ends with ${nameOf(asked.tip)}.`);
