@@ -59,7 +59,9 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
     nextId,
     featureLevels: { library: featureLevels.library, application: featureLevels.application },
   }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  return Uint8Array.from(json, (character) => character.charCodeAt(0));
+  const data = new Uint8Array(json.length);
+  for (let place = 0; place < json.length; place += 1) data[place] = json.charCodeAt(place);
+  return data;
 }
 
 /**
@@ -68,7 +70,8 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
  */
 export function decodeConfiguration(data: Uint8Array): Configuration {
   let json = "";
-  for (const byte of data) json += String.fromCharCode(byte);
+  for (let from = 0; from < data.length; from += 1024)
+    json += Reflect.apply(String.fromCharCode, null, data.subarray(from, from + 1024));
   let value: unknown;
   try {
     value = JSON.parse(json);

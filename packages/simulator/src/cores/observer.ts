@@ -1,6 +1,14 @@
 /** Notices what came up in a run of cores: the situations that are looked for, and how often. */
 
-import { type Effects, type Input, membersOf, NOBODY, type NodeId, type OutgoingMessage } from "@quorate/core";
+import {
+  type Effects,
+  type Input,
+  membersOf,
+  NOBODY,
+  type NodeId,
+  type OutgoingMessage,
+  type Raft,
+} from "@quorate/core";
 import { describeConfiguration } from "../describe.js";
 import type { Counts } from "../run.js";
 import { Tally } from "../tally.js";
@@ -119,9 +127,12 @@ export class Observer {
       if (result === "leadershipEnded") this.saw("leadership was handed over");
       else this.saw(result === "timedOut" ? "a transfer timed out" : "a transfer was refused");
     }
-    this.#onTransfer(server);
-    this.#onConfiguration(server);
-    this.#onRole(server);
+    const { raft, id } = server;
+    if (raft === null) return;
+    // Asked here, for what happens seldom must not cost anything each time.
+    if (raft.transferTo !== (this.#handingOverTo[id] ?? NOBODY)) this.#onTransfer(server, raft);
+    if (raft.configurationIndex !== (this.#versions[id] ?? 0)) this.#onConfiguration(server, raft);
+    if (raft.role !== this.#roles[id]) this.#onRole(server, raft);
   }
 
   #onMessage(server: CoreServer, message: OutgoingMessage): void {
@@ -139,20 +150,16 @@ export class Observer {
     }
   }
 
-  #onTransfer({ id, name, raft }: CoreServer): void {
-    const to = raft?.transferTo ?? NOBODY;
-    if (to === (this.#handingOverTo[id] ?? NOBODY)) return;
+  #onTransfer({ id, name }: CoreServer, { transferTo: to }: Raft): void {
     this.#handingOverTo[id] = to;
     if (to === NOBODY) this.#transfers.delete(id);
     else if (!this.#transfers.has(id)) this.saw("a leader handed over by priority");
     this.#note(name, "hands over", () => (to === NOBODY ? "no more" : `to n${to}`));
   }
 
-  #onConfiguration({ id, name, raft }: CoreServer): void {
-    if (raft === null) return;
+  #onConfiguration({ id, name }: CoreServer, raft: Raft): void {
     const before = this.#versions[id] ?? 0;
     const { configurationIndex, configuration } = raft;
-    if (configurationIndex === before) return;
     this.#versions[id] = configurationIndex;
     this.#note(name, "follows", () => `entry ${configurationIndex}, ${describeConfiguration(configuration)}`);
     if (configurationIndex < before) return this.saw("a configuration was truncated");
@@ -173,12 +180,10 @@ export class Observer {
     if (!voters.some((voter) => voter.id === id)) this.saw("a removed server led on");
   }
 
-  #onRole(server: CoreServer): void {
-    const { raft, id, name } = server;
-    if (raft === null) return;
+  #onRole(server: CoreServer, raft: Raft): void {
+    const { id, name } = server;
     const before = this.#roles[id];
     const { role, currentTerm } = raft;
-    if (role === before) return;
     this.#roles[id] = role;
     this.#note(name, "becomes", () => `${role} (term ${currentTerm})`);
     if (before === "candidate" && role === "follower") this.saw("a candidate lost");

@@ -163,27 +163,28 @@ export class Recovery {
     return term === this.#target?.term || term === "compacted";
   }
 
-  /** What is still to come, in words; null if nothing is. */
-  #unsettled(): string | null {
+  /** What is still to come; null if nothing is. Asked often: put in words when there is somebody to read them. */
+  #unsettled(): (() => string) | null {
     const { servers, ledger, waitingTransfers } = this.#world;
     const { configuration } = ledger.committedConfiguration;
-    const { voters, outgoingVoters, target } = configuration;
-    const said = describeConfiguration(configuration);
-    if (outgoingVoters.length > 0 || target !== null) return `The change of members is not done: ${said} are in force`;
-    const isVoter = (id: NodeId): boolean => voters.some((voter) => voter.id === id);
-    const leader = servers.find(({ id, raft }) => raft?.role === "leader" && isVoter(id));
-    if (leader === undefined) return `None of the voters leads: ${said} are in force`;
-    const stranger = servers.find(({ id, raft }) => raft?.role === "leader" && !isVoter(id));
-    if (stranger !== undefined) return `${stranger.name} leads, and is no voter any more: ${said} are in force`;
-    const behind = membersOf(configuration)
-      .map(({ id }) => servers[id - 1])
-      .find((server) => (server?.raft?.commitIndex ?? 0) < (this.#target?.index ?? 0));
-    if (behind !== undefined)
-      return `${behind.name} is a member, and knows no more than entry ${behind.raft?.commitIndex} to be committed`;
+    const { voters, outgoingVoters, learners, target } = configuration;
+    const said = (): string => `${describeConfiguration(configuration)} are in force`;
+    if (outgoingVoters.length > 0 || target !== null) return () => `The change of members is not done: ${said()}`;
+    let leads = false;
+    for (const { id, name, raft } of servers) {
+      if (raft?.role !== "leader") continue;
+      if (!voters.some((voter) => voter.id === id)) return () => `${name} leads, and is no voter any more: ${said()}`;
+      leads = true;
+    }
+    if (!leads) return () => `None of the voters leads: ${said()}`;
+    for (const { id } of [...voters, ...learners]) {
+      const commitIndex = servers[id - 1]?.raft?.commitIndex ?? 0;
+      if (commitIndex < (this.#target?.index ?? 0))
+        return () => `n${id} is a member, and knows no more than entry ${commitIndex} to be committed`;
+    }
     const [waiting] = waitingTransfers;
-    return waiting === undefined
-      ? null
-      : `${waiting[1].name} was asked to hand over (${waiting[0]}), and has not answered`;
+    if (waiting === undefined) return null;
+    return () => `${waiting[1].name} was asked to hand over (${waiting[0]}), and has not answered`;
   }
 
   // --- what is said when it does not end well ---
@@ -210,7 +211,7 @@ export class Recovery {
       statement: `Once the faults stop and all can talk, within ${TIMEOUTS} election timeouts changes of members are done, everybody who belongs to the cluster has all of its log, and a voter leads.`,
       facts: [
         `The faults stopped, and ${this.#describe(this.#world.servers.map(({ id }) => id))}.`,
-        `${this.#unsettled() ?? "Everything is done"}, ${TIMEOUTS} election timeouts later.`,
+        `${this.#unsettled()?.() ?? "Everything is done"}, ${TIMEOUTS} election timeouts later.`,
       ],
     });
   }

@@ -160,7 +160,7 @@ export class Ledger {
     this.#clients.onProposalOutcomes(server, effects.proposals);
     this.#transfers.onProposals(server, effects.proposals);
     this.#transfers.onOutcomes(server, effects.transfers, raft);
-    this.#memberships.onOutcomes(server, effects.changes);
+    if (server.changes.length > 0 || effects.changes.length > 0) this.#memberships.onOutcomes(server, effects.changes);
     server.isUntold = true;
     if (Number.isNaN(effects.deadline)) this.#breachDeadline(server);
   }

@@ -65,7 +65,6 @@ export class Memberships {
   /** Each is answered in the next turn, and what was accepted is in the log (PITFALLS M23, M24). */
   onOutcomes(server: ServerRecord, outcomes: readonly ChangeOutcome[]): void {
     const { changes } = server;
-    if (changes.length === 0 && outcomes.length === 0) return;
     server.changes = [];
     const isEach =
       changes.length === outcomes.length &&
