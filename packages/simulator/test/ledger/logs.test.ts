@@ -2,7 +2,7 @@
 
 import { foundingConfiguration, type Write } from "@quorate/core";
 import { it } from "vitest";
-import { command, founding, Stage } from "./stage.js";
+import { command, Stage } from "./stage.js";
 
 /** n1 leads term 2, and n2 has its log: [1@1, 2@2, 3@2], committed. */
 function afterCommit(): Stage {
@@ -140,9 +140,13 @@ it("M4: a configuration that is not the one in the log", () => {
 
 it("M4: the configuration goes back with the log", () => {
   const stage = afterCommit();
-  const smaller = { ...founding(2), index: 4, term: 2 };
-  stage.turn(1, { write: { append: [smaller] } });
-  stage.expect("configuration", /entry 4 of term 2 carries .*"n2"/, /On n1 the configuration .*"n3".* is in force/);
+  const { configuration, configurationIndex } = stage.actor(1).view;
+  stage.change(1, { ...configuration, nextId: 9 }, { configuration, configurationIndex });
+  stage.expect(
+    "configuration",
+    /entry 4 of term 2 carries .*"nextId":9/,
+    /On n1 the configuration .*"nextId":4.* is in force/,
+  );
 });
 
 it("E1: the term of a server falls", () => {

@@ -4,6 +4,7 @@
  */
 
 import {
+  type Configuration,
   decodeConfiguration,
   type Effects,
   type Entry,
@@ -14,6 +15,7 @@ import {
   NOBODY,
   type NodeId,
   type RestoredState,
+  type SnapshotPoint,
   type Term,
   type Write,
 } from "@quorate/core";
@@ -63,6 +65,8 @@ interface Actor {
 
 export class Stage {
   now = 0;
+  /** Whether nobody hears what others say of their terms, and goes on all the same. */
+  isSilent = false;
   readonly ledger: Ledger;
   readonly #violations: Violation[] = [];
   readonly #actors = new Map<NodeId, Actor>();
@@ -73,7 +77,11 @@ export class Stage {
   /** All servers have the founding entry, and are in term 1. */
   constructor(size = 3) {
     this.#size = size;
-    this.ledger = new Ledger({ onViolation: (violation) => this.#violations.push(violation), now: () => this.now });
+    this.ledger = new Ledger({
+      onViolation: (violation) => this.#violations.push(violation),
+      now: () => this.now,
+      electionTimeoutMs: 100,
+    });
     for (let id = 1; id <= size; id += 1) this.start(id);
   }
 
@@ -91,7 +99,12 @@ export class Stage {
       lastIndex: state.lastIndex,
       durableIndex: state.lastIndex,
       configuration: decodeConfiguration(first.data),
+      configurationIndex:
+        state.memberships[state.memberships.length - 1]?.index ?? state.snapshot?.membership.index ?? 0,
       followers: [],
+      snapshotIndex: state.snapshot?.index ?? 0,
+      compacted: state.compacted,
+      transferTo: NOBODY,
     };
     const log = (this.#actors.get(id)?.log ?? [first]).slice(0, state.lastIndex);
     this.#actors.set(id, { view, seq: 0, log });
@@ -103,14 +116,22 @@ export class Stage {
     this.now += 1;
     const actor = this.actor(id);
     const { view } = actor;
+    const hardState = write?.hardState ?? null;
+    if (hardState !== null) {
+      // Who stands goes one beyond what it knows.
+      const heard = hardState.votedFor === id ? hardState.currentTerm - 1 : hardState.currentTerm;
+      if (heard > view.currentTerm) this.hear(id, heard);
+    }
     let asked: Write | null = null;
     if (write !== undefined) {
       actor.seq += 1;
       asked = { seq: actor.seq, hardState: null, reset: null, truncateFrom: null, append: [], ...write };
-      if (asked.truncateFrom !== null) actor.log = actor.log.slice(0, asked.truncateFrom - 1);
-      actor.log.push(...asked.append);
+      const before = asked.reset === null ? actor.log : [];
+      const kept = asked.truncateFrom === null ? before : before.slice(0, asked.truncateFrom - 1);
+      actor.log = [...kept, ...asked.append];
+      this.#followLog(actor);
       Object.assign(view, asked.hardState);
-      view.lastIndex = actor.log[actor.log.length - 1]?.index ?? 0;
+      view.lastIndex = actor.log[actor.log.length - 1]?.index ?? asked.reset?.index ?? 0;
       if (asked.truncateFrom !== null) view.durableIndex = Math.min(view.durableIndex, asked.truncateFrom - 1);
     }
     Object.assign(view, lie);
@@ -127,6 +148,21 @@ export class Stage {
     };
     this.#applyTo.set(id, effects.applyTo);
     this.ledger.onEffects(id, effects, view);
+  }
+
+  /** Somebody says that the term is `term` by now. */
+  hear(id: NodeId, term: Term): void {
+    const from = id === 1 ? 2 : 1;
+    const message: Message = { kind: "readIndexResult", from, to: id, term, readId: 0, success: false, index: 0 };
+    if (!this.isSilent) this.ledger.onStep(id, { kind: "receive", message });
+  }
+
+  /** The configuration in force is a function of the log. */
+  #followLog({ log, view }: Actor): void {
+    const carrier = log.filter(({ kind }) => kind === "membership").pop();
+    if (carrier === undefined || carrier.index === view.configurationIndex) return;
+    view.configuration = decodeConfiguration(carrier.data);
+    view.configurationIndex = carrier.index;
   }
 
   /** The disk has all that was asked for, and the core knows. */
@@ -196,6 +232,31 @@ export class Stage {
     const entry = command(view.lastIndex + 1, view.currentTerm, text);
     this.write(id, { append: [entry] });
     return entry;
+  }
+
+  /** A leader has other members from now on; `lie` is what else it is seen to be in that turn. */
+  change(id: NodeId, configuration: Configuration, lie: Lie = {}, come: Come = {}): Entry {
+    const { view } = this.actor(id);
+    const data = encodeConfiguration(configuration);
+    const entry: Entry = { index: view.lastIndex + 1, term: view.currentTerm, kind: "membership", data };
+    this.turn(id, { ...come, write: { append: [entry] } }, lie);
+    this.store(id);
+    return entry;
+  }
+
+  /** What a snapshot of the first `index` entries of a server's log stands for. */
+  snapshotOf(id: NodeId, index: number): SnapshotPoint {
+    const { log } = this.actor(id);
+    const carrier = log.filter((entry) => entry.kind === "membership" && entry.index <= index).pop() as Entry;
+    const membership = { index: carrier.index, configuration: decodeConfiguration(carrier.data) };
+    return { index, term: (log[index - 1] as Entry).term, membership };
+  }
+
+  /** Everything up to the end of the leader's log is on `to`, and committed on both. */
+  commitAll(id: NodeId, to: NodeId): void {
+    this.replicate(id, to);
+    this.commit(id, this.actor(id).view.lastIndex);
+    this.turn(to, {}, { commitIndex: this.actor(id).view.lastIndex });
   }
 
   /** The follower takes over the leader's log and acknowledges it. */
