@@ -34,7 +34,8 @@ export class Disks {
     if (truncateFrom !== null && truncateFrom > server.commitIndex) this.#checkDropped(server, truncateFrom, asked);
     server.asked = asked;
     server.pending.push(asked);
-    if (isNewVote(before, asked)) this.#elections.onVoteAsked(server, asked);
+    // What was pulled in the same turn may have come after the vote.
+    if (isNewVote(before, asked)) this.#elections.onVoteAsked(server, asked, server.hasPulled ? before.tip : asked.tip);
   }
 
   #breachOrder(server: ServerRecord, later: string): void {

@@ -27,10 +27,13 @@ export class Elections {
     }
   }
 
-  /** A server asks its disk to keep a vote: its own, and it stands, or one for another (§5.4.1; PITFALLS E7, E8). */
-  onVoteAsked(server: ServerRecord, { currentTerm: term, votedFor, tip, at }: DiskState): void {
+  /**
+   * A server asks its disk to keep a vote: its own, and it stands, or one for another, and `tip` is what it voted with
+   * (§5.4.1; PITFALLS E7, E8).
+   */
+  onVoteAsked(server: ServerRecord, { currentTerm: term, votedFor, tip: end, at }: DiskState, tip: EntryNode): void {
     if (votedFor === server.id) {
-      server.campaign = { term, life: server.lives, tip, at, grants: [] };
+      server.campaign = { term, life: server.lives, tip: end, at, grants: [] };
       return;
     }
     const campaign = this.#books.server(votedFor).campaign;

@@ -6,6 +6,7 @@ import type { ServerRecord } from "./records.js";
 /** Takes in that a message arrives, `now` by the server's own clock; without clocks, nobody is loyal to anybody. */
 export function hear(server: ServerRecord, message: Message, now: number, electionTimeoutMs: number): void {
   const { kind, term, from } = message;
+  if (kind === "pulledEntries") server.hasPulled = true;
   if (term > server.heardTerm && !isDeaf(server, message, now, electionTimeoutMs)) server.heardTerm = term;
   if ((kind === "heartbeat" || kind === "appendEntries") && term >= server.currentTerm) {
     server.heardLeader = from;

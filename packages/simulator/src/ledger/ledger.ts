@@ -162,6 +162,7 @@ export class Ledger {
     this.#transfers.onOutcomes(server, effects.transfers, raft);
     if (server.changes.length > 0 || effects.changes.length > 0) this.#memberships.onOutcomes(server, effects.changes);
     server.isUntold = true;
+    server.hasPulled = false;
     if (Number.isNaN(effects.deadline)) this.#breachDeadline(server);
   }
 

@@ -129,6 +129,7 @@ export class Lives {
     // A snapshot may have outlived the term that its leader spoke in.
     server.heardTerm = snapshot?.term ?? 0;
     server.isUntold = true;
+    server.hasPulled = false;
     server.heardLeader = NOBODY;
     server.heardLeaderTerm = -1;
   }

@@ -132,6 +132,8 @@ export class ServerRecord {
   appointment: Appointment | null = null;
   /** The highest term that it heard of in this life, from somebody whom it had to listen to. */
   heardTerm: Term = 0;
+  /** Whether somebody handed out its log to it since its last turn. */
+  hasPulled = false;
   /** Whether it was told nothing since its last turn. */
   isUntold = true;
   /** The leader that it heard last, in which term, and when by its own clock. */

@@ -3,9 +3,12 @@
  * network that takes a little while, disks that do. Whoever can talk with a majority must come to lead, and go on.
  */
 
+import { isCoreMessage } from "@quorate/contracts";
 import { type Effects, type Message, type NodeId, Random, type RoleName, type Term } from "@quorate/core";
 import TinyQueue from "tinyqueue";
 import { CoreServer, ELECTION_TIMEOUT_MS } from "../cores/core-server.js";
+import { foundingEntry } from "../cores/founding.js";
+import type { Parcel } from "../cores/snapshot-transfer.js";
 import { Ledger, type Violation } from "../ledger/index.js";
 import type { TopologyCase } from "./cases.js";
 import { canSend } from "./graphs.js";
@@ -81,12 +84,16 @@ class TopologyWorld {
         now: () => this.#now,
       }),
       maxEntriesPerAppend: 4,
-      send: (message: Message) => this.#send(message),
+      chunks: 1,
+      send: (parcel: Parcel) => {
+        // Nobody takes a snapshot here.
+        if (isCoreMessage(parcel)) this.#send(parcel);
+      },
       onEffects: (server: CoreServer, effects: Effects) => this.#onEffects(server, effects),
     };
     this.#servers = Array.from(
       { length: size },
-      (_, place) => new CoreServer(place + 1, size, this.#random.nextUint32(), surroundings),
+      (_, place) => new CoreServer(place + 1, foundingEntry(size), this.#random.nextUint32(), surroundings),
     );
   }
 
