@@ -15,7 +15,7 @@ import type { Flight } from "./flight.js";
 /** Time enough for any number of split votes that will ever be seen. */
 const LIMIT_MS = 40 * ELECTION_TIMEOUT_MS;
 /** Which checks these are. */
-export const PROGRESS = "cores/progress";
+const PROGRESS = "cores/progress";
 const CONVERGENCE = "cores/convergence";
 const ANSWERS = "cores/read-answered";
 export const AT_REST: readonly string[] = [PROGRESS, CONVERGENCE, ANSWERS];

@@ -125,7 +125,7 @@ function isSameList(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 }
 
 /** "the voters n1 and n2, with n3 before them". */
-export function describe({ voters, outgoingVoters, learners }: Configuration): string {
+function describe({ voters, outgoingVoters, learners }: Configuration): string {
   const before =
     outgoingVoters.length === 0 ? "" : ` together with those before them, ${listOf(outgoingVoters.map(idOf))}`;
   const more = learners.length === 0 ? "" : `, and the learners ${listOf(learners.map(idOf))}`;
