@@ -98,7 +98,8 @@ function isSameMember(a: Member, b: Member): boolean {
     a.name === b.name &&
     a.address === b.address &&
     (a.isWitness ?? false) === (b.isWitness ?? false) &&
-    (a.priority ?? 0) === (b.priority ?? 0)
+    (a.priority ?? 0) === (b.priority ?? 0) &&
+    a.incarnation === b.incarnation
   );
 }
 
