@@ -107,7 +107,7 @@ export const RULES = {
   timeoutNow: rule(
     "timeout-now",
     "Leadership Transfer",
-    "A leader has only such a voter campaign that can lead and has acknowledged its whole log; a leader that is removed, one that has all that is committed, and not before its removal is committed.",
+    "A leader has only such a voter campaign that can lead and has acknowledged its whole log.",
   ),
   transferCampaign: rule(
     "transfer-campaign",

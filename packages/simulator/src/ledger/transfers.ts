@@ -16,13 +16,12 @@ export class Transfers {
 
   /** A leader tells `to` to campaign (PITFALLS T3, T7, M14). */
   onTimeoutNow(leadership: Leadership, { to, lastLogIndex, lastLogTerm }: TimeoutNow): void {
-    const { id, term, tip, commitIndex } = leadership;
-    const { node, configuration } = tip.membership;
+    const { id, term, tip } = leadership;
+    const { configuration } = tip.membership;
     const deed = `n${id} tells n${to} to campaign, with a log that ends with ${nameOf({ index: lastLogIndex, term: lastLogTerm })}, ${this.#books.at()}.`;
     const breach = (fact: string): void => this.#books.breach(RULES.timeoutNow, fact, deed);
     const successor = configuration.voters.find((voter) => voter.id === to);
     const acked = leadership.acked[to] ?? 0;
-    const isMember = [...configuration.voters, ...configuration.outgoingVoters].some((voter) => voter.id === id);
     if (successor === undefined || successor.isWitness === true) {
       breach(
         `n${to} is ${successor === undefined ? "no voter" : "a witness"} in the configuration in force on n${id}.`,
@@ -30,9 +29,7 @@ export class Transfers {
     } else if (lastLogIndex > tip.index || entryAt(tip, lastLogIndex).term !== lastLogTerm) {
       breach(`The log of n${id}, leader of term ${term}, ends with ${nameOf(tip)}.`);
     } else if (acked < lastLogIndex) {
-      // Its last deed once it is removed for good; it names whoever fits best then, and waits no longer.
-      const isFarewell = !isMember && (node === null || node.index <= commitIndex) && acked >= commitIndex;
-      if (!isFarewell) breach(`n${to} has acknowledged to n${id} in term ${term} no more than entry ${acked}.`);
+      breach(`n${to} has acknowledged to n${id} in term ${term} no more than entry ${acked}.`);
     }
   }
 
