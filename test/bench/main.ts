@@ -2,6 +2,7 @@
 
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { measureCatchUp } from "./catch-up.js";
 import { type CoreFigures, measureCore } from "./core.js";
 import { type HistoryOrder, type LinearizabilityFigures, measureLinearizability } from "./linearizability.js";
 import { type MemoryFigures, measureMemory } from "./memory.js";
@@ -12,13 +13,15 @@ const USAGE = `Usage: pnpm bench PART [options]
 Parts:
   core     three cores in one thread, 256-byte proposals at 1, 64 and 1024 in flight
   memory   three processes on LevelDB, one long row of 256-byte entries: does memory grow with the log?
+  catch-up  three processes on LevelDB, of which one comes a million entries late, while the others go on working
   linearizability  the history checker: a million operations of 100 clients on 100 keys, 1 % of unknown outcome
   simulator  one core, all checkers on: steps of bare cores, and simulated time of whole servers, in a second
 
 Options:
   --seconds S   core, simulator: how long each repeat runs (default 1)
   --repeats N   core, simulator, linearizability: how often each case is measured; cases take turns (default 5)
-  --entries N   memory: how many entries (default 1000000)
+  --entries N   memory, catch-up: how many entries (default 1000000)
+  --state-mib N  catch-up: how large the state is (default 64)
   --json        one JSON object on standard output, progress on standard error
   --help        this text
 `;
@@ -30,6 +33,7 @@ interface Settings {
   readonly seconds: number;
   readonly repeats: number;
   readonly entries: number;
+  readonly stateMiB: number;
   readonly isJson: boolean;
 }
 
@@ -40,17 +44,15 @@ async function main(): Promise<void> {
       seconds: { type: "string", default: "1" },
       repeats: { type: "string", default: "5" },
       entries: { type: "string", default: "1000000" },
+      "state-mib": { type: "string", default: "64" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const [seconds, repeats, entries] = [values.seconds, values.repeats, values.entries].map(Number) as [
-    number,
-    number,
-    number,
-  ];
-  const isSound =
-    seconds > 0 && Number.isInteger(repeats) && repeats > 0 && Number.isInteger(entries) && entries >= 1e5;
+  const given = [values.seconds, values.repeats, values.entries, values["state-mib"]].map(Number);
+  const [seconds, repeats, entries, stateMiB] = given as [number, number, number, number];
+  const areWhole = [repeats, entries, stateMiB].every((each) => Number.isInteger(each) && each > 0);
+  const isSound = seconds > 0 && areWhole && entries >= 1e5;
   const part = PARTS[positionals.join(" ")];
   if (values.help) {
     process.stdout.write(USAGE);
@@ -58,13 +60,14 @@ async function main(): Promise<void> {
     process.stderr.write(USAGE);
     process.exitCode = 2;
   } else {
-    await part({ seconds, repeats, entries, isJson: values.json });
+    await part({ seconds, repeats, entries, stateMiB, isJson: values.json });
   }
 }
 
 const PARTS: Readonly<Record<string, (settings: Settings) => Promise<void> | void>> = {
   core,
   memory,
+  "catch-up": catchUp,
   simulator,
   linearizability,
 };
@@ -117,6 +120,23 @@ function describeServer({ name, isLeader, samples, spreadPercent }: MemoryFigure
   const fifths = [1, 2, 3, 4, 5].map((fifth) => samples[Math.ceil((samples.length * fifth) / 5) - 1]?.rssMiB ?? 0);
   const row = fifths.map((rss) => rss.toFixed(0).padStart(6)).join(" ");
   return `${(isLeader ? `${name} (leads)` : name).padEnd(11)} ${row.padEnd(40)} ${spreadPercent.toFixed(0)} %`;
+}
+
+// --- catch-up ---
+
+async function catchUp({ entries, stateMiB, isJson }: Settings): Promise<void> {
+  const figures = await measureCatchUp({ entries, stateMiB, onProgress: (text) => progress(`catch-up: ${text}`) });
+  progress("");
+  if (isJson) return printJson({ part: "catch-up", machine: machine(), figures });
+  const { behindEntries, seconds, entriesPerSecond, p99BeforeMs, p99MeanwhileMs, elections, servers } = figures;
+  say(`catch-up: ${whole(behindEntries)} entries of 256 bytes, ${stateMiB} MiB of state (${describeMachine()})`);
+  say(`kept up after ${seconds.toFixed(1)} s: ${whole(entriesPerSecond)} entries/s; elections meanwhile: ${elections}`);
+  say(`the leader's proposals, p99: ${p99BeforeMs.toFixed(1)} ms before, ${p99MeanwhileMs.toFixed(1)} ms meanwhile`);
+  say("server      highest resident MiB   longest delay of the event loop, ms");
+  for (const { name, isLeader, highestRssMiB, longestLoopDelayMs } of servers) {
+    const label = (isLeader ? `${name} (leads)` : name).padEnd(11);
+    say(`${label} ${highestRssMiB.toFixed(0).padStart(20)}   ${longestLoopDelayMs.toFixed(0).padStart(35)}`);
+  }
 }
 
 // --- simulator ---
