@@ -24,19 +24,19 @@ interface Script {
 const FINE = "steps through single rounds of output, whose order is that implementation's own";
 
 const NOT_APPLICABLE: Readonly<Record<string, string>> = {
-  campaign_learner_must_vote: "learners",
+  campaign_learner_must_vote: "a change is one entry there; see promoted-learner-votes.txt",
   checkquorum: FINE,
-  confchange_disable_validation: "membership changes",
-  confchange_v1_remove_leader: "membership changes",
-  confchange_v1_remove_leader_stepdown: "membership changes",
-  confchange_v2_add_double_implicit: "membership changes",
-  confchange_v2_replace_leader: "membership changes and leadership transfer",
+  confchange_disable_validation: "our validation cannot be switched off",
+  confchange_v1_remove_leader: "a change is one entry there; see remove-the-leader.txt",
+  confchange_v1_remove_leader_stepdown: "a change is one entry there; see remove-the-leader.txt",
+  confchange_v2_add_double_implicit: "there new members vote at once; see grow-from-one.txt",
+  confchange_v2_replace_leader: "there a change is left by a command; see replace-the-leader.txt",
   forget_leader: "a command to forget the leader, which we do not have",
   forget_leader_read_only_lease_based: "a command to forget the leader, which we do not have",
   heartbeat_resp_recovers_from_probing: FINE,
   lagging_commit: FINE,
   probe_and_replicate: FINE,
-  snapshot_succeed_via_app_resp: "snapshots",
+  snapshot_succeed_via_app_resp: `${FINE}; see snapshot-for-the-absent.txt`,
 };
 
 describeVectors<Script>("interaction.json", run, NOT_APPLICABLE);
