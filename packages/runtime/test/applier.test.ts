@@ -11,7 +11,7 @@ import { World } from "./support/world.js";
 /** A log of 20 entries: 1 is a membership, 2 a noop, the rest commands that say their index. */
 function open(
   apply: StateMachine<string, number>["apply"],
-  options: { cachedFrom?: number; codec?: CommandCodec<string, number> } = {},
+  options: { cachedFrom?: number; codec?: CommandCodec<string, number>; keptIndex?: number; isWitness?: boolean } = {},
 ) {
   const world = new World();
   const storage = new FakeStorage(world);
@@ -28,6 +28,7 @@ function open(
   const raft = { termAt: (index: number) => log[index - 1]?.term ?? "beyond" } as unknown as Raft;
   const results: [number, number][] = [];
   const passed: number[] = [];
+  const skipped: number[] = [];
   const stretches: number[] = [];
   const failures: unknown[] = [];
   const applier = new Applier<string, number>(
@@ -37,16 +38,16 @@ function open(
       stateMachine: { apply },
       codec: options.codec ?? textCodec,
       applyBudgetMs: 8,
-      isWitness: () => false,
+      isWitness: () => options.isWitness === true,
       onResult: (index, _term, result) => results.push([index, result]),
       onPassed: (index) => passed.push(index),
-      onSkipped: () => undefined,
+      onSkipped: (index) => skipped.push(index),
       onApplied: (index) => stretches.push(index),
       onFailed: (error) => failures.push(error),
     },
-    { appliedIndex: 0, lastCommandIndex: 0, keptIndex: 0 },
+    { appliedIndex: 0, lastCommandIndex: 0, keptIndex: options.keptIndex ?? 0 },
   );
-  return { world, storage, applier, results, passed, stretches, failures };
+  return { world, storage, applier, results, passed, skipped, stretches, failures };
 }
 
 const answer = ({ command }: CommittedCommand<string>): number => 10 * Number(command);
@@ -208,5 +209,117 @@ describe("stops for good", () => {
     await world.run(10);
     expect(results).toEqual([]);
     expect(world.pending).toBe(0);
+  });
+});
+
+describe("commands that are not for the state machine", () => {
+  it("C9: are those whose effect it has kept", () => {
+    const { applier, results, skipped, passed } = open(answer, { keptIndex: 4 });
+    applier.applyTo(5);
+    expect([passed, skipped, results]).toEqual([[1, 2], [3, 4], [[5, 50]]]);
+    expect([applier.appliedIndex, applier.lastCommandIndex]).toEqual([5, 5]);
+  });
+
+  it("are all of them on a witness, which has no payloads", () => {
+    const { applier, results, skipped } = open(answer, { isWitness: true });
+    applier.applyTo(5);
+    expect([results, skipped, applier.appliedIndex]).toEqual([[], [3, 4, 5], 5]);
+  });
+});
+
+describe("S13: the state is looked at between two commands", () => {
+  it("at once, if nothing is being applied", () => {
+    const { applier } = open(answer);
+    applier.applyTo(5);
+    const seen: number[] = [];
+    applier.atRest(() => seen.push(applier.appliedIndex));
+    expect(seen).toEqual([5]);
+  });
+
+  it("when the state machine has answered, if it is busy", async () => {
+    const { world, applier } = open(async (committed) => {
+      if (committed.index === 4) await new Promise<void>((resolve) => world.clock.wakeAt(10, resolve));
+      return answer(committed);
+    });
+    applier.applyTo(6);
+    await world.run(5);
+    const seen: number[] = [];
+    applier.atRest(() => seen.push(applier.appliedIndex));
+    expect(seen).toEqual([]);
+    await world.run(10);
+    expect(seen).toEqual([4]);
+    expect(applier.appliedIndex).toBe(6);
+  });
+
+  it("C9: not before all is applied that the state machine has kept", () => {
+    const { applier } = open(answer, { keptIndex: 5 });
+    const seen: number[] = [];
+    applier.applyTo(4);
+    applier.atRest(() => seen.push(applier.appliedIndex));
+    expect(seen).toEqual([]);
+    applier.applyTo(5);
+    expect(seen).toEqual([5]);
+  });
+});
+
+describe("another state takes the place of the one that was applied", () => {
+  it("and what follows it is applied, once it is in place", async () => {
+    const { world, applier, results, stretches } = open(answer);
+    applier.applyTo(5);
+    let finish: () => void = () => undefined;
+    const restored = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    applier.replace({ appliedIndex: 15, lastCommandIndex: 14 }, () => restored);
+    applier.applyTo(17);
+    await world.run(5);
+    expect([applier.appliedIndex, applier.isReplacing]).toEqual([5, true]);
+    finish();
+    await world.run(5);
+    expect(results.slice(-2)).toEqual([
+      [16, 160],
+      [17, 170],
+    ]);
+    expect([applier.appliedIndex, applier.isReplacing, stretches.at(-1)]).toEqual([17, false, 17]);
+  });
+
+  it("after the command that the state machine is busy with", async () => {
+    const steps: string[] = [];
+    const { world, applier } = open(async (committed) => {
+      steps.push(`apply ${committed.index}`);
+      if (committed.index === 4) await new Promise<void>((resolve) => world.clock.wakeAt(10, resolve));
+      steps.push(`done ${committed.index}`);
+      return answer(committed);
+    });
+    applier.applyTo(9);
+    await world.run(5);
+    applier.replace({ appliedIndex: 15, lastCommandIndex: 15 }, async () => {
+      steps.push("restore");
+    });
+    await world.run(10);
+    expect(steps).toEqual(["apply 3", "done 3", "apply 4", "done 4", "restore"]);
+    expect(applier.appliedIndex).toBe(15);
+  });
+
+  it("S1: whatever of the old log was being read", async () => {
+    const { world, applier, results, failures } = open(answer, { cachedFrom: 16 });
+    applier.applyTo(12);
+    applier.replace({ appliedIndex: 15, lastCommandIndex: 15 }, async () => undefined);
+    applier.applyTo(17);
+    await world.run(10);
+    expect(results).toEqual([
+      [16, 160],
+      [17, 170],
+    ]);
+    expect(failures).toEqual([]);
+  });
+
+  it("S20: and if that fails, nothing more is applied", async () => {
+    const { world, applier, failures, results } = open(answer);
+    applier.replace({ appliedIndex: 15, lastCommandIndex: 15 }, () => Promise.reject(new Error("broken")));
+    applier.applyTo(17);
+    await world.run(10);
+    expect(failures).toEqual([new Error("broken")]);
+    expect(results).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { World } from "./support/world.js";
 type Limits = Pick<FollowerStreamOptions, "maxAppendBytes" | "maxInflightBytes" | "maxInflightMessages">;
 
 /** Entries 1 to 100, of 100 bytes in a message; one term for each ten. The storage holds all, the cache those after `cachedFrom`. */
-function open(cachedFrom = 1, given: Partial<Limits> = {}) {
+function open(cachedFrom = 1, given: Partial<Limits> = {}, isWitness = false) {
   const limits: Limits = { maxAppendBytes: 300, maxInflightBytes: 900, maxInflightMessages: 256, ...given };
   const world = new World();
   const storage = new FakeStorage(world);
@@ -36,7 +36,7 @@ function open(cachedFrom = 1, given: Partial<Limits> = {}) {
     ...limits,
     raft,
     reader: new LogReader(cache, storage, raft),
-    isWitness: () => false,
+    isWitness: () => isWitness,
     send: (message: AppendEntries) => sent.push(message),
     onFailed: (cause: unknown) => failures.push(cause),
   };
@@ -115,6 +115,16 @@ describe("frames", () => {
     leader.commitIndex = 42;
     stream.onOrder(order(1, 8, 9));
     expect(sent[0]?.leaderCommit).toBe(42);
+  });
+
+  it("have no payloads of commands for a witness, but every entry", () => {
+    const { sent, stream } = open(1, {}, true);
+    stream.onOrder(order(1, 0, 3));
+    expect(sent.flatMap(({ entries }) => entries.map(({ index, kind, data }) => [index, kind, data.length]))).toEqual([
+      [1, "command", 0],
+      [2, "command", 0],
+      [3, "command", 0],
+    ]);
   });
 
   it("a probe is one empty frame", () => {
@@ -238,6 +248,19 @@ describe("entries that are not in the cache", () => {
     stream.onOrder(order(2, 90, 92));
     await world.run(10);
     expect(rangesOf(sent)).toEqual([[90, 92]]);
+  });
+
+  it("S14: are no longer sent once the log has let go of them", async () => {
+    const { world, storage, sent, failures, leader, stream } = open(91);
+    stream.onOrder(order(1, 20, 40));
+    leader.compacted = { index: 30, term: 3 };
+    storage.disk.entries.splice(0, 30);
+    await world.run(10);
+    stream.pump();
+    await world.run(10);
+    expect([sent, failures]).toEqual([[], []]);
+    expect(stream.unsentIndex).toBe(Number.POSITIVE_INFINITY);
+    expect(storage.reads).toHaveLength(1);
   });
 
   it("are read once for each stream", async () => {
