@@ -1,5 +1,6 @@
+import type { CommittedCommand } from "quorate";
 import { describe, expect, it } from "vitest";
-import { Cluster, linesUpTo } from "./cluster.js";
+import { Cluster, Journal, linesUpTo } from "./cluster.js";
 
 const SMALL = {
   snapshotAfterEntries: 20,
@@ -126,6 +127,29 @@ describe("a snapshot on demand", () => {
     cluster.kill(1);
     await cluster.start(1);
     expect(cluster.server(1).journal.lines).toEqual(linesUpTo(10));
+  });
+
+  it("S13: is of one index, whatever the state machine is busy with", async () => {
+    const cluster = new Cluster(1);
+    class Slow extends Journal {
+      override async apply(committed: CommittedCommand<string>): Promise<number> {
+        // Half of the work is done before it waits.
+        const result = super.apply(committed);
+        await new Promise<void>((resolve) => cluster.world.schedule(cluster.world.now + 20, resolve));
+        return result;
+      }
+    }
+    await cluster.start(1, { stateMachine: new Slow() });
+    await cluster.leader();
+    const proposed = cluster.server(1).node.propose("line 1");
+    await cluster.world.run(10);
+    const taken = cluster.server(1).node.snapshot();
+    await cluster.world.finish(Promise.all([proposed, taken]));
+    const { index } = await taken;
+    expect(index).toBe(cluster.status(1).lastIndex);
+    cluster.kill(1);
+    await cluster.start(1);
+    expect(cluster.server(1).journal.lines).toEqual(["line 1"]);
   });
 
   it("S11: two that are asked for at different times are both taken, one after the other", async () => {

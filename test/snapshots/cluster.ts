@@ -22,7 +22,7 @@ export class Journal implements StateMachine<string, number> {
   /** How many lines go into one piece. */
   linesPerPiece = 3;
 
-  apply({ command }: CommittedCommand<string>): number {
+  apply({ command }: CommittedCommand<string>): number | Promise<number> {
     this.lines.push(command);
     return this.lines.length;
   }

@@ -304,7 +304,8 @@ describe("another state takes the place of the one that was applied", () => {
   it("S1: whatever of the old log was being read", async () => {
     const { world, applier, results, failures } = open(answer, { cachedFrom: 16 });
     applier.applyTo(12);
-    applier.replace({ appliedIndex: 15, lastCommandIndex: 15 }, async () => undefined);
+    const restored = new Promise<void>((resolve) => world.clock.wakeAt(5, resolve));
+    applier.replace({ appliedIndex: 15, lastCommandIndex: 15 }, () => restored);
     applier.applyTo(17);
     await world.run(10);
     expect(results).toEqual([
