@@ -37,7 +37,9 @@ export interface StateMachine<Command = Uint8Array, Result = Uint8Array> {
 
   /**
    * Takes over the state that {@link snapshot} yielded on some server, in place of its own; the pieces may be cut
-   * elsewhere. If it rejects, the state is what it was, or the server stops (PITFALLS S20). Nothing is applied meanwhile.
+   * elsewhere, and must be read to their end. Nothing is applied meanwhile, but queries run: put the new state in place at
+   * once, when all of it is there. If it rejects, this server stops (PITFALLS S20). A machine that keeps its state on a disk
+   * must come out of a crash in the midst of this with the old state, the new one, or none, for which `open` says 0.
    */
   restore?(pieces: AsyncIterable<Uint8Array>): Promise<void>;
 
