@@ -42,7 +42,7 @@ export class FakeNode implements KvNode {
   /** Executes a command as if it came over the log: its bytes are encoded and decoded on the way. */
   apply(command: KvCommand): KvResult {
     this.#index += 1;
-    return this.store.apply({ index: this.#index, term: 3, command: unpack(pack(command)) as KvCommand });
+    return this.store.apply({ index: this.#index, term: 3, timeMs: 0, command: unpack(pack(command)) as KvCommand });
   }
 
   async read<Answer>(

@@ -248,7 +248,12 @@ describe("WatchHub", () => {
 
   function write(count: number): void {
     for (let i = 0; i < count; i++) {
-      store.apply({ index: ++index, term: 1, command: { type: "put", key: "k", value: new Uint8Array(30) } });
+      store.apply({
+        index: ++index,
+        term: 1,
+        timeMs: 0,
+        command: { type: "put", key: "k", value: new Uint8Array(30) },
+      });
     }
   }
 

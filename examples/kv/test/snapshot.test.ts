@@ -18,7 +18,7 @@ const remove = fc.record({ type: fc.constant("delete" as const), key });
 const commands: fc.Arbitrary<KvCommand[]> = fc.array(fc.oneof(put, remove), { maxLength: 40 });
 
 function apply(store: KvStore, all: readonly KvCommand[], firstIndex: number): unknown[] {
-  return all.map((command, place) => store.apply({ index: firstIndex + place, term: 1, command }));
+  return all.map((command, place) => store.apply({ index: firstIndex + place, term: 1, timeMs: 0, command }));
 }
 
 function everything(store: KvStore): unknown {

@@ -139,7 +139,7 @@ const log = fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), command), { maxLen
   let index = 0;
   return steps.map(([gap, each]) => {
     index += gap;
-    return { index, term: 1, command: each };
+    return { index, term: 1, timeMs: 0, command: each };
   });
 });
 
@@ -215,7 +215,7 @@ describe("KvStore", () => {
   it("forgets by bytes, and always keeps the latest revision", () => {
     const store = new KvStore({ maxEvents: 1000, maxBytes: 1000 });
     const put = (index: number, sizeBytes: number) =>
-      store.apply({ index, term: 1, command: { type: "put", key: "k", value: new Uint8Array(sizeBytes) } });
+      store.apply({ index, term: 1, timeMs: 0, command: { type: "put", key: "k", value: new Uint8Array(sizeBytes) } });
     for (let index = 1; index <= 10; index++) put(index, 200);
     expect(recordsAfter(store, 0).map((record) => record.revision)).toEqual([8, 9, 10]);
     expect(store.history.forgottenRevision).toBe(7);
@@ -226,7 +226,7 @@ describe("KvStore", () => {
   it("keeps what it forgot out of memory, however long it runs", () => {
     const store = new KvStore({ maxEvents: 10, maxBytes: 1000 });
     for (let index = 1; index <= 5000; index++) {
-      store.apply({ index, term: 1, command: { type: "put", key: "k", value: new Uint8Array(1) } });
+      store.apply({ index, term: 1, timeMs: 0, command: { type: "put", key: "k", value: new Uint8Array(1) } });
     }
     expect(recordsAfter(store, 0).map((record) => record.revision)).toEqual([
       4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999, 5000,
@@ -238,7 +238,7 @@ describe("KvStore", () => {
   it("F11: owns its values: neither the log's buffer nor a pooled frame stays referenced", () => {
     const store = new KvStore();
     const frame = Buffer.alloc(100_000, 1);
-    store.apply({ index: 1, term: 1, command: { type: "put", key: "k", value: frame.subarray(10, 20) } });
+    store.apply({ index: 1, term: 1, timeMs: 0, command: { type: "put", key: "k", value: frame.subarray(10, 20) } });
     frame.fill(2);
     const stored = store.get("k")!.value;
     expect([...stored]).toEqual(new Array(10).fill(1));
@@ -248,17 +248,20 @@ describe("KvStore", () => {
   it("refuses a transaction whose gets find too much, and writes nothing of it", () => {
     const store = new KvStore();
     const big = new Uint8Array(MAX_TXN_BYTES / 2);
-    store.apply({ index: 1, term: 1, command: { type: "put", key: "a", value: big } });
-    store.apply({ index: 2, term: 1, command: { type: "put", key: "b", value: big } });
+    store.apply({ index: 1, term: 1, timeMs: 0, command: { type: "put", key: "a", value: big } });
+    store.apply({ index: 2, term: 1, timeMs: 0, command: { type: "put", key: "b", value: big } });
     const get = (of: string): Operation => ({ type: "get", key: of });
     const put: Operation = { type: "put", key: "c", value: big };
     const txn = (...success: Operation[]): KvCommand => ({ type: "txn", compares: [], success, failure: [] });
-    expect(store.apply({ index: 3, term: 1, command: txn(put, get("a"), get("b")) })).toEqual({
+    expect(store.apply({ index: 3, term: 1, timeMs: 0, command: txn(put, get("a"), get("b")) })).toEqual({
       type: "tooLarge",
       sizeBytes: MAX_TXN_BYTES + 2,
     });
     expect(store.get("c")).toBeNull();
-    expect(store.apply({ index: 4, term: 1, command: txn(get("a")) })).toMatchObject({ type: "txn", revision: 2 });
+    expect(store.apply({ index: 4, term: 1, timeMs: 0, command: txn(get("a")) })).toMatchObject({
+      type: "txn",
+      revision: 2,
+    });
   });
 
   it.each([
@@ -275,7 +278,7 @@ describe("KvStore", () => {
     ["a txn without branches", { type: "txn", compares: [] }],
   ])("C11: a command with %s throws instead of being skipped", (_what, unknown) => {
     const store = new KvStore();
-    const committed = { index: 1, term: 1, command: unknown as unknown as KvCommand };
+    const committed = { index: 1, term: 1, timeMs: 0, command: unknown as unknown as KvCommand };
     expect(() => store.apply(committed)).toThrow(/does not know/);
   });
 });

@@ -40,6 +40,23 @@ export const ERROR_CODES = {
     outcome: "unknown",
     advice: "It was executed, but its answer did not reach this server. Read to see the effect.",
   },
+  SESSION_EXPIRED: {
+    outcome: "not-executed",
+    advice: "Open another session, and propose it there.",
+  },
+  SESSION_EXPIRED_UNDER_WAY: {
+    outcome: "unknown",
+    advice: "It may have been executed before its session expired. Read first; in another session it counts as new.",
+  },
+  SEQUENCE_REUSED: {
+    outcome: "not-executed",
+    advice: "Use each number of a session for one command only, and for the same one again when you retry it.",
+  },
+  ABORTED: { outcome: "not-executed", advice: "Its signal was aborted before it went on its way." },
+  ABORTED_UNDER_WAY: {
+    outcome: "unknown",
+    advice: "Its signal was aborted while it was under way. It may still be executed; read to see the effect.",
+  },
   READ_TIMED_OUT: {
     outcome: "not-executed",
     advice: 'Retry, or read with `consistency: "stale"` if old data will do.',

@@ -13,7 +13,7 @@ export {
 } from "./errors.js";
 export type { Durability, LogStorage, StorageIdentity, StoredState } from "./log-storage.js";
 export type { SnapshotReader, SnapshotStorage, SnapshotWriter, StoredSnapshot } from "./snapshot-storage.js";
-export type { CommandCodec, CommittedCommand, StateMachine } from "./state-machine.js";
+export type { CommandCodec, CommittedCommand, CommittedTime, StateMachine } from "./state-machine.js";
 export {
   type AdminRequest,
   type AdminResult,

@@ -9,23 +9,46 @@
 
 import type { Index, Term } from "@quorate/core";
 
-/** A committed command. */
-export interface CommittedCommand<Command> {
+/** A place in the log, and the time there. */
+export interface CommittedTime {
   readonly index: Index;
   readonly term: Term;
+  /**
+   * The time of the cluster, in milliseconds: the only time that `apply` may look at. The same for this entry on every
+   * server; never falls along the log, and goes on when leaders change. Zero means nothing: only differences do. It is
+   * measured by the leader's own clock, and stands still while the whole cluster is down.
+   */
+  readonly timeMs: number;
+}
+
+/** A committed command. */
+export interface CommittedCommand<Command> extends CommittedTime {
   readonly command: Command;
 }
 
 export interface StateMachine<Command = Uint8Array, Result = Uint8Array> {
   /**
    * Applies one command and returns its answer, which goes to whoever proposed it. Called exactly once for each
-   * committed command in the life of the process, by rising index (indexes have gaps: not every entry is a command).
-   * Runs on the event loop: keep it short.
+   * proposed command that is committed, however often it was sent (PITFALLS K1), by rising index (indexes have gaps: not
+   * every entry is a command to be executed). Runs on the event loop: keep it short. The answer must not be changed later.
    *
    * A refusal is an answer, not an exception: return it. An exception, or a promise that rejects, means that this
    * server no longer knows its state: the server stops (PITFALLS C13).
    */
   apply(committed: CommittedCommand<Command>): Result | Promise<Result>;
+
+  /**
+   * Takes in the time, from an entry without a command to apply. To expire things at the same index on every server,
+   * compare them with `timeMs` here and in {@link apply}, and say when in {@link nextExpiryMs}. What holds for an
+   * exception in `apply` holds here.
+   */
+  onTime?(committed: CommittedTime): void | Promise<void>;
+
+  /**
+   * When something is going to expire next, in the time of the cluster; `Infinity` if nothing is. Soon after that moment
+   * there is an entry with that time, if there is a leader. Asked often: must be quick.
+   */
+  nextExpiryMs?(): number;
 
   /**
    * The state as it is at the moment of the call, as bytes: what the returned iterable yields later must not show what
@@ -54,11 +77,13 @@ export interface StateMachine<Command = Uint8Array, Result = Uint8Array> {
   sync?(): Promise<void>;
 }
 
-/** Turns commands and answers into bytes and back. `decode(encode(x))` must equal `x`; `encode` must not return a view it writes to later. */
+/** Turns commands and answers into bytes and back: `decode(encode(x))` must equal `x`. */
 export interface CommandCodec<Command, Result> {
+  /** What it returns is copied at once. */
   encodeCommand(command: Command): Uint8Array;
   /** Throws on bytes that no version of this codec wrote: the server stops then, rather than skip a command (PITFALLS C11). */
   decodeCommand(data: Uint8Array): Command;
+  /** Called on every server. Must not return a view that is written to later. */
   encodeResult(result: Result): Uint8Array;
   decodeResult(data: Uint8Array): Result;
 }

@@ -11,19 +11,22 @@ import type { EntryId, Index, Message, NodeId, Term } from "@quorate/core";
 /** Which Raft group a message belongs to. One connection carries all groups of a pair of servers. */
 export type GroupId = number;
 
-/** A proposal that a follower passes on to the leader. Passed on once, never again (PITFALLS K7). */
+/**
+ * A proposal that a follower passes on to the leader, which passes it on to nobody (PITFALLS K7). Whoever gets no
+ * answer asks again, as another request: its session sees to it that the command is executed once.
+ */
 export interface ProposeRequest {
   readonly kind: "propose";
   readonly from: NodeId;
   readonly to: NodeId;
   /**
    * The term whose leader is asked. A leader of another term refuses: it alone remembers which requests of its term it
-   * has seen, so that a copy which comes late or twice is not executed again (PITFALLS K1, K7).
+   * has seen, so that a copy which comes late or twice does not make a refusal untrue (PITFALLS K6).
    */
   readonly term: Term;
   /** Chosen by the asker, unique in the life of its process. */
   readonly requestId: number;
-  /** The encoded command. */
+  /** The command, in its envelope. The receiver writes the time into it: these bytes are in no other message. */
   readonly data: Uint8Array;
 }
 

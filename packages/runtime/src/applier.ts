@@ -6,9 +6,11 @@
  * that every server makes the same of it (C10). If it throws, this server no longer knows its state, and stops (C11, C13).
  */
 
-import { type Cancel, type Clock, type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
+import type { Cancel, Clock } from "@quorate/contracts";
 import type { Entry, Index, Term } from "@quorate/core";
 import type { LogReader } from "./log-reader.js";
+import type { Answer } from "./sessions/answer.js";
+import { type Executor, isPromiseLike } from "./sessions/executor.js";
 
 /** How much is read from the storage at a time, in payload bytes, unless one entry is larger. */
 const PAGE_BYTES = 1024 * 1024;
@@ -16,13 +18,12 @@ const PAGE_BYTES = 1024 * 1024;
 export interface ApplierOptions<Command, Result> {
   readonly clock: Clock;
   readonly reader: LogReader;
-  readonly stateMachine: StateMachine<Command, Result>;
-  readonly codec: CommandCodec<Command, Result>;
+  readonly executor: Executor<Command, Result>;
   readonly applyBudgetMs: number;
   /** Whether this server keeps no state: then commands, whose payloads it was not sent, are passed over. */
   readonly isWitness: () => boolean;
-  /** The state machine answered the command at this place. */
-  readonly onResult: (index: Index, term: Term, result: Result) => void;
+  /** The command at this place was executed, or refused. */
+  readonly onAnswer: (index: Index, term: Term, answer: Answer<Result>) => void;
   /** The entry at `index` is committed and no command. */
   readonly onPassed: (index: Index) => void;
   /** The command at `index` was not given to the state machine, which has its effect already, or keeps no state. */
@@ -197,22 +198,21 @@ export class Applier<Command, Result> {
   }
 
   /** Applies one entry; the promise of its answer if the state machine is not done yet. */
-  #apply(entry: Entry, isWitness: boolean): PromiseLike<Result> | null {
-    const { onPassed, onSkipped, onFailed } = this.#options;
+  #apply(entry: Entry, isWitness: boolean): PromiseLike<Answer<Result>> | null {
+    const { executor, onPassed, onFailed } = this.#options;
     if (entry.kind !== "command") {
       this.#onDone(entry);
       onPassed(entry.index);
       return null;
     }
-    if (entry.index <= this.#keptIndex || isWitness) {
-      this.#lastCommandIndex = entry.index;
-      this.#onDone(entry);
-      onSkipped(entry.index);
-      return null;
-    }
-    let answer: Result | PromiseLike<Result>;
+    if (isWitness) return this.#onSkipped(entry);
+    let answer: Answer<Result> | PromiseLike<Answer<Result>>;
     try {
-      answer = this.#hand(entry);
+      if (entry.index <= this.#keptIndex) {
+        executor.skip(entry);
+        return this.#onSkipped(entry);
+      }
+      answer = executor.execute(entry);
     } catch (error) {
       this.stop();
       onFailed(error);
@@ -223,46 +223,37 @@ export class Applier<Command, Result> {
     return null;
   }
 
-  #hand({ index, term, data }: Entry): Result | PromiseLike<Result> {
-    const { codec, stateMachine } = this.#options;
-    let command: Command;
-    try {
-      command = codec.decodeCommand(data);
-    } catch (cause) {
-      throw new RaftError("STATE_MACHINE_FAILED", `The command at entry ${index} cannot be decoded.`, { cause });
-    }
-    try {
-      return stateMachine.apply({ index, term, command });
-    } catch (cause) {
-      throw failed(index, cause);
-    }
+  #onSkipped(entry: Entry): null {
+    this.#onDone(entry);
+    this.#options.onSkipped(entry.index);
+    return null;
   }
 
-  async #await(entry: Entry, answer: PromiseLike<Result>): Promise<void> {
-    let result: Result;
+  async #await(entry: Entry, promise: PromiseLike<Answer<Result>>): Promise<void> {
+    let answer: Answer<Result>;
     try {
-      result = await answer;
-    } catch (cause) {
+      answer = await promise;
+    } catch (error) {
       this.stop();
-      throw failed(entry.index, cause);
+      throw error;
     }
     if (this.#isStopped) return;
     this.#isAwaiting = false;
-    this.#onAnswer(entry, result);
+    this.#onAnswer(entry, answer);
     if (this.#replacement !== null) return this.#replace();
     // Promises that are kept at once would never let the event loop have its turn.
     if (this.#options.clock.now() >= this.#until) this.#yield();
     else this.#goOn();
   }
 
-  #onAnswer(entry: Entry, result: Result): void {
-    this.#lastCommandIndex = entry.index;
+  #onAnswer(entry: Entry, answer: Answer<Result>): void {
     this.#onDone(entry);
-    this.#options.onResult(entry.index, entry.term, result);
+    this.#options.onAnswer(entry.index, entry.term, answer);
   }
 
   #onDone({ index, data }: Entry): void {
     this.#appliedIndex = index;
+    this.#lastCommandIndex = Math.max(this.#lastCommandIndex, this.#options.executor.lastGivenIndex);
     this.#appliedBytes += data.length;
   }
 
@@ -278,12 +269,4 @@ export class Applier<Command, Result> {
     const first = this.#page[0];
     return first === undefined ? undefined : this.#page[index - first.index];
   }
-}
-
-function failed(index: Index, cause: unknown): RaftError {
-  return new RaftError("STATE_MACHINE_FAILED", `The state machine failed on the command at entry ${index}.`, { cause });
-}
-
-function isPromiseLike<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

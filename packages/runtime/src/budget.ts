@@ -39,6 +39,11 @@ export class Budget {
     this.#used += bytes;
   }
 
+  /** Takes `bytes`, whether they fit or not: for what others need that fitted. */
+  force(bytes: number): void {
+    this.#used += bytes;
+  }
+
   giveBack(bytes: number): void {
     this.#used -= bytes;
     this.#givenBack += bytes;

@@ -3,11 +3,12 @@
 import { type CommandCodec, RaftError } from "@quorate/contracts";
 
 /**
- * For state machines whose commands and answers are bytes. Copies, both ways: what the caller does with its array
- * later, or the state machine with its own, does not reach the log (PITFALLS F11).
+ * For state machines whose commands and answers are bytes. Copies: what the caller does with its array later, or the
+ * state machine with its own, does not reach the log (PITFALLS F11).
  */
 export const bytesCodec: CommandCodec<Uint8Array, Uint8Array> = {
-  encodeCommand: copyOf,
+  // The runtime copies it into the log's own bytes.
+  encodeCommand: (command) => command,
   decodeCommand: copyOf,
   encodeResult: copyOf,
   decodeResult: copyOf,
@@ -18,12 +19,8 @@ function copyOf(data: Uint8Array): Uint8Array {
   return new Uint8Array(data);
 }
 
-/** Throws `COMMAND_NOT_ENCODABLE` or `COMMAND_TOO_LARGE`. */
-export function encodeCommand<Command, Result>(
-  codec: CommandCodec<Command, Result>,
-  command: Command,
-  maxCommandBytes: number,
-): Uint8Array {
+/** Throws `COMMAND_NOT_ENCODABLE`. What it returns is to be copied at once. */
+export function encodeCommand<Command, Result>(codec: CommandCodec<Command, Result>, command: Command): Uint8Array {
   let data: Uint8Array;
   try {
     data = codec.encodeCommand(command);
@@ -33,12 +30,11 @@ export function encodeCommand<Command, Result>(
   if (!(data instanceof Uint8Array)) {
     throw new RaftError("COMMAND_NOT_ENCODABLE", `The codec returned ${typeof data} instead of bytes.`);
   }
-  checkCommandSize(data, maxCommandBytes);
   return data;
 }
 
 /** Throws `COMMAND_TOO_LARGE` (PITFALLS R20). */
-export function checkCommandSize(data: Uint8Array, maxCommandBytes: number): void {
-  if (data.length <= maxCommandBytes) return;
-  throw new RaftError("COMMAND_TOO_LARGE", `It takes ${data.length} bytes; ${maxCommandBytes} are allowed.`);
+export function checkCommandSize(sizeBytes: number, maxCommandBytes: number): void {
+  if (sizeBytes <= maxCommandBytes) return;
+  throw new RaftError("COMMAND_TOO_LARGE", `It takes ${sizeBytes} bytes; ${maxCommandBytes} are allowed.`);
 }

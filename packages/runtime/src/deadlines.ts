@@ -22,6 +22,11 @@ export class DeadlineQueue<Item extends Timed> {
     return this.#heap[0]?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
+  /** An item with the earliest deadline. */
+  get first(): Item | undefined {
+    return this.#heap[0];
+  }
+
   /** All items, in no particular order. */
   items(): Item[] {
     return [...this.#heap];

@@ -14,6 +14,7 @@ import { Applier } from "./applier.js";
 import { Belonging } from "./belonging.js";
 import { overridesOf, restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
+import { Client } from "./client.js";
 import { digestSection, StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
 import { LogCache } from "./log-cache.js";
@@ -24,11 +25,16 @@ import { Operator } from "./operator.js";
 import type { RaftNodeOptions, Settings } from "./options.js";
 import { OwnPart } from "./own-part.js";
 import { Peers } from "./peers.js";
-import { Proposals } from "./proposals.js";
+import type { Proposals } from "./proposals.js";
 import { Reads } from "./reads.js";
 import type { Recovered } from "./recovery.js";
 import { RequestIds } from "./request-ids.js";
 import { Sender } from "./sender.js";
+import type { Answer } from "./sessions/answer.js";
+import { ClusterTime } from "./sessions/cluster-time.js";
+import { Executor } from "./sessions/executor.js";
+import { sessionsSection } from "./sessions/section.js";
+import { Ticker } from "./sessions/ticker.js";
 import { refusalOf } from "./snapshot-receiver.js";
 import { restoreSections, type SnapshotSection } from "./snapshot-sections.js";
 import { isWitness, Snapshots } from "./snapshots.js";
@@ -44,7 +50,7 @@ const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
 ]);
 
 export class EventLoop<Command, Result> {
-  readonly proposals: Proposals<Command, Result>;
+  readonly client: Client<Command, Result>;
   readonly reads: Reads;
   readonly admin: Admin;
   readonly belonging: Belonging;
@@ -54,18 +60,21 @@ export class EventLoop<Command, Result> {
   readonly snapshots: Snapshots | null;
 
   readonly #options: RaftNodeOptions<Command, Result>;
-  readonly #settings: Settings;
+  readonly settings: Settings;
   readonly #recovered: Recovered;
   readonly #raft: Raft;
   readonly #budget: Budget;
   readonly #cache: LogCache;
   readonly #writes: WriteQueue;
   readonly #sender: Sender;
+  readonly #proposals: Proposals<Result>;
+  readonly #time: ClusterTime;
+  readonly #executor: Executor<Command, Result>;
   readonly #applier: Applier<Command, Result>;
   readonly #alarm: Alarm;
   readonly #peers: Peers;
   readonly #ownPart: OwnPart;
-  readonly #stateCheck: StateCheck<Command, Result> | null;
+  readonly #stateCheck: StateCheck | null;
 
   #state: "running" | "failed" | "closed" = "running";
   #fatal: RaftError | null = null;
@@ -95,7 +104,7 @@ export class EventLoop<Command, Result> {
 
     this.#options = options;
     this.#ownPart = ownPart;
-    this.#settings = settings;
+    this.settings = settings;
     this.#recovered = recovered;
     this.#raft = raft;
     this.#budget = budget;
@@ -112,32 +121,33 @@ export class EventLoop<Command, Result> {
       onSnapshotOrder: (order) => this.snapshots?.onOrder(order),
     });
     const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer) && !isRemoved(raft, peer);
-    this.proposals = new Proposals({ ...shared, ...ways, canReach });
+    const onSessionEnd = (id: number): void => this.client.onSessionEnd(id);
+    const executor = new Executor({ stateMachine, codec, onSessionEnd });
+    const time = new ClusterTime(clock);
+    const ticker = new Ticker(time, executor);
+    this.#executor = executor;
+    this.#time = time;
+    this.client = new Client({ ...shared, ...ways, canReach, time, ticker });
+    this.#proposals = this.client.proposals;
     this.admin = new Admin({ ...shared, ...ways, canReach });
     this.belonging = new Belonging({ ...shared, ...ways, incarnation: stored.identity.incarnation });
     const { admin, belonging } = this;
     this.operator = new Operator({ ...shared, admin, belonging, clusterId });
     this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, recovered.appliedIndex);
-    const { proposals, reads } = this;
     const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
     this.#stateCheck = check;
     const onApplied = {
-      onResult: (index: Index, term: Term, result: Result): void => {
-        check?.onResult(index, result);
-        proposals.onResult(index, term, result);
+      onAnswer: (index: Index, term: Term, answer: Answer<Result>): void => {
+        check?.onAnswer(index, answer);
+        this.#proposals.onApplied(index, term, answer);
       },
-      onPassed: (index: Index): void => {
-        check?.onPassed(index);
-        proposals.onPassed(index);
-      },
+      onPassed: (index: Index): void => check?.onPassed(index),
       onSkipped: (): void => check?.restore(null, 0),
-      onApplied: (index: Index): void => {
-        reads.onApplied(index);
-        this.snapshots?.onApplied();
-      },
+      onApplied: (index: Index): void => this.#onApplied(index),
     };
-    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, isWitness: () => ownPart.isWitness }, recovered);
-    const sections: readonly SnapshotSection[] = [digestSection(check)];
+    const ownState = { executor, isWitness: () => ownPart.isWitness };
+    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, ...ownState }, recovered);
+    const sections: readonly SnapshotSection[] = [digestSection(check), sessionsSection(executor.sessions)];
     if (snapshot !== null) restoreSections(sections, recovered.sections, snapshot.index);
     this.snapshots =
       options.snapshots === undefined
@@ -151,7 +161,6 @@ export class EventLoop<Command, Result> {
             log: storage,
             applier: this.#applier,
             unsentIndex: () => this.#sender.unsentIndex,
-            onInstalled: proposals.onInstalled.bind(proposals),
             step: this.#stepLater,
             onWarning: this.#warn,
           });
@@ -177,7 +186,7 @@ export class EventLoop<Command, Result> {
   /** Ends it all, in order: whoever waits is told, peers included. */
   close(): void {
     if (this.#state !== "running") return;
-    this.proposals.stop((isUnderWay) =>
+    this.#proposals.stop((isUnderWay) =>
       isUnderWay
         ? new RaftError("CLOSED_UNDER_WAY", "The node was closed.")
         : new RaftError("CLOSED", "The node was closed."),
@@ -190,10 +199,10 @@ export class EventLoop<Command, Result> {
   #turn(): void {
     this.#scheduled = null;
     const now = this.#options.clock.now();
-    this.proposals.expire(now);
+    this.#proposals.expire(now);
     this.reads.expire(now);
     this.#tick(now);
-    this.#stepIfAny(this.proposals.route(now), now);
+    this.#stepIfAny(this.#proposals.route(now), now);
     for (const question of this.reads.ask(now)) this.#step(question, now);
     this.operator.noteIncarnations(now);
     for (const input of this.admin.route(now)) this.#step(input, now);
@@ -205,10 +214,11 @@ export class EventLoop<Command, Result> {
       this.#writes.push(effects.write);
     }
     for (const message of effects.messages) this.#sender.send(message);
-    for (const outcome of effects.proposals) this.proposals.onOutcome(outcome);
+    for (const outcome of effects.proposals) this.#proposals.onOutcome(outcome);
     for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
     for (const outcome of effects.changes) this.admin.onChange(outcome);
     for (const outcome of effects.transfers) this.admin.onTransfer(outcome);
+    this.#proposals.onDrained();
     if (this.#ownPart.isKnown) this.#applier.applyTo(effects.applyTo);
     if (this.#stateCheck !== null) this.#stateCheckAt = this.#stateCheck.onTurn(now);
     this.#sender.flush();
@@ -230,7 +240,7 @@ export class EventLoop<Command, Result> {
       this.#hasGivenGrace = false;
       return;
     }
-    if (!this.#hasGivenGrace && now - this.#deadline > this.#settings.heartbeatIntervalMs) {
+    if (!this.#hasGivenGrace && now - this.#deadline > this.settings.heartbeatIntervalMs) {
       this.#hasGivenGrace = true;
       this.#schedule();
       return;
@@ -274,20 +284,19 @@ export class EventLoop<Command, Result> {
     }
   };
 
-  #newStateCheck(intervalMs: number): StateCheck<Command, Result> {
+  #newStateCheck(intervalMs: number): StateCheck {
     const { nodeId } = this.#recovered.stored.identity;
     const ways = { send: this.#send, onDiverged: this.#fail, onUndecided: this.#warn };
-    const { codec } = this.#options;
-    return new StateCheck({ nodeId, raft: this.#raft, codec, intervalMs, ...ways });
+    return new StateCheck({ nodeId, raft: this.#raft, intervalMs, ...ways });
   }
 
   #take(message: PeerMessage): void {
     if (message.kind === "propose") {
-      this.proposals.onRequest(message);
+      this.#proposals.onRequest(message);
       return;
     }
     if (message.kind === "proposeResult") {
-      this.proposals.onAnswer(message);
+      this.#proposals.onAnswer(message);
       return;
     }
     if (isStateCheckMessage(message)) {
@@ -311,6 +320,12 @@ export class EventLoop<Command, Result> {
     this.#cache.onStored(seq);
     this.#stepLater({ kind: "persisted", seq });
   };
+
+  #onApplied(index: Index): void {
+    this.#time.observe(this.#executor.sessions.timeMs, this.#raft.role === "leader");
+    this.reads.onApplied(index);
+    this.snapshots?.onApplied();
+  }
 
   readonly #send = (message: PeerMessage): void => {
     if (this.#state !== "running" || (UNSAID_WHILE_STALLED.has(message.kind) && this.#isStalled())) return;
@@ -337,7 +352,7 @@ export class EventLoop<Command, Result> {
   #setAlarm(): void {
     if (this.#state !== "running") return;
     const requests = Math.min(
-      this.proposals.earliestDeadline,
+      this.#proposals.wakeAt,
       this.reads.wakeAt,
       this.admin.wakeAt,
       this.belonging.wakeAt,
@@ -350,7 +365,7 @@ export class EventLoop<Command, Result> {
 
   #isStalled(): boolean {
     const { startedAt } = this.#writes;
-    return startedAt !== null && this.#options.clock.now() - startedAt > this.#settings.storageStallMs;
+    return startedAt !== null && this.#options.clock.now() - startedAt > this.settings.storageStallMs;
   }
 
   readonly #warn = (error: unknown): void => {
@@ -379,7 +394,7 @@ export class EventLoop<Command, Result> {
     this.#options.transport.unregister(this.#options.groupId ?? 0);
     this.#writes.stop();
     this.#applier.stop();
-    this.proposals.stop(errorFor);
+    this.#proposals.stop(errorFor);
     this.admin.stop(errorFor);
     this.reads.stop(() => errorFor(false));
     this.snapshots?.stop(errorFor(false));
@@ -397,8 +412,10 @@ export class EventLoop<Command, Result> {
       isRunning: this.isRunning,
       fatal: this.#fatal,
       appliedIndex: this.#applier.appliedIndex,
-      pendingProposals: this.proposals.count,
+      pendingProposals: this.#proposals.count,
       pendingReads: this.reads.count,
+      sessions: this.#executor.sessions.size,
+      timeMs: this.#executor.sessions.timeMs,
       pendingBytes: this.#budget.used,
       logCacheBytes: this.#cache.sizeBytes,
       storage: { durability: storage.durability, isStalled: this.#isStalled() },

@@ -1,22 +1,20 @@
 /**
- * Proposals between servers: a follower asks its leader, once and never further (PITFALLS K7), and the leader answers
- * with one of the three outcomes of K6. A message that is lost, either way, leaves the outcome unknown.
+ * Proposals between servers: a follower asks its leader and nobody else (PITFALLS K7), and the leader answers with one of
+ * the three outcomes of K6. When no answer comes, or another leader does, it asks again: a message that was lost, either
+ * way, leaves open whether the command was executed, and the command's session sees to it that it is executed once.
  */
 
-import {
-  type CommandCodec,
-  isRaftErrorCode,
-  type PeerMessage,
-  type ProposeRequest,
-  type ProposeResult,
-  RaftError,
-} from "@quorate/contracts";
+import { isRaftErrorCode, type PeerMessage, type ProposeResult, RaftError } from "@quorate/contracts";
 import { NOBODY, type NodeId, type Raft } from "@quorate/core";
 import type { DeadlineQueue } from "./deadlines.js";
-import type { Asker, Proposal } from "./proposal.js";
+import type { Proposal } from "./proposal.js";
 import type { RequestIds } from "./request-ids.js";
 
-const NO_DATA = new Uint8Array(0);
+/** How long an answer may take before the leader is asked again, in election timeouts; twice as long each time. */
+const PATIENCE_TIMEOUTS = 2;
+
+/** How often that doubles. */
+const MAX_DOUBLINGS = 5;
 
 export type Send = (message: PeerMessage) => void;
 
@@ -31,7 +29,7 @@ export interface ForwarderOptions {
   readonly canReach: (peer: NodeId) => boolean;
 }
 
-/** The asker's side: which requests are under way, and which wait for another leader than the one that refused them. */
+/** The asker's side: which requests are under way, and which wait for another leader or another attempt. */
 export class Forwarder<Result> {
   readonly #options: ForwarderOptions;
   readonly #deadlines: DeadlineQueue<Proposal<Result>>;
@@ -51,14 +49,14 @@ export class Forwarder<Result> {
   }
 
   /** Asks the leader for the first of `gathered`, if it is within reach, and says how many of them are off the list. */
-  forward(gathered: readonly Proposal<Result>[]): number {
+  forward(gathered: readonly Proposal<Result>[], now: number): number {
     const { raft, canReach } = this.#options;
     if (raft.leaderId === NOBODY || !canReach(raft.leaderId)) return 0;
     let taken = 0;
     for (const proposal of gathered) {
       if (proposal.stage !== "settled") {
         if (!this.#hasRoomFor(proposal)) break;
-        this.#ask(proposal);
+        this.#ask(proposal, now);
       }
       taken += 1;
     }
@@ -78,32 +76,39 @@ export class Forwarder<Result> {
     if (this.#underWay.delete(requestId)) this.#inflightBytes -= sizeBytes;
   }
 
-  /** Keeps a refused one until there is another leadership. False if there is one already. */
-  keep(proposal: Proposal<Result>): boolean {
+  /** Keeps one until there is another leadership, or a while has passed; gathers nothing if there is one already. */
+  keep(proposal: Proposal<Result>, now: number): boolean {
     const { raft } = this.#options;
     if (proposal.leaderId !== raft.leaderId || proposal.term !== raft.currentTerm) return false;
     proposal.stage = "waiting";
     this.#waiting.push(proposal);
+    this.#lookAgain(proposal, now);
     return true;
   }
 
-  /** There is another leadership: what waited for one, to be sent on. Old answers are not waited for at length now. */
-  onLeadership(now: number): Proposal<Result>[] {
-    const { raft, electionTimeoutMs } = this.#options;
-    if (raft.leaderId !== NOBODY) {
-      for (const proposal of this.#underWay.values()) {
-        if (proposal.isOrphaned || proposal.term === raft.currentTerm) continue;
-        proposal.isOrphaned = true;
-        this.#deadlines.reschedule(proposal, Math.min(proposal.deadline, now + electionTimeoutMs));
-      }
-    }
-    const waiting = this.#waiting;
+  /** There is another leadership: what waited for one, and what the former one was asked, to be sent on. */
+  onLeadership(): Proposal<Result>[] {
+    const { raft } = this.#options;
+    const again = this.#waiting.filter(({ stage }) => stage === "waiting");
     this.#waiting = [];
-    return waiting.filter(({ stage }) => stage === "waiting");
+    if (raft.leaderId === NOBODY) return again;
+    for (const proposal of this.#underWay.values()) {
+      if (proposal.term === raft.currentTerm) continue;
+      this.forget(proposal);
+      proposal.isInDoubt = true;
+      again.push(proposal);
+    }
+    return again;
   }
 
   dropSettled(): void {
-    this.#waiting = this.#waiting.filter(({ stage }) => stage !== "settled");
+    this.#waiting = this.#waiting.filter(({ stage }) => stage === "waiting");
+  }
+
+  #lookAgain(proposal: Proposal<Result>, now: number): void {
+    const patienceMs = PATIENCE_TIMEOUTS * this.#options.electionTimeoutMs;
+    const doublings = Math.min(proposal.attempts - 1, MAX_DOUBLINGS);
+    this.#deadlines.reschedule(proposal, Math.min(proposal.endsAt, now + patienceMs * 2 ** doublings));
   }
 
   /** A transport that is flooded drops, and of what it drops nothing is known (PITFALLS F8). */
@@ -111,18 +116,19 @@ export class Forwarder<Result> {
     return this.#inflightBytes === 0 || this.#inflightBytes + sizeBytes <= this.#options.maxInflightBytes;
   }
 
-  #ask(proposal: Proposal<Result>): void {
+  #ask(proposal: Proposal<Result>, now: number): void {
     const { nodeId, raft, ids, send } = this.#options;
     const { leaderId, currentTerm } = raft;
-    const { data } = proposal;
     const requestId = ids.next();
     proposal.stage = "forwarded";
     proposal.leaderId = leaderId;
     proposal.term = currentTerm;
     proposal.requestId = requestId;
-    proposal.isOrphaned = false;
+    proposal.attempts += 1;
+    this.#lookAgain(proposal, now);
     this.#underWay.set(requestId, proposal);
     this.#inflightBytes += proposal.sizeBytes;
+    const data = proposal.dataToSend();
     send({ kind: "propose", from: nodeId, to: leaderId, term: currentTerm, requestId, data });
   }
 }
@@ -138,58 +144,4 @@ export function errorOf({ from, outcome, code }: ProposeResult): RaftError {
     "OUTCOME_UNKNOWN",
     `Server ${from}, which was asked as leader, does not know what became of it.`,
   );
-}
-
-export interface PeerAskerOptions<Command, Result> {
-  readonly nodeId: NodeId;
-  readonly raft: Raft;
-  readonly codec: CommandCodec<Command, Result>;
-  readonly send: Send;
-  readonly maxCommandBytes: number;
-}
-
-/** The leader's side: whom to tell what became of a request. */
-export class PeerAsker<Command, Result> implements Asker<Result> {
-  readonly #options: PeerAskerOptions<Command, Result>;
-  readonly #to: NodeId;
-  readonly #requestId: number;
-
-  constructor(options: PeerAskerOptions<Command, Result>, { from, requestId }: ProposeRequest) {
-    this.#options = options;
-    this.#to = from;
-    this.#requestId = requestId;
-  }
-
-  /** An answer that cannot be encoded, or is larger than any command may be, stays here. */
-  onResult(result: Result): void {
-    const { codec, maxCommandBytes } = this.#options;
-    let data: Uint8Array;
-    try {
-      data = codec.encodeResult(result);
-    } catch (cause) {
-      this.onError(new RaftError("RESULT_UNAVAILABLE", "The answer cannot be encoded.", { cause }));
-      return;
-    }
-    if (data.length <= maxCommandBytes) this.#answer("executed", data, "");
-    else this.onError(new RaftError("RESULT_UNAVAILABLE", `The answer takes ${data.length} bytes.`));
-  }
-
-  onError({ outcome, code }: RaftError): void {
-    this.#answer(outcome === "not-executed" ? outcome : "unknown", NO_DATA, code);
-  }
-
-  #answer(outcome: ProposeResult["outcome"], data: Uint8Array, code: string): void {
-    const { nodeId, raft, send } = this.#options;
-    const { leaderId } = raft;
-    send({
-      kind: "proposeResult",
-      from: nodeId,
-      to: this.#to,
-      requestId: this.#requestId,
-      outcome,
-      data,
-      code,
-      leaderId,
-    });
-  }
 }

@@ -1,5 +1,7 @@
 /** The runtime: `RaftNode`, one server of a cluster, over ports alone. */
 
+export type { AbortSignalLike } from "./abort.js";
+export type { CallOptions } from "./client.js";
 export { bytesCodec } from "./commands.js";
 export type { CoreObserver } from "./core-observer.js";
 export { adding, type MemberEdit, type MemberUpdate, removing, updating } from "./member-edits.js";
@@ -27,11 +29,14 @@ export {
 export {
   type ChangeOptions,
   type CloseOptions,
+  type OpenSessionOptions,
   type ProposeOptions,
   RaftNode,
   type TransferOptions,
 } from "./raft-node.js";
 export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";
+export { Session, type SessionProposeOptions } from "./session.js";
+export { commandOf } from "./sessions/envelope.js";
 export type { IncomingSnapshot } from "./snapshot-receiver.js";
 export type { OutgoingSnapshot } from "./snapshot-sender.js";
 export type { SnapshotResult } from "./snapshot-taker.js";

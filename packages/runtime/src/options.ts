@@ -15,6 +15,7 @@ import type {
 import { RaftError } from "@quorate/contracts";
 import type { NodeId } from "@quorate/core";
 import type { CoreObserver } from "./core-observer.js";
+import { MAX_SESSION_TIMEOUT_MS } from "./sessions/session-table.js";
 
 /** A server, as those who found a cluster name it. */
 export interface BootstrapMember {
@@ -53,6 +54,11 @@ export interface Tuning {
   readonly proposeTimeoutMs?: number | undefined;
   /** How long a read may take unless it says otherwise, in milliseconds. Default 5000. */
   readonly readTimeoutMs?: number | undefined;
+  /**
+   * How long a session may stay unused before it expires, unless it says otherwise, in milliseconds of the cluster's time.
+   * Default 60 000; at most a day.
+   */
+  readonly sessionTimeoutMs?: number | undefined;
   /** The largest encoded command. Default 2 MiB. The same on every server, and within what the transport carries. */
   readonly maxCommandBytes?: number | undefined;
   /** What proposals and reads under way may take together; beyond it they are `OVERLOADED` (F4). Default 64 MiB. */
@@ -133,7 +139,7 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly groupId?: GroupId | undefined;
   /**
    * Compares what the servers' state machines answer, this often in milliseconds, and stops those that differ from the
-   * majority with `STATE_DIVERGED` (PITFALLS O8). Off unless given, for every answer is encoded for it. The same on
+   * majority with `STATE_DIVERGED` (PITFALLS O8). Off unless given, for every answer is digested for it. The same on
    * every server.
    */
   readonly stateCheckIntervalMs?: number | undefined;
@@ -165,6 +171,7 @@ export function settingsOf(options: Tuning): Settings {
     storageStallMs: positive("storageStallMs", options.storageStallMs ?? 8 * electionTimeoutMs),
     proposeTimeoutMs: positive("proposeTimeoutMs", options.proposeTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
     readTimeoutMs: positive("readTimeoutMs", options.readTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
+    sessionTimeoutMs: sessionTimeout("sessionTimeoutMs", options.sessionTimeoutMs ?? 60_000),
     maxCommandBytes: positive("maxCommandBytes", options.maxCommandBytes ?? 2 * MIB),
     maxPendingBytes: positive("maxPendingBytes", options.maxPendingBytes ?? 64 * MIB),
     logCacheBytes: positive("logCacheBytes", options.logCacheBytes ?? 32 * MIB),
@@ -238,6 +245,11 @@ export function checkIdentityOptions(options: {
 export function timeoutRefusal(timeoutMs: number): RaftError | null {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return null;
   return invalid(`timeoutMs must be above 0 and at most ${MAX_TIMEOUT_MS}, not ${timeoutMs}.`);
+}
+
+/** Throws as {@link settingsOf} does, if sessions cannot stay unused for so long. */
+export function sessionTimeout(name: string, value: number): number {
+  return positive(name, value, MAX_SESSION_TIMEOUT_MS);
 }
 
 function positive(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {

@@ -15,6 +15,8 @@ export class PendingRead implements Timed {
   deadline: number;
   slot = -1;
   isSettled = false;
+  /** Undoes what listens for the caller's signal. */
+  onSettled: (() => void) | null = null;
 
   constructor(
     { attempt, onError }: Pick<PendingRead, "attempt" | "onError">,

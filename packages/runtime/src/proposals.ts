@@ -2,33 +2,64 @@
  * Every proposal under way on this server, from the call to one of three outcomes: its result, *not executed*, or
  * *unknown* (PITFALLS K6). Each settles exactly once, by its deadline at the latest (K9).
  *
- * What is certainly not executed is tried again until the deadline. What may have been executed never is: that an
- * entry is gone is certain only when another one is committed in its place (K5).
+ * Each is sent as often as it takes: to the leader, to the next one when that is gone, to the same one when no answer
+ * comes. That it is executed once is for its session to see to, which is part of what is replicated (K1, K2). What is
+ * left to do here is to be honest about a deadline that comes first: an attempt of which it is not known what became
+ * leaves the proposal in doubt.
  */
 
-import { type Clock, type ProposeRequest, type ProposeResult, RaftError } from "@quorate/contracts";
+import { type Clock, type ProposeRequest, type ProposeResult, RaftError, type RaftErrorCode } from "@quorate/contracts";
 import { type Index, type Input, NOBODY, type NodeId, type ProposalOutcome, type Term } from "@quorate/core";
+import { PeerAsker, type PeerAskerOptions } from "./askers.js";
 import type { Budget } from "./budget.js";
-import { checkCommandSize, encodeCommand } from "./commands.js";
+import { checkCommandSize } from "./commands.js";
 import { DeadlineQueue } from "./deadlines.js";
-import { errorOf, Forwarder, type ForwarderOptions, PeerAsker, type PeerAskerOptions } from "./forwarder.js";
-import { type Asker, Proposal } from "./proposal.js";
-import { ProposalsByIndex } from "./proposals-by-index.js";
+import { errorOf, Forwarder, type ForwarderOptions } from "./forwarder.js";
+import { Proposal, type ProposalOptions } from "./proposal.js";
 import { SeenRequests } from "./request-ids.js";
+import type { Answer } from "./sessions/answer.js";
+import type { ClusterTime } from "./sessions/cluster-time.js";
+import { checkEnvelope, ENVELOPE_BYTES, makeEnvelope, writeTime } from "./sessions/envelope.js";
+import type { Ticker } from "./sessions/ticker.js";
 
 /** What goes into the log in one turn, in payload bytes: the rest waits a turn, so that a flood is not one stall. */
 const MAX_TURN_BYTES = 4 * 1024 * 1024;
 
-export interface ProposalsOptions<Command, Result> extends ForwarderOptions, PeerAskerOptions<Command, Result> {
+const NO_PAYLOAD = new Uint8Array(0);
+
+/** Errors that mean the same whoever asks again: the session table, or a limit, has spoken. */
+const FINAL_CODES: ReadonlySet<RaftErrorCode> = new Set([
+  "COMMAND_NOT_ENCODABLE",
+  "RESULT_UNAVAILABLE",
+  "SEQUENCE_REUSED",
+  "SESSION_EXPIRED",
+]);
+
+type Refusal = Pick<RaftError, "code" | "message">;
+
+export interface ProposalsOptions extends ForwarderOptions, PeerAskerOptions {
   readonly clock: Clock;
   readonly budget: Budget;
+  readonly time: ClusterTime;
+  readonly ticker: Ticker;
   readonly proposeTimeoutMs: number;
   /** Asks for a turn. */
   readonly schedule: () => void;
 }
 
-export class Proposals<Command, Result> {
-  readonly #options: ProposalsOptions<Command, Result>;
+/** What is told to the sessions of this server. */
+export interface SessionKeeper<Result> {
+  /** It may be sent now: gather it, or keep it until it can be. */
+  enter(proposal: Proposal<Result>): void;
+  /** It is over. */
+  onSettled(proposal: Proposal<Result>): void;
+  /** Its session is over, and it was certainly not executed there. Whether it may go to another one. */
+  renew(proposal: Proposal<Result>): boolean;
+}
+
+export class Proposals<Result> {
+  readonly #options: ProposalsOptions;
+  readonly #keeper: SessionKeeper<Result>;
   readonly #deadlines = new DeadlineQueue<Proposal<Result>>();
   readonly #forwarder: Forwarder<Result>;
   readonly #seen = new SeenRequests();
@@ -39,14 +70,18 @@ export class Proposals<Command, Result> {
   /** With the core, which answers in the same turn. */
   #handed: { readonly proposalId: number; readonly batch: readonly Proposal<Result>[] } | null = null;
   #lastProposalId = 0;
-  readonly #byIndex = new ProposalsByIndex<Result>();
-  #abandonedCount = 0;
+  /** What this server has appended as the leader that it is, by its place. */
+  readonly #appended = new Map<Index, Proposal<Result>>();
   /** The leadership that was last acted upon. */
   #leaderId: NodeId = NOBODY;
   #term: Term = 0;
+  /** This server leads, but hands over: what is gathered is held until it is known who leads next (PITFALLS T1). */
+  #isHeld = false;
+  #isStopped = false;
 
-  constructor(options: ProposalsOptions<Command, Result>) {
+  constructor(options: ProposalsOptions, keeper: SessionKeeper<Result>) {
     this.#options = options;
+    this.#keeper = keeper;
     this.#firstTerm = options.raft.currentTerm;
     this.#forwarder = new Forwarder(options, this.#deadlines);
   }
@@ -56,34 +91,53 @@ export class Proposals<Command, Result> {
     return this.#deadlines.size;
   }
 
-  get earliestDeadline(): number {
-    return this.#deadlines.earliest;
+  /** When a turn is needed, if nothing else happens. */
+  get wakeAt(): number {
+    const { raft, ticker } = this.#options;
+    const isLeading = raft.role === "leader" && raft.transferTo === NOBODY;
+    return isLeading ? Math.min(this.#deadlines.earliest, ticker.dueAt) : this.#deadlines.earliest;
   }
 
-  /** A proposal of this process. */
-  propose(command: Command, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<Result> {
-    const { codec, maxCommandBytes } = this.#options;
-    return new Promise((resolve, reject) => {
-      const data = encodeCommand(codec, command, maxCommandBytes);
-      this.#admit(data, { onResult: resolve, onError: reject }, false, timeoutMs);
-    });
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /**
-   * A proposal that a peer passes on, if this server leads the term that the peer means. A copy of one that came before
-   * is not answered: only the first is known to have been taken, or not, whoever leads by now (PITFALLS K1, K6).
+   * Takes in a proposal. Throws `OVERLOADED` if it does not fit (PITFALLS F4), unless `isForced`, which is for what
+   * others that fitted wait for.
    */
+  admit(options: ProposalOptions<Result>, isForced = false): Proposal<Result> {
+    const { clock, budget } = this.#options;
+    const proposal = new Proposal(options);
+    if (isForced) budget.force(proposal.sizeBytes);
+    else budget.take(proposal.sizeBytes, clock.now());
+    this.#deadlines.add(proposal);
+    if (proposal.session === null) this.gather(proposal);
+    else this.#keeper.enter(proposal);
+    return proposal;
+  }
+
+  /** It goes on its way in the next turn. */
+  gather(proposal: Proposal<Result>): void {
+    proposal.stage = "gathered";
+    this.#gathered.push(proposal);
+    this.#options.schedule();
+  }
+
+  /** A proposal that a peer passes on, if this server leads the term that the peer means; a copy is not answered. */
   onRequest(request: ProposeRequest): void {
-    const { raft, proposeTimeoutMs, maxCommandBytes } = this.#options;
+    const { raft, clock, proposeTimeoutMs, maxCommandBytes } = this.#options;
     if (!this.#seen.add(request.from, request.requestId)) return;
-    const asker = new PeerAsker(this.#options, request);
+    const asker = new PeerAsker<Result>(this.#options, request);
     if (raft.role !== "leader" || raft.currentTerm !== request.term) {
       asker.onError(this.#refusalOf(request.term));
       return;
     }
     try {
-      checkCommandSize(request.data, maxCommandBytes);
-      this.#admit(request.data, asker, true, proposeTimeoutMs);
+      const { data } = request;
+      checkCommandSize(data.length - ENVELOPE_BYTES, maxCommandBytes);
+      checkEnvelope(data);
+      this.admit({ data, asker, isForPeer: true, endsAt: clock.now() + proposeTimeoutMs, numbering: null });
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;
       asker.onError(error);
@@ -102,14 +156,17 @@ export class Proposals<Command, Result> {
     if (proposal === undefined) return;
     if (this.#gathered.length > 0) this.#options.schedule();
     if (message.outcome === "executed") {
-      this.#onRemoteResult(proposal, message.data);
+      if (this.#release(proposal)) proposal.asker.onAnswer({ kind: "bytes", data: message.data });
       return;
     }
     const error = errorOf(message);
-    if (error.code === "NOT_COMMITTED") this.#gather(proposal);
-    else if (error.code === "OVERLOADED" || error.code === "COMMAND_TOO_LARGE" || error.outcome !== "not-executed") {
-      this.#fail(proposal, error);
-    } else if (!this.#forwarder.keep(proposal)) this.#gather(proposal);
+    const isLimit = error.code === "OVERLOADED" || error.code === "COMMAND_TOO_LARGE";
+    if (FINAL_CODES.has(error.code) || (isLimit && !proposal.isInDoubt)) {
+      this.#onRefused(proposal, error);
+      return;
+    }
+    if (error.outcome !== "not-executed") proposal.isInDoubt = true;
+    if (!this.#forwarder.keep(proposal, this.#options.clock.now())) this.gather(proposal);
   }
 
   /**
@@ -117,12 +174,14 @@ export class Proposals<Command, Result> {
    * one within reach; otherwise it stays. To be called in every turn.
    */
   route(now: number): Extract<Input, { kind: "propose" }> | null {
-    const { raft } = this.#options;
-    if (raft.leaderId !== this.#leaderId || raft.currentTerm !== this.#term) this.#onLeadership(now);
-    if (this.#gathered.length === 0) return null;
-    // A leader that hands over takes nothing: what is here waits for whoever leads next (PITFALLS T1).
-    if (raft.role === "leader") return raft.transferTo === NOBODY ? this.#handToCore() : null;
-    this.#gathered.splice(0, this.#forwarder.forward(this.#gathered));
+    const { raft, ticker } = this.#options;
+    if (raft.leaderId !== this.#leaderId || raft.currentTerm !== this.#term) this.#onLeadership();
+    this.#isHeld = raft.transferTo !== NOBODY;
+    if (raft.role === "leader") {
+      if (this.#isHeld) return null;
+      return this.#gathered.length > 0 || ticker.dueAt <= now ? this.#handToCore() : null;
+    }
+    if (this.#gathered.length > 0) this.#gathered.splice(0, this.#forwarder.forward(this.#gathered, now));
     return null;
   }
 
@@ -132,7 +191,7 @@ export class Proposals<Command, Result> {
     const { batch } = this.#handed;
     this.#handed = null;
     if (!outcome.accepted) {
-      for (const proposal of batch) this.#gather(proposal);
+      for (const proposal of batch) this.gather(proposal);
       return;
     }
     let index = outcome.firstIndex;
@@ -140,184 +199,193 @@ export class Proposals<Command, Result> {
       proposal.stage = "appended";
       proposal.term = outcome.term;
       proposal.index = index;
-      this.#byIndex.add(proposal);
+      this.#appended.set(index, proposal);
       index += 1;
     }
   }
 
-  /** The entry of `term` at `index` was applied. Only the proposal that is this very entry gets the result (K5). */
-  onResult(index: Index, term: Term, result: Result): void {
-    for (let proposal = this.#byIndex.take(index); proposal !== null; proposal = proposal.next) {
-      if (proposal.term !== term) this.#onReplaced(proposal);
-      else if (this.#release(proposal)) proposal.asker.onResult(result);
-    }
+  /** To be called when the core was drained: what was held may go on when the handing over is done. */
+  onDrained(): void {
+    if (this.#isHeld && this.#options.raft.transferTo === NOBODY) this.#options.schedule();
   }
 
-  /** An entry that is no command is committed at `index`. */
-  onPassed(index: Index): void {
-    for (let proposal = this.#byIndex.take(index); proposal !== null; proposal = proposal.next)
-      this.#onReplaced(proposal);
+  /** The entry of `term` at `index` was applied. Only the proposal that is this very entry is told (PITFALLS K5). */
+  onApplied(index: Index, term: Term, answer: Answer<Result>): void {
+    const proposal = this.#appended.get(index);
+    if (proposal === undefined || proposal.term !== term) return;
+    this.#appended.delete(index);
+    if (answer.kind === "refused") this.#onRefused(proposal, answer);
+    else if (this.#release(proposal)) proposal.asker.onAnswer(answer);
   }
 
-  /**
-   * A snapshot took the place of all entries up to `index`. Whether a proposal among them is one of those that it
-   * contains, nobody can tell any more (PITFALLS S12).
-   */
-  onInstalled(index: Index): void {
-    for (const proposal of this.#byIndex.takeUpTo(index)) {
-      const message = `A snapshot that reaches to entry ${index} took the place of entry ${proposal.index}.`;
-      this.#fail(proposal, new RaftError("OUTCOME_UNKNOWN", message));
-    }
-  }
-
-  /** Settles all whose deadline has come. */
+  /** Settles all whose deadline has come, and sends again what was not answered. */
   expire(now: number): void {
     if (this.#deadlines.earliest > now) return;
     for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
-      this.#onDeadline(due);
+      if (now >= due.endsAt) {
+        this.#onDeadline(due);
+        continue;
+      }
+      due.deadline = due.endsAt;
+      this.#deadlines.add(due);
+      if (due.stage === "forwarded") {
+        this.#forwarder.forget(due);
+        due.isInDoubt = true;
+        this.gather(due);
+      } else if (due.stage === "waiting") this.gather(due);
     }
-    this.#gathered = this.#gathered.filter(({ stage }) => stage !== "settled");
-    this.#forwarder.dropSettled();
+    this.#dropSettled();
+  }
+
+  /** Whoever asked does not want to wait any longer. */
+  abort(proposal: Proposal<Result>, errorFor: (isUnderWay: boolean) => RaftError): void {
+    if (proposal.stage === "settled" || proposal.stage === "abandoned") return;
+    this.#giveUp(proposal, errorFor(proposal.isUnderWay));
   }
 
   /** Settles all with what `errorFor` says of those that may have been executed, and of those that were not. */
   stop(errorFor: (isUnderWay: boolean) => RaftError): void {
-    for (const proposal of this.#deadlines.items()) {
-      this.#fail(proposal, errorFor(proposal.stage === "forwarded" || proposal.stage === "appended"));
-    }
+    this.#isStopped = true;
+    for (const proposal of this.#deadlines.items()) this.fail(proposal, errorFor(proposal.isUnderWay));
     this.#gathered = [];
     this.#forwarder.dropSettled();
   }
 
   /** What the tables hold, counted anew: always what the budget was charged with (PITFALLS F5). */
-  recountBytes(): number {
-    const all = [this.#gathered, this.#handed?.batch ?? [], this.#forwarder.all(), this.#byIndex.all()];
+  recountBytes(parked: readonly Proposal<Result>[]): number {
+    const all = [
+      this.#gathered.filter(({ stage }) => stage === "gathered"),
+      this.#handed?.batch ?? [],
+      this.#forwarder.all().filter(({ stage }) => stage === "forwarded" || stage === "waiting"),
+      [...this.#appended.values()],
+      parked.filter(({ stage }) => stage === "parked"),
+    ];
     let sum = 0;
-    for (const { stage, sizeBytes } of all.flat()) if (stage !== "settled") sum += sizeBytes;
+    for (const { sizeBytes } of all.flat()) sum += sizeBytes;
     return sum;
   }
 
-  #admit(data: Uint8Array, asker: Asker<Result>, isForPeer: boolean, timeoutMs: number): void {
-    const { clock, budget, schedule } = this.#options;
-    const now = clock.now();
-    const proposal = new Proposal(data, asker, isForPeer, now + timeoutMs);
-    budget.take(proposal.sizeBytes, now);
-    this.#deadlines.add(proposal);
-    this.#gathered.push(proposal);
-    schedule();
-  }
-
-  #handToCore(): Extract<Input, { kind: "propose" }> | null {
+  #handToCore(): Extract<Input, { kind: "propose" }> {
+    const { time } = this.#options;
     const batch: Proposal<Result>[] = [];
+    const commands: Uint8Array[] = [];
+    const timeMs = time.write();
     let sizeBytes = 0;
     let taken = 0;
     for (const proposal of this.#gathered) {
       if (sizeBytes > MAX_TURN_BYTES) break;
       taken += 1;
-      if (proposal.stage === "settled") continue;
+      if (proposal.stage !== "gathered") continue;
+      const data = proposal.dataToSend();
+      writeTime(data, timeMs);
       sizeBytes += proposal.sizeBytes;
       batch.push(proposal);
+      commands.push(data);
     }
     this.#gathered = taken === this.#gathered.length ? [] : this.#gathered.slice(taken);
     if (this.#gathered.length > 0) this.#options.schedule();
-    if (batch.length === 0) return null;
+    if (commands.length === 0) {
+      const data = makeEnvelope("time", NO_PAYLOAD);
+      writeTime(data, timeMs);
+      commands.push(data);
+    }
     this.#lastProposalId += 1;
     const proposalId = this.#lastProposalId;
     this.#handed = { proposalId, batch };
-    return { kind: "propose", proposalId, commands: batch.map(({ data }) => data) };
+    return { kind: "propose", proposalId, commands };
   }
 
-  #onLeadership(now: number): void {
+  /**
+   * Another leadership. What this server appended as leader may be committed yet, but who leads next decides: it is
+   * sent again, under its number (PITFALLS K5). A peer is told, and does the same. What was abandoned counts no more.
+   */
+  #onLeadership(): void {
     const { raft } = this.#options;
     this.#leaderId = raft.leaderId;
     this.#term = raft.currentTerm;
-    for (const proposal of this.#forwarder.onLeadership(now)) this.#gather(proposal);
+    const appended = [...this.#appended.values()];
+    this.#appended.clear();
+    for (const proposal of appended) {
+      if (proposal.stage === "abandoned") this.#release(proposal);
+      else if (proposal.isForPeer)
+        this.fail(proposal, new RaftError("OUTCOME_UNKNOWN", `This server no longer leads term ${proposal.term}.`));
+      else {
+        proposal.isInDoubt = true;
+        this.gather(proposal);
+      }
+    }
+    for (const proposal of this.#forwarder.onLeadership()) this.gather(proposal);
     if (raft.role !== "leader") this.#refusePeers();
-    if (this.#abandonedCount > 0) this.#dropAbandoned();
   }
 
   /** What peers passed on to a leader is not passed on by one that is no longer (PITFALLS K7). */
   #refusePeers(): void {
     for (const proposal of this.#gathered) {
       if (!proposal.isForPeer || proposal.stage === "settled") continue;
-      this.#fail(proposal, new RaftError("NOT_LEADER", "This server no longer leads."));
+      this.fail(proposal, new RaftError("NOT_LEADER", "This server no longer leads."));
     }
-    this.#gathered = this.#gathered.filter(({ stage }) => stage !== "settled");
+    this.#dropSettled();
   }
 
-  /** Only a leader's own uncommitted log is bounded by what it counts (PITFALLS F4). */
-  #dropAbandoned(): void {
-    const { raft } = this.#options;
-    for (const proposal of this.#byIndex.all()) {
-      const isInOwnTail = raft.role === "leader" && proposal.term === raft.currentTerm;
-      if (proposal.stage !== "abandoned" || isInOwnTail) continue;
-      this.#byIndex.remove(proposal);
-      this.#release(proposal);
-    }
-  }
-
-  #onRemoteResult(proposal: Proposal<Result>, data: Uint8Array): void {
-    let result: Result;
-    try {
-      result = this.#options.codec.decodeResult(data);
-    } catch (cause) {
-      this.#fail(proposal, new RaftError("RESULT_UNAVAILABLE", "The leader's answer cannot be decoded.", { cause }));
-      return;
-    }
-    this.#release(proposal);
-    proposal.asker.onResult(result);
-  }
-
-  /** Another entry was committed in its place: now it is certain that it is not executed. */
-  #onReplaced(proposal: Proposal<Result>): void {
+  /** The session table, or a limit, says no. */
+  #onRefused(proposal: Proposal<Result>, { code, message }: Refusal): void {
+    const { isInDoubt, isForPeer, isNumberedByCaller, session } = proposal;
     if (proposal.stage === "abandoned") this.#release(proposal);
-    else if (!proposal.isForPeer) this.#gather(proposal);
-    else this.#fail(proposal, new RaftError("NOT_COMMITTED", `Another entry was committed at ${proposal.index}.`));
+    else if (isForPeer) this.fail(proposal, new RaftError(code, message));
+    else if (code === "SESSION_EXPIRED" && session !== null) {
+      // Whoever gave the number may have sent it before, from wherever (PITFALLS K3).
+      if (isInDoubt || isNumberedByCaller) this.fail(proposal, new RaftError("SESSION_EXPIRED_UNDER_WAY", message));
+      else if (!this.#keeper.renew(proposal)) this.fail(proposal, new RaftError(code, message));
+    } else if (code === "OVERLOADED" && isInDoubt) this.fail(proposal, new RaftError("OUTCOME_UNKNOWN", message));
+    else this.fail(proposal, new RaftError(code, message));
   }
 
   #onDeadline(proposal: Proposal<Result>): void {
     const { raft } = this.#options;
-    const { stage, asker, term, isOrphaned } = proposal;
-    if (stage === "gathered" || stage === "waiting") {
-      const why =
-        raft.leaderId === NOBODY ? "No leader is known." : `The leader, ${raft.leaderId}, was not within reach.`;
-      this.#fail(proposal, new RaftError("NO_LEADER", why));
-    } else if (stage === "forwarded") {
-      const error = isOrphaned
-        ? new RaftError("OUTCOME_UNKNOWN", `The leader of term ${term} was asked, and is no longer.`)
-        : new RaftError("TIMED_OUT", `The leader of term ${term} was asked, and did not answer.`);
-      this.#fail(proposal, error);
-    } else {
-      const error = new RaftError("TIMED_OUT", `Entry ${proposal.index} of term ${term} is not committed.`);
-      if (raft.role === "leader" && raft.currentTerm === term) {
-        proposal.stage = "abandoned";
-        this.#abandonedCount += 1;
-        asker.onError(error);
-      } else {
-        this.#byIndex.remove(proposal);
-        this.#fail(proposal, error);
-      }
+    const { stage, term } = proposal;
+    let error: RaftError;
+    if (stage === "forwarded") error = new RaftError("TIMED_OUT", `The leader of term ${term} did not answer.`);
+    else if (stage === "appended")
+      error = new RaftError("TIMED_OUT", `Entry ${proposal.index} of term ${term} is not committed.`);
+    else {
+      const isReachable = raft.leaderId === NOBODY || this.#options.canReach(raft.leaderId);
+      let why = raft.leaderId === NOBODY ? "No leader is known." : "There was no room for it.";
+      if (!isReachable) why = `The leader, ${raft.leaderId}, was not within reach.`;
+      else if (stage === "parked") why = "No leader has opened a session.";
+      error = new RaftError(proposal.isInDoubt ? "TIMED_OUT" : "NO_LEADER", why);
     }
+    this.#giveUp(proposal, error);
   }
 
-  #gather(proposal: Proposal<Result>): void {
-    proposal.stage = "gathered";
-    this.#gathered.push(proposal);
-    this.#options.schedule();
+  /** What is in the log counts until its fate is known, whoever still waits for it (PITFALLS F4). */
+  #giveUp(proposal: Proposal<Result>, error: RaftError): void {
+    if (proposal.stage !== "appended") return this.fail(proposal, error);
+    this.#deadlines.remove(proposal);
+    proposal.stage = "abandoned";
+    this.#keeper.onSettled(proposal);
+    proposal.asker.onError(error);
   }
 
-  #fail(proposal: Proposal<Result>, error: RaftError): void {
+  /** Settles one that was not executed, or of which that is not known. */
+  fail(proposal: Proposal<Result>, error: RaftError): void {
     if (proposal.stage === "forwarded") this.#forwarder.forget(proposal);
+    if (proposal.stage === "appended") this.#appended.delete(proposal.index);
     if (this.#release(proposal)) proposal.asker.onError(error);
   }
 
   /** Gives back what it took. False if whoever asked was told already. */
   #release(proposal: Proposal<Result>): boolean {
     const isAbandoned = proposal.stage === "abandoned";
-    if (isAbandoned) this.#abandonedCount -= 1;
-    else this.#deadlines.remove(proposal);
     proposal.stage = "settled";
     this.#options.budget.giveBack(proposal.sizeBytes);
-    return !isAbandoned;
+    if (isAbandoned) return false;
+    this.#deadlines.remove(proposal);
+    this.#keeper.onSettled(proposal);
+    return true;
+  }
+
+  #dropSettled(): void {
+    this.#gathered = this.#gathered.filter(({ stage }) => stage === "gathered");
+    this.#forwarder.dropSettled();
   }
 }

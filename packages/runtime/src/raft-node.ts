@@ -4,6 +4,7 @@
 
 import { RaftError } from "@quorate/contracts";
 import type { FeatureLevels, MemberChange } from "@quorate/core";
+import type { AbortSignalLike } from "./abort.js";
 import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
@@ -11,10 +12,19 @@ import type { MemberEdit } from "./member-edits.js";
 import type { Membership } from "./members.js";
 import type { NodeEventMap } from "./node-events.js";
 import type { MembersChange } from "./operator.js";
-import { checkIdentityOptions, type JoinGrant, type RaftNodeOptions, settingsOf, timeoutRefusal } from "./options.js";
+import {
+  checkIdentityOptions,
+  invalid,
+  type JoinGrant,
+  type RaftNodeOptions,
+  sessionTimeout,
+  settingsOf,
+  timeoutRefusal,
+} from "./options.js";
 import { type ReadOptions, readRefusal } from "./read-options.js";
 import { recover } from "./recovery.js";
 import { mintIncarnation } from "./request-ids.js";
+import { Session } from "./session.js";
 import type { SnapshotResult } from "./snapshot-taker.js";
 import { noSnapshots } from "./snapshots.js";
 import type { NodeStatus } from "./status.js";
@@ -27,6 +37,17 @@ const CLOSE_LIMIT_MS = 10_000;
 export interface ProposeOptions {
   /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
+  /** An `AbortSignal`: ends the call. A command that is under way may still be executed, and the error says so. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+/** For a session. */
+export interface OpenSessionOptions extends ProposeOptions {
+  /**
+   * How long it may stay unused before it expires, in milliseconds of the cluster's time. Default: the node's
+   * `sessionTimeoutMs`; at most a day.
+   */
+  readonly expiresAfterMs?: number | undefined;
 }
 
 /** For a single change of members. */
@@ -86,16 +107,40 @@ export class RaftNode<Command, Result> {
   }
 
   /**
-   * Has every server apply `command`, all in the same order, and resolves with the state machine's answer. On any
-   * server: a follower passes it on to the leader.
+   * Has every server apply `command`, once, all in the same order, and resolves with the state machine's answer. On any
+   * server: a follower passes it on to the leader. It is tried again, whatever happens on the way, until it is answered
+   * or its time is up; the session of this server sees to it that it is executed once (PITFALLS K1).
    *
    * Rejects with a `RaftError` whose `outcome` says whether the command took effect (PITFALLS K6). `not-executed`:
-   * `NO_LEADER`, `OVERLOADED`, `COMMAND_TOO_LARGE`, `COMMAND_NOT_ENCODABLE`, `CLOSED`, `STOPPED`. `unknown`:
-   * `TIMED_OUT`, `OUTCOME_UNKNOWN`, `RESULT_UNAVAILABLE`, `CLOSED_UNDER_WAY`, `STOPPED_UNDER_WAY`. `none`: `INVALID_OPTIONS`.
+   * `NO_LEADER`, `OVERLOADED`, `COMMAND_TOO_LARGE`, `COMMAND_NOT_ENCODABLE`, `ABORTED`, `CLOSED`, `STOPPED`. `unknown`:
+   * `TIMED_OUT`, `OUTCOME_UNKNOWN`, `RESULT_UNAVAILABLE`, `SESSION_EXPIRED_UNDER_WAY`, `ABORTED_UNDER_WAY`,
+   * `CLOSED_UNDER_WAY`, `STOPPED_UNDER_WAY`. `none`: `INVALID_OPTIONS`.
    */
-  propose(command: Command, { timeoutMs }: ProposeOptions = {}): Promise<Result> {
-    const refusal = this.#refusal(timeoutMs);
-    return refusal === null ? this.#loop.proposals.propose(command, timeoutMs) : Promise.reject(refusal);
+  propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
+    const refusal = this.#refusal(options.timeoutMs);
+    return refusal === null ? this.#loop.client.propose(command, options) : Promise.reject(refusal);
+  }
+
+  /**
+   * Opens a session, for a client that may retry on another server, or in another process: a command with a number in it
+   * is executed once. Rejects as {@link propose} does.
+   */
+  async openSession(options: OpenSessionOptions = {}): Promise<Session<Command, Result>> {
+    const { client, settings } = this.#loop;
+    const refusal = this.#refusal(options.timeoutMs);
+    if (refusal !== null) throw refusal;
+    const expiresAfterMs = sessionTimeout("expiresAfterMs", options.expiresAfterMs ?? settings.sessionTimeoutMs);
+    const session = await client.openSession(expiresAfterMs, options);
+    return new Session(client, this.#refusal, session.id, session);
+  }
+
+  /**
+   * A session that was opened on some server: the caller numbers its commands. Whether it is still open shows when it
+   * is used. Throws `INVALID_OPTIONS` if this can be no session's id.
+   */
+  session(id: number): Session<Command, Result> {
+    if (!Number.isSafeInteger(id) || id < 1) throw invalid(`${id} is no session's id.`);
+    return new Session(this.#loop.client, this.#refusal, id, null);
   }
 
   /**
@@ -103,7 +148,7 @@ export class RaftNode<Command, Result> {
    * only look, and at once; it may run more than once.
    *
    * Rejects with what `query` throws, or with a `RaftError` of code `READ_TIMED_OUT`, `READ_TOO_STALE`, `OVERLOADED`,
-   * `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
+   * `ABORTED`, `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
    */
   read<Value>(query: () => Value, options: ReadOptions = {}): Promise<Value> {
     const refusal = this.#refusal(undefined) ?? readRefusal(options);
@@ -218,11 +263,11 @@ export class RaftNode<Command, Result> {
     });
   }
 
-  #refusal(timeoutMs: number | undefined): RaftError | null {
+  readonly #refusal = (timeoutMs: number | undefined): RaftError | null => {
     const { isRunning, fatal } = this.#loop;
     if (isRunning) return timeoutMs === undefined ? null : timeoutRefusal(timeoutMs);
     return fatal === null
       ? new RaftError("CLOSED", "The node was closed.")
       : new RaftError("STOPPED", `It failed with ${fatal.code}.`, { cause: fatal });
-  }
+  };
 }

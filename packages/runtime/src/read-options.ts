@@ -1,6 +1,7 @@
 /** What a single read may ask for: three names for three guarantees (PITFALLS Q9). */
 
 import type { RaftError } from "@quorate/contracts";
+import type { AbortSignalLike } from "./abort.js";
 import { invalid, timeoutRefusal } from "./options.js";
 
 export const CONSISTENCIES = ["linearizable", "lease", "stale"] as const;
@@ -22,6 +23,8 @@ export interface ReadOptions {
   readonly maxStalenessMs?: number | undefined;
   /** How long it may take, in milliseconds. Default: the node's `readTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
+  /** An `AbortSignal`: ends the call, with `ABORTED`. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** Why there can be no such read; null if there can. */

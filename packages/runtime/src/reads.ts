@@ -14,6 +14,7 @@
 
 import { type Clock, RaftError } from "@quorate/contracts";
 import { type Index, type Input, NOBODY, type NodeId, type Raft, type ReadOutcome, type Term } from "@quorate/core";
+import { type AbortSignalLike, listenTo } from "./abort.js";
 import type { Budget } from "./budget.js";
 import { DeadlineQueue } from "./deadlines.js";
 import { type Answer, PendingRead, type Question } from "./pending-read.js";
@@ -78,7 +79,8 @@ export class Reads {
   }
 
   read<Value>(query: () => Value, options: ReadOptions): Promise<Value> {
-    const { consistency, maxStalenessMs = Number.POSITIVE_INFINITY } = options;
+    const { consistency, maxStalenessMs = Number.POSITIVE_INFINITY, signal } = options;
+    if (signal?.aborted === true) return Promise.reject(abortError(signal));
     if (consistency === "stale" && this.#isFresh(maxStalenessMs)) return new Promise((resolve) => resolve(query()));
     return new Promise((resolve, reject) => {
       const attempt = (): (() => void) => {
@@ -94,7 +96,7 @@ export class Reads {
   }
 
   /** Throws `OVERLOADED` if too much is under way. */
-  #begin(ways: Pick<PendingRead, "attempt" | "onError">, { consistency, timeoutMs }: ReadOptions): void {
+  #begin(ways: Pick<PendingRead, "attempt" | "onError">, { consistency, timeoutMs, signal }: ReadOptions): void {
     const { clock, budget, schedule, readTimeoutMs } = this.#options;
     const now = clock.now();
     budget.take(READ_BYTES, now);
@@ -106,6 +108,11 @@ export class Reads {
     this.#deadlines.add(read);
     this.#gather(read);
     schedule();
+    if (signal === undefined) return;
+    read.onSettled = listenTo(signal, () => {
+      this.#settle(read);
+      read.onError(abortError(signal));
+    });
   }
 
   /**
@@ -255,7 +262,12 @@ export class Reads {
 
   #settle(read: PendingRead): void {
     read.isSettled = true;
+    read.onSettled?.();
     this.#deadlines.remove(read);
     this.#options.budget.giveBack(READ_BYTES);
   }
+}
+
+function abortError({ reason }: AbortSignalLike): RaftError {
+  return new RaftError("ABORTED", "The caller gave up.", { cause: reason });
 }

@@ -67,8 +67,6 @@ export interface SnapshotsOptions extends Settings {
   readonly isWitness: () => boolean;
   /** The first index that some follower is still to be sent from the log. */
   readonly unsentIndex: () => Index;
-  /** Everything up to `index` is in the state from now on, in whatever way. */
-  readonly onInstalled: (index: Index) => void;
   readonly send: (message: SnapshotChunk | SnapshotChunkResult) => void;
   readonly step: (input: Input) => void;
   readonly schedule: () => void;
@@ -158,7 +156,7 @@ export class Snapshots {
   }
 
   readonly #onWhole = (stored: StoredSnapshot, source: SnapshotSource): void => {
-    const { raft, applier, step, onInstalled, onFailed } = this.#options;
+    const { raft, applier, step, onFailed } = this.#options;
     try {
       const { point, lastCommandIndex } = decodeSnapshotHeader(stored.header, stored.place);
       const { index, term } = point;
@@ -166,7 +164,6 @@ export class Snapshots {
       const isInLog = index <= raft.commitIndex || raft.termAt(index) === term;
       if (!isInLog) applier.replace({ appliedIndex: index, lastCommandIndex }, () => this.#restore(stored));
       step({ kind: "snapshotInstalled", ...source, snapshot: point });
-      if (!isInLog) onInstalled(index);
       this.#taker.onInstalled();
     } catch (error) {
       onFailed(error);

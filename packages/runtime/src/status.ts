@@ -31,6 +31,10 @@ export interface NodeStatus {
   readonly followers: readonly FollowerStatus[];
   readonly pendingProposals: number;
   readonly pendingReads: number;
+  /** The sessions that are open, as far as this server has applied the log. */
+  readonly sessions: number;
+  /** The time of the cluster, as far as this server has applied the log, in milliseconds. */
+  readonly timeMs: number;
   /** What proposals and reads under way take, and the log's uncommitted tail with them. */
   readonly pendingBytes: number;
   /** What the cache of recent entries takes. */
@@ -58,6 +62,8 @@ interface Parts
     | "appliedIndex"
     | "pendingProposals"
     | "pendingReads"
+    | "sessions"
+    | "timeMs"
     | "pendingBytes"
     | "logCacheBytes"
     | "storage"

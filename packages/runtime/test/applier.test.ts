@@ -4,11 +4,13 @@ import { describe, expect, it } from "vitest";
 import { Applier } from "../src/applier.js";
 import { LogCache } from "../src/log-cache.js";
 import { LogReader } from "../src/log-reader.js";
+import { makeEnvelope } from "../src/sessions/envelope.js";
+import { Executor } from "../src/sessions/executor.js";
 import { textCodec } from "./support/cluster.js";
 import { FakeStorage } from "./support/fake-storage.js";
 import { World } from "./support/world.js";
 
-/** A log of 20 entries: 1 is a membership, 2 a noop, the rest commands that say their index. */
+/** A log of 20 entries: 1 is a membership, 2 a noop, the rest commands of session 1 that say their index. */
 function open(
   apply: StateMachine<string, number>["apply"],
   options: { cachedFrom?: number; codec?: CommandCodec<string, number>; keptIndex?: number; isWitness?: boolean } = {},
@@ -19,7 +21,7 @@ function open(
     index: place + 1,
     term: 1,
     kind: place === 0 ? "membership" : place === 1 ? "noop" : "command",
-    data: textCodec.encodeCommand(String(place + 1)),
+    data: makeEnvelope("command", textCodec.encodeCommand(String(place + 1)), 1, place + 1),
   }));
   storage.disk.entries = [...log];
   const cache = new LogCache(1_000_000, 20);
@@ -31,15 +33,22 @@ function open(
   const skipped: number[] = [];
   const stretches: number[] = [];
   const failures: unknown[] = [];
+  const executor = new Executor<string, number>({
+    stateMachine: { apply },
+    codec: options.codec ?? textCodec,
+    onSessionEnd: () => undefined,
+  });
+  executor.sessions.open(1, 60_000, false);
   const applier = new Applier<string, number>(
     {
       clock: world.clock,
       reader: new LogReader(cache, storage, raft),
-      stateMachine: { apply },
-      codec: options.codec ?? textCodec,
+      executor,
       applyBudgetMs: 8,
       isWitness: () => options.isWitness === true,
-      onResult: (index, _term, result) => results.push([index, result]),
+      onAnswer: (index, _term, answer) => {
+        if (answer.kind === "result") results.push([index, answer.result]);
+      },
       onPassed: (index) => passed.push(index),
       onSkipped: (index) => skipped.push(index),
       onApplied: (index) => stretches.push(index),
@@ -69,11 +78,11 @@ describe("applies", () => {
     expect(passed).toEqual([1, 2]);
   });
 
-  it("C10: with the command and its place, and nothing else", () => {
+  it("C10: with the command, its place and the time there, and nothing else", () => {
     const seen: unknown[] = [];
     const { applier } = open((committed) => seen.push(committed));
     applier.applyTo(3);
-    expect(seen).toEqual([{ index: 3, term: 1, command: "3" }]);
+    expect(seen).toEqual([{ index: 3, term: 1, timeMs: 0, command: "3" }]);
   });
 
   it("F7: from the storage what is not in the cache", async () => {

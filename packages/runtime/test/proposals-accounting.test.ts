@@ -4,8 +4,13 @@ import { type PeerMessage, RaftError } from "@quorate/contracts";
 import { NOBODY, type Raft, Random } from "@quorate/core";
 import { expect, it } from "vitest";
 import { Budget } from "../src/budget.js";
-import { Proposals } from "../src/proposals.js";
+import { Client } from "../src/client.js";
+import type { Proposals } from "../src/proposals.js";
 import { RequestIds } from "../src/request-ids.js";
+import { type Answer, Reply } from "../src/sessions/answer.js";
+import { ClusterTime } from "../src/sessions/cluster-time.js";
+import { encodeId, makeEnvelope, readEnvelope } from "../src/sessions/envelope.js";
+import { Ticker } from "../src/sessions/ticker.js";
 import { textCodec } from "./support/cluster.js";
 import { World } from "./support/world.js";
 
@@ -13,11 +18,13 @@ class Table {
   readonly random: Random;
   readonly world = new World();
   readonly budget = new Budget(20_000);
-  readonly raft = { role: "follower", currentTerm: 1, leaderId: NOBODY };
+  readonly raft = { role: "follower", currentTerm: 1, leaderId: NOBODY, transferTo: NOBODY };
   readonly requests: Extract<PeerMessage, { kind: "propose" }>[] = [];
-  readonly proposals: Proposals<string, number>;
-  /** What is in the log: proposals as `[index, term]`. */
-  readonly log: [number, number][] = [];
+  readonly client: Client<string, number>;
+  readonly proposals: Proposals<number>;
+  /** What is in the log. */
+  readonly log: { readonly index: number; readonly term: number; readonly data: Uint8Array }[] = [];
+  readonly controllers: AbortController[] = [];
   lastIndex = 0;
   asked = 0;
   settled = 0;
@@ -26,13 +33,20 @@ class Table {
 
   constructor(seed: number) {
     this.random = new Random(seed);
-    this.proposals = new Proposals<string, number>({
+    const time = new ClusterTime(this.world.clock);
+    this.client = new Client<string, number>({
       nodeId: 1,
       raft: this.raft as unknown as Raft,
       codec: textCodec,
       clock: this.world.clock,
       budget: this.budget,
       ids: new RequestIds(seed, 0),
+      time,
+      ticker: new Ticker(time, {
+        nextSessionExpiryMs: () => Number.POSITIVE_INFINITY,
+        nextStateExpiryMs: () => (this.pick(3) === 0 ? this.world.now : Number.POSITIVE_INFINITY),
+      }),
+      sessionTimeoutMs: 1000,
       proposeTimeoutMs: 100,
       electionTimeoutMs: 30,
       maxCommandBytes: 3000,
@@ -41,6 +55,7 @@ class Table {
       canReach: () => this.pick(5) > 0,
       schedule: () => undefined,
     });
+    this.proposals = this.client.proposals;
   }
 
   pick(below: number): number {
@@ -57,6 +72,7 @@ class Table {
       () => this.answer(),
       () => this.commit(),
       () => this.changeLeadership(),
+      () => this.abort(),
       () => this.world.stall(this.pick(40)),
     ];
     deeds[this.pick(deeds.length)]?.();
@@ -67,12 +83,26 @@ class Table {
     const settle = (): void => {
       this.settled += 1;
     };
-    this.proposals.propose("x".repeat(this.pick(3300)), 1 + this.pick(200)).then(settle, settle);
+    const controller = new AbortController();
+    const options = { timeoutMs: 1 + this.pick(200), signal: controller.signal };
+    const line = "x".repeat(this.pick(3300));
+    const deeds = [
+      () => this.client.tend("keepAlive", 1, options),
+      () => this.client.openSession(1000, options),
+      () => this.client.propose(line, options),
+    ];
+    (deeds[this.pick(6)] ?? deeds[2])?.().then(settle, settle);
+    if (this.pick(4) === 0) this.controllers.push(controller);
+  }
+
+  abort(): void {
+    this.controllers.splice(this.pick(this.controllers.length), 1)[0]?.abort();
   }
 
   requestOfPeer(): void {
     this.peerRequests += 1;
-    const data = textCodec.encodeCommand("x".repeat(this.pick(3300)));
+    const command = textCodec.encodeCommand("x".repeat(this.pick(3300)));
+    const data = makeEnvelope("command", command, 1, this.peerRequests);
     const term = this.raft.currentTerm - (this.pick(4) === 0 ? 1 : 0);
     this.proposals.onRequest({ kind: "propose", from: 2, to: 1, term, requestId: this.peerRequests, data });
   }
@@ -92,10 +122,11 @@ class Table {
       firstIndex: this.lastIndex + 1,
       term: this.raft.currentTerm,
     });
-    for (const _ of input.commands) {
+    for (const data of input.commands) {
       this.lastIndex += 1;
-      this.log.push([this.lastIndex, this.raft.currentTerm]);
+      this.log.push({ index: this.lastIndex, term: this.raft.currentTerm, data });
     }
+    this.proposals.onDrained();
   }
 
   answer(): void {
@@ -104,32 +135,42 @@ class Table {
     const answers = [
       ["executed", ""],
       ["not-executed", "NOT_LEADER"],
-      ["not-executed", "NOT_COMMITTED"],
+      ["not-executed", "SESSION_EXPIRED"],
       ["not-executed", "OVERLOADED"],
       ["unknown", "TIMED_OUT"],
       ["unknown", "nonsense"],
     ] as const;
     const [outcome, code] = answers[this.pick(answers.length)] ?? answers[0];
-    const data = textCodec.encodeResult(1);
+    const data = readEnvelope(request.data).kind === "open" ? encodeId(7) : textCodec.encodeResult(1);
     const { requestId, to } = request;
     this.proposals.onAnswer({ kind: "proposeResult", from: to, to: 1, requestId, outcome, code, data, leaderId: 0 });
   }
 
   commit(): void {
-    const [index, term] = this.log.shift() ?? [0, 0];
-    if (index === 0) return;
-    const fate = this.pick(4);
-    if (fate === 0) this.proposals.onPassed(index);
-    else this.proposals.onResult(index, fate === 1 ? term + 1 : term, 1);
+    const entry = this.log.shift();
+    if (entry === undefined) return;
+    const { index, term, data } = entry;
+    const { kind, session } = readEnvelope(data);
+    const done: Answer<number> = kind === "open" ? { kind: "bytes", data: encodeId(index) } : answer;
+    const answers: Answer<number>[] = [
+      done,
+      done,
+      { kind: "refused", code: "SESSION_EXPIRED", message: "It is over." },
+      { kind: "refused", code: "OVERLOADED", message: "Too far ahead." },
+    ];
+    if (this.pick(10) === 0) this.client.onSessionEnd(session);
+    this.proposals.onApplied(index, this.pick(4) === 0 ? term + 1 : term, answers[this.pick(4)] ?? done);
   }
 
   changeLeadership(): void {
     const id = this.pick(4);
-    this.raft.currentTerm += this.pick(2);
+    const newTerms = this.pick(2);
+    this.raft.currentTerm += newTerms;
     this.raft.leaderId = id;
     this.raft.role = id === 1 ? "leader" : "follower";
+    this.raft.transferTo = id === 1 && this.pick(3) === 0 ? 2 : NOBODY;
     // A new leader may write over what is not committed.
-    if (this.pick(2) === 0) this.lastIndex = this.log[0]?.[0] ?? this.lastIndex;
+    if (newTerms > 0 && this.pick(2) === 0) this.lastIndex = this.log[0]?.index ?? this.lastIndex;
   }
 
   #onSent(message: PeerMessage): void {
@@ -138,12 +179,14 @@ class Table {
   }
 }
 
+const answer: Answer<number> = new Reply(1, textCodec);
+
 it("F5, K9: what is counted is what is there, and everything settles once", async () => {
   for (let seed = 1; seed <= 60; seed += 1) {
     const table = new Table(seed);
     for (let step = 0; step < 400; step += 1) {
       table.step();
-      expect(table.proposals.recountBytes(), `seed ${seed}, step ${step}`).toBe(table.budget.used);
+      expect(table.proposals.recountBytes(table.client.parked()), `seed ${seed}, step ${step}`).toBe(table.budget.used);
     }
     table.proposals.stop(() => new RaftError("CLOSED", "over"));
     await new Promise((resolve) => setImmediate(resolve));

@@ -104,7 +104,7 @@ describe("the world of servers", () => {
     ) {
       await propose.apply(this, asked);
       const { RaftError } = await import("@quorate/contracts");
-      throw new RaftError("NOT_COMMITTED", "Said on purpose.");
+      throw new RaftError("NO_LEADER", "Said on purpose.");
     });
     expect(await firstViolation(SERVERS)).toMatchObject({ oracle: "outcomes/not-executed" });
   });

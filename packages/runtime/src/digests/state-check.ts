@@ -1,29 +1,28 @@
 /** The check of one node's state machine against the others': its digests, and the search for what is different. */
 
-import type { CommandCodec, StateCheckMessage } from "@quorate/contracts";
+import type { StateCheckMessage } from "@quorate/contracts";
 import type { Index } from "@quorate/core";
+import type { Answer } from "../sessions/answer.js";
 import type { SnapshotSection } from "../snapshot-sections.js";
 import { DigestChain } from "./digest-chain.js";
 import { Divergence, type DivergenceOptions } from "./divergence.js";
 
 const NO_ANSWER = new Uint8Array(0);
 
-export interface StateCheckOptions<Command, Result> extends Omit<DivergenceOptions, "chain"> {
-  readonly codec: CommandCodec<Command, Result>;
-}
+type StateCheckOptions = Omit<DivergenceOptions, "chain">;
 
 interface Check {
   readonly chain: DigestChain;
   readonly divergence: Divergence;
 }
 
-export class StateCheck<Command, Result> {
-  readonly #options: StateCheckOptions<Command, Result>;
+export class StateCheck {
+  readonly #options: StateCheckOptions;
   /** Null once this server does not know all the answers: then it takes no part. */
   #check: Check | null;
 
   /** Begins where the log does. */
-  constructor(options: StateCheckOptions<Command, Result>) {
+  constructor(options: StateCheckOptions) {
     this.#options = options;
     this.#check = this.#from(0, 0);
   }
@@ -38,8 +37,10 @@ export class StateCheck<Command, Result> {
     this.#check = digest === null ? null : this.#from(index, digest);
   }
 
-  onResult(index: Index, result: Result): void {
-    this.#check?.chain.onAnswer(index, this.#encode(result));
+  /** What cannot be encoded on one server cannot be on any. */
+  onAnswer(index: Index, answer: Answer<unknown>): void {
+    if (this.#check === null) return;
+    this.#check.chain.onAnswer(index, answer.kind === "refused" ? NO_ANSWER : (answer.data ?? NO_ANSWER));
   }
 
   onPassed(index: Index): void {
@@ -59,15 +60,6 @@ export class StateCheck<Command, Result> {
     const chain = new DigestChain({ index, digest });
     return { chain, divergence: new Divergence({ ...this.#options, chain }) };
   }
-
-  /** What cannot be encoded on one server cannot be on any. */
-  #encode(result: Result): Uint8Array {
-    try {
-      return this.#options.codec.encodeResult(result);
-    } catch {
-      return NO_ANSWER;
-    }
-  }
 }
 
 const DIGEST_BYTES = 8;
@@ -76,7 +68,7 @@ const DIGEST_BYTES = 8;
  * The digest as a part of each snapshot. A server that checks nothing (`check` is null) leaves it empty, and whoever
  * goes on from its snapshot cannot check either.
  */
-export function digestSection(check: Pick<StateCheck<never, unknown>, "digest" | "restore"> | null): SnapshotSection {
+export function digestSection(check: Pick<StateCheck, "digest" | "restore"> | null): SnapshotSection {
   return {
     name: "digest",
     save: () => {

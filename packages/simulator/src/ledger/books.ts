@@ -1,7 +1,7 @@
 /** What all parts of the ledger share: the entries, the servers, the terms, and how a contradiction is told. */
 
 import type { Index, NodeId, Term } from "@quorate/core";
-import { type EntryNode, EntryTree, entryAt, holds } from "./entry-tree.js";
+import { type CommandOf, type EntryNode, EntryTree, entryAt, holds } from "./entry-tree.js";
 import { type Leadership, ServerRecord } from "./records.js";
 import type { Rule } from "./rules.js";
 import type { Violation } from "./violation.js";
@@ -15,21 +15,31 @@ export interface LedgerOptions {
   readonly electionTimeoutMs?: number;
   /** How a fact names a moment; "12.5 ms" if not given. */
   readonly formatTime?: (time: number) => string;
+  /**
+   * What an entry of kind `command` has for the state machine, if that is not all that it says; null if it has nothing.
+   * Then a state machine need not get every command: which ones it got is for others to judge.
+   */
+  readonly commandOf?: CommandOf;
 }
 
 export class Books {
-  readonly tree = new EntryTree();
+  readonly tree: EntryTree;
+  /** Whether a state machine gets every command that is committed. */
+  readonly getsEveryCommand: boolean;
   readonly now: () => number;
   /** By term. */
   readonly leaderships = new Map<Term, Leadership>();
   highestLedTerm: Term = 0;
   /** The last entry that any leader committed; the path to it is all that is committed. */
-  committed: EntryNode = this.tree.root;
+  committed: EntryNode;
   readonly #servers: (ServerRecord | undefined)[] = [];
   readonly #onViolation: (violation: Violation) => void;
   readonly #formatTime: (time: number) => string;
 
-  constructor({ onViolation, now, formatTime = (time) => `${time} ms` }: LedgerOptions) {
+  constructor({ onViolation, now, formatTime = (time) => `${time} ms`, commandOf }: LedgerOptions) {
+    this.tree = new EntryTree(commandOf);
+    this.committed = this.tree.root;
+    this.getsEveryCommand = commandOf === undefined;
     this.#onViolation = onViolation;
     this.now = now;
     this.#formatTime = formatTime;

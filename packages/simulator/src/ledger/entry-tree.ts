@@ -46,6 +46,9 @@ export class EntryNode {
   kind: EntryKind | null = null;
   low = 0;
   high = 0;
+  /** A fingerprint of what it has for the state machine, if that is not all that it says. */
+  commandLow = 0;
+  commandHigh = 0;
   /** The configuration in force once this entry is appended. */
   membership: Membership = NO_MEMBERSHIP;
   /** Another entry at the same index. */
@@ -118,15 +121,21 @@ export function holds(tip: EntryNode, node: EntryNode): boolean {
   return found === node || found.index < node.index;
 }
 
+/** Null if there is nothing for the state machine in it. */
+export type CommandOf = (data: Uint8Array) => Uint8Array | null;
+
 export class EntryTree {
   /** What stands before the first entry. Committed from the first. */
   readonly root = new EntryNode(0, 0, null, 0, 0);
   readonly #byIndex: (EntryNode | undefined)[] = [];
+  readonly #commandOf: CommandOf | undefined;
   /** The fingerprint that was drawn last. */
   #low = 0;
   #high = 0;
 
-  constructor() {
+  /** `commandOf` says what an entry of kind `command` has for the state machine, unless that is all that it says. */
+  constructor(commandOf?: CommandOf) {
+    this.#commandOf = commandOf;
     this.root.kind = "noop";
     this.root.committedInTerm = -1;
   }
@@ -169,7 +178,23 @@ export class EntryTree {
     node.kind = entry.kind;
     node.low = this.#low;
     node.high = this.#high;
+    if (entry.kind === "command") this.#drawCommand(node, entry.data);
     return true;
+  }
+
+  /** Whether `data` is what `node` has for the state machine. */
+  hasCommand(node: EntryNode, data: Uint8Array): boolean {
+    if (this.#commandOf === undefined) return this.hasContent(node, { kind: "command", data });
+    this.#draw(data);
+    return node.kind === "command" && node.commandLow === this.#low && node.commandHigh === this.#high;
+  }
+
+  #drawCommand(node: EntryNode, data: Uint8Array): void {
+    const command = this.#commandOf?.(data) ?? null;
+    if (command === null) return;
+    this.#draw(command);
+    node.commandLow = this.#low;
+    node.commandHigh = this.#high;
   }
 
   /** Notes that `node`, which is new, carries a configuration. */

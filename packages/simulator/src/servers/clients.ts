@@ -10,6 +10,7 @@ import type { Machine } from "./machine.js";
 import type { Outcomes } from "./outcomes.js";
 import type { Call } from "./scenario.js";
 import type { ServersParameters } from "./servers-parameters.js";
+import { SessionCaller } from "./session-caller.js";
 import type { SimulatedTime } from "./simulated-time.js";
 
 /** A line of a history, in the format of `@quorate/linearizability`. */
@@ -34,6 +35,8 @@ export interface ClientsOptions {
   onStaleRead(): void;
   onAbandoned(): void;
   onRetried(): void;
+  /** An attempt in a session was refused. */
+  onRefused(error: RaftError): void;
   onOddError(error: unknown, asked: string): void;
 }
 
@@ -48,6 +51,8 @@ interface Request {
   readonly process: number;
   /** Of a read; linearizable unless it says otherwise. */
   readonly consistency?: Consistency;
+  /** Null without a session of the client's own. */
+  readonly caller: SessionCaller | null;
 }
 
 /** The name of the register with this number, from 0 on. */
@@ -60,6 +65,8 @@ const ABANDONED = new RaftError("OUTCOME_UNKNOWN", "The client did not wait.");
 export class Clients {
   readonly history: HistoryEvent[] = [];
   readonly #options: ClientsOptions;
+  /** Of each client, from the first on. */
+  readonly #callers: (SessionCaller | null)[] = [];
   #processes = 0;
   #requests = 0;
   #pending = 0;
@@ -78,8 +85,20 @@ export class Clients {
     const { time, dice, parameters } = this.#options;
     for (let client = 1; client <= parameters.clients; client += 1) {
       const process = this.#newProcess();
+      const caller = dice.roll("session", client) < parameters.sessionRate ? this.#newCaller(client) : null;
+      this.#callers.push(caller);
       time.schedule(dice.roll("request", client) * parameters.thinkMs, () => this.#next(client, 1, process));
     }
+  }
+
+  #newCaller(client: number): SessionCaller {
+    const { dice, parameters, machines, onRetried, onRefused } = this.#options;
+    let rolls = 0;
+    const roll = (): number => {
+      rolls += 1;
+      return dice.roll("session", client, rolls);
+    };
+    return new SessionCaller({ machines, roll, timeoutMs: parameters.requestTimeoutMs, onRetried, onRefused });
   }
 
   /** Sends each call at its time. Those after the faults have stopped are sent as well. */
@@ -99,6 +118,7 @@ export class Clients {
         key,
         value: `${place + 1} `,
         process,
+        caller: null,
       };
       time.schedule(atMs, () => void this.ask(request, timeoutMs));
     }
@@ -141,6 +161,7 @@ export class Clients {
           : quality > 1 - parameters.staleRate * (1 - parameters.leaseRate)
             ? "stale"
             : "linearizable",
+      caller: this.#callers[client - 1] ?? null,
     };
     const answered = this.ask(request, parameters.requestTimeoutMs);
     if (roll(6) < parameters.abandonRate) {
@@ -151,8 +172,11 @@ export class Clients {
     void answered.then((outcome) => {
       if (outcome === "unknown" && !this.#isOver && roll(7) < parameters.retryRate) {
         this.#options.onRetried();
-        void this.ask({ ...request, id: `${unit}r`, process: this.#newProcess() }, parameters.requestTimeoutMs);
+        // As somebody who does not know of the first one: it may be executed as well.
+        const retry = { ...request, id: `${unit}r`, process: this.#newProcess(), caller: null };
+        void this.ask(retry, parameters.requestTimeoutMs);
       }
+      if (request.caller?.isMisusing === true) void this.#misuse(request.caller, request);
       // A process whose request may still take effect asks for nothing more; its client goes on as another.
       again(outcome === "unknown" ? this.#newProcess() : process);
     });
@@ -169,7 +193,7 @@ export class Clients {
     const id = `rivals${this.#requests}`;
     const request: Request = {
       ...{ client: "sceptic", id, unit: "", key: keyName(0), value: `${id} ` },
-      ...{ machine: leader, f: "append", process: this.#newProcess() },
+      ...{ machine: leader, f: "append", process: this.#newProcess(), caller: null },
     };
     time.schedule(time.now, () => void this.#askBoth(request, former));
   }
@@ -186,21 +210,22 @@ export class Clients {
     this.#requests += 1;
     const id = `last${this.#requests}`;
     const process = this.#newProcess();
-    const request = { client: "operator", id, unit: "", machine, f, key, value: `${id} `, process };
+    const request = { client: "operator", id, unit: "", machine, f, key, value: `${id} `, process, caller: null };
     return (await this.ask(request, timeoutMs)) === "ok";
   }
 
   /** A request to a server that crashes meanwhile is never answered. */
   async ask(request: Request, timeoutMs: number): Promise<"ok" | "failed" | "unknown"> {
-    const { client, unit, machine, f, key, value } = request;
+    const { client, unit, machine, f, key, value, caller } = request;
     const { onAsked, onAnswered } = this.#options;
     this.#pending += 1;
     this.#record(request, "invoke", f === "get" ? undefined : value);
+    const where = caller === null || f === "get" ? machine.name : "any server";
     const how = f === "get" ? ` (${request.consistency ?? "linearizable"})` : ` "${value}"`;
-    onAsked(client, () => `${request.id} to ${machine.name}: ${f} ${key}${how}`, unit);
+    onAsked(client, () => `${request.id} to ${where}: ${f} ${key}${how}`, unit);
     const done = f === "get" ? this.#read(request, timeoutMs) : this.#propose(request, timeoutMs);
     const ended = machine.whenEnded().then(() => new RaftError("OUTCOME_UNKNOWN", `${machine.name} died.`));
-    const answer = await Promise.race([done, ended]);
+    const answer = await (caller === null || f === "get" ? Promise.race([done, ended]) : done);
     this.#pending -= 1;
     if (typeof answer === "string") {
       this.#record(request, "ok", f === "get" ? answer : value);
@@ -213,11 +238,23 @@ export class Clients {
     return isUnknown ? "unknown" : "failed";
   }
 
-  async #propose({ id, machine, f, key, value }: Request, timeoutMs: number): Promise<string | RaftError> {
+  /** Another command under a number that was used: whatever it is told, it is not executed. */
+  async #misuse(caller: SessionCaller, { id: used, key, value }: Request): Promise<void> {
+    const { outcomes } = this.#options;
+    const id = `${used}x`;
+    try {
+      outcomes.onResult(id, await caller.misuse({ id, f: "append", key, value }), 0);
+    } catch (error) {
+      outcomes.onNeverExecuted(id, this.#known(error, id));
+    }
+  }
+
+  async #propose({ id, machine, f, key, value, caller }: Request, timeoutMs: number): Promise<string | RaftError> {
     const { outcomes } = this.#options;
     const floor = outcomes.acknowledgedLength;
+    const command = { id, f: f as "put" | "append", key, value };
     try {
-      const place = await machine.propose({ id, f: f as "put" | "append", key, value }, timeoutMs);
+      const place = await (caller === null ? machine.propose(command, timeoutMs) : caller.propose(command));
       outcomes.onResult(id, place, floor);
       return value;
     } catch (error) {

@@ -37,6 +37,7 @@ const PURPOSES = {
   drift: 11,
   answer: 12,
   query: 13,
+  session: 14,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;

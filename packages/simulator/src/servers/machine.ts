@@ -15,14 +15,14 @@ import {
   type Term,
   type Write,
 } from "@quorate/core";
-import { type NodeStatus, RaftNode, type ReadOptions } from "@quorate/runtime";
+import { type NodeStatus, RaftNode, type ReadOptions, type SessionProposeOptions } from "@quorate/runtime";
 import type { MemoryNetwork } from "@quorate/transport-memory";
 import { openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Ledger } from "../ledger/index.js";
 import type { Dice } from "./dice.js";
 import { DiskTiming } from "./disk-timing.js";
 import { ProcessClock } from "./process-clock.js";
-import { type Command, type OnApplied, Registers, registersCodec } from "./register-file.js";
+import { type Command, type OnApplied, type OnTime, Registers, registersCodec } from "./register-file.js";
 import { maxClockDriftOf, type ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
 import { WatchedStorage } from "./watched-storage.js";
@@ -39,6 +39,7 @@ export interface Surroundings {
   onEffects(machine: Machine, effects: Effects): void;
   onSent(message: PeerMessage): void;
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
+  onTime(machine: Machine, ...time: Parameters<OnTime>): void;
   onStarting(machine: Machine): void;
   onDiskRead(): void;
   /** A query takes long. */
@@ -144,12 +145,15 @@ export class Machine {
     });
     const registers = new Registers(
       (committed, place) => this.#onApplied(life, committed, place),
+      (committed, expired) => {
+        if (this.#life === life) this.#surroundings.onTime(this, committed, expired);
+      },
       (place) => this.#answerLater(life, place),
     );
     const transport = new WireTransport(network, this.name, (message) => this.#onSend(life, message));
     const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
     this.#life = life;
-    const { heartbeatIntervalMs, electionTimeoutMs, maxAppendBytes, logCacheBytes } = parameters;
+    const { heartbeatIntervalMs, electionTimeoutMs, maxAppendBytes, logCacheBytes, sessionTimeoutMs } = parameters;
     const bootstrap = { clusterId: "simulated", members: this.#members };
     const opened = RaftNode.open<Command, number>({
       id: this.name,
@@ -171,6 +175,7 @@ export class Machine {
       maxAppendBytes,
       maxInflightBytes: Math.max(maxAppendBytes, 4096),
       logCacheBytes,
+      sessionTimeoutMs,
       observer: {
         onStart: (raft, restored) => this.#onStart(life, raft, restored),
         onStep: (input) => this.#onStep(life, input),
@@ -302,6 +307,15 @@ export class Machine {
 
   async propose(command: Command, timeoutMs: number): Promise<number> {
     return this.#running().node.propose(command, { timeoutMs });
+  }
+
+  /** Opens a session; its id. */
+  async openSession(timeoutMs: number): Promise<number> {
+    return (await this.#running().node.openSession({ timeoutMs })).id;
+  }
+
+  async proposeIn(session: number, command: Command, options: SessionProposeOptions): Promise<number> {
+    return this.#running().node.session(session).propose(command, options);
   }
 
   async read(key: string, options: ReadOptions): Promise<{ readonly length: number; readonly value: string }> {

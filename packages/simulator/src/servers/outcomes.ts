@@ -5,9 +5,11 @@
  * - A result names the place where the command really is, after everything that was known when it was asked for.
  * - A read sees everything that was acknowledged, or read, before it began; a stale one, so long before it began.
  * - What was "not executed" is nowhere.
+ * - It is the same time at an entry wherever it is applied, and never earlier than at the one before; what expires by it
+ *   does so at the same entry everywhere.
  */
 
-import type { CommittedCommand, RaftError } from "@quorate/contracts";
+import type { CommittedCommand, CommittedTime, RaftError } from "@quorate/contracts";
 import type { Index, Term } from "@quorate/core";
 import type { Violation } from "../ledger/index.js";
 import type { Command } from "./register-file.js";
@@ -19,6 +21,12 @@ interface Applied {
   readonly by: string;
 }
 
+interface Time {
+  readonly timeMs: number;
+  readonly expired: number;
+  readonly by: string;
+}
+
 type Report = (violation: Violation) => void;
 
 export class Outcomes {
@@ -26,6 +34,9 @@ export class Outcomes {
   readonly #applied: Applied[] = [];
   readonly #places = new Map<string, number>();
   readonly #refused = new Map<string, string>();
+  /** By index. */
+  readonly #times = new Map<Index, Time>();
+  #latest: CommittedTime = { index: 0, term: 0, timeMs: 0 };
   #acknowledged = 0;
   /** When it grew, to what; by rising time. */
   readonly #growth: { readonly atMs: number; readonly length: number }[] = [];
@@ -73,6 +84,30 @@ export class Outcomes {
         ],
       });
     }
+  }
+
+  onTime(by: string, { index, term, timeMs }: CommittedTime, expired: number): void {
+    const known = this.#times.get(index);
+    if (known === undefined) {
+      this.#times.set(index, { timeMs, expired, by });
+      const { index: before, timeMs: beforeMs } = this.#latest;
+      if (index > before && timeMs < beforeMs)
+        this.#reportTime(`At entry ${before} it was ${beforeMs} ms.`, by, index, timeMs);
+      if (index > before) this.#latest = { index, term, timeMs };
+    } else if (known.timeMs !== timeMs || known.expired !== expired) {
+      const fact = `On ${known.by}, it was ${known.timeMs} ms at entry ${index}, and ${known.expired} leases were over.`;
+      this.#reportTime(fact, by, index, timeMs, expired);
+    }
+  }
+
+  #reportTime(fact: string, by: string, index: Index, timeMs: number, expired?: number): void {
+    const leases = expired === undefined ? "" : `, and ${expired} leases were over`;
+    this.#report({
+      property: "Replicated time",
+      oracle: "outcomes/time",
+      statement: "It is the same time at an entry on every server, and never earlier than at the entry before.",
+      facts: [fact, `On ${by}, it was ${timeMs} ms at entry ${index}${leases}.`],
+    });
   }
 
   #onFirstApplied(applied: Applied, place: number): void {
@@ -126,7 +161,11 @@ export class Outcomes {
   }
 
   onRefused(id: string, error: RaftError): void {
-    if (error.outcome !== "not-executed") return;
+    if (error.outcome === "not-executed") this.onNeverExecuted(id, error);
+  }
+
+  /** Whatever `error` says of it, the command must be executed nowhere. */
+  onNeverExecuted(id: string, error: RaftError): void {
     const said = `${error.code}: ${error.message}`;
     this.#refused.set(id, said);
     const place = this.#places.get(id);

@@ -35,6 +35,8 @@ export const QUIET: ServersParameters = {
   abandonRate: 0,
   requestTimeoutMs: 2_000,
   retryRate: 0,
+  sessionRate: 0,
+  sessionTimeoutMs: 60_000,
   heartbeatIntervalMs: 50,
   electionTimeoutMs: 250,
   maxAppendBytes: 1024 * 1024,

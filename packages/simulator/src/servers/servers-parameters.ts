@@ -25,6 +25,10 @@ export interface ServersParameters {
   readonly requestTimeoutMs: number;
   /** Whether what became of an unknown outcome is asked again. */
   readonly retryRate: number;
+  /** The share of clients that have sessions of their own, and retry in them on any server. */
+  readonly sessionRate: number;
+  /** How long sessions live unused. */
+  readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
   readonly maxAppendBytes: number;
@@ -91,6 +95,8 @@ export function drawServersParameters(random: Random): ServersParameters {
     abandonRate: isOn() ? random.between(0, 0.3) : 0,
     requestTimeoutMs: random.between(1, 10) * electionTimeoutMs,
     retryRate: isOn() ? random.between(0, 0.5) : 0,
+    sessionRate: isOn() ? random.between(0.2, 1) : 0,
+    sessionTimeoutMs: pick(electionTimeoutMs, 4 * electionTimeoutMs, 20 * electionTimeoutMs, 60_000),
     heartbeatIntervalMs: electionTimeoutMs / 5,
     electionTimeoutMs,
     maxAppendBytes: pick(1, 60, 1024, 1024 * 1024),

@@ -5,6 +5,7 @@
 
 import type { PeerMessage, RaftError } from "@quorate/contracts";
 import { Random } from "@quorate/core";
+import { commandOf } from "@quorate/runtime";
 import { MemoryNetwork } from "@quorate/transport-memory";
 import { describeMessage } from "../describe.js";
 import { Ledger, type Violation } from "../ledger/index.js";
@@ -66,7 +67,7 @@ export class ServersWorld {
     this.#spectator = new Spectator(this.#time, isTraced, (...rivals) => this.#clients.compare(...rivals));
     this.#pump = new Pump(this.#time, this.#spectator, settle);
     const report = (violation: Violation): void => this.#spectator.violated(violation);
-    this.#ledger = new Ledger({ onViolation: report, now: () => this.#time.now });
+    this.#ledger = new Ledger({ onViolation: report, now: () => this.#time.now, commandOf });
     this.#outcomes = new Outcomes(report, () => this.#time.now);
     const without = new Set(script.without);
     this.#network = new Network(this.#time, this.#dice, this.#parameters, without, {
@@ -106,6 +107,10 @@ export class ServersWorld {
       onApplied: (machine, committed, place) => {
         this.#pump.expectPromises();
         this.#outcomes.onApplied(machine.name, committed, place);
+      },
+      onTime: (machine, committed, expired) => {
+        this.#pump.expectPromises();
+        this.#outcomes.onTime(machine.name, committed, expired);
       },
       onStarting: (machine) => {
         this.#pump.expectPromises();
@@ -147,6 +152,10 @@ export class ServersWorld {
       onStaleRead: () => this.#spectator.situations.add("a stale read was answered at once"),
       onAbandoned: () => this.#spectator.faults.add("abandoned call"),
       onRetried: () => this.#spectator.faults.add("retry"),
+      onRefused: ({ code }) => {
+        if (code === "SESSION_EXPIRED_UNDER_WAY") this.#spectator.situations.add("a session had expired");
+        if (code === "SEQUENCE_REUSED") this.#spectator.situations.add("a number was used twice");
+      },
       onOddError: (error, asked) =>
         this.#spectator.violated({
           property: "Typed errors",

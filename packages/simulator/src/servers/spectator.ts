@@ -30,6 +30,8 @@ const SITUATIONS = [
   "a lease was over before its reader",
   "a stale read was answered at once",
   "a stale read was refused",
+  "a session had expired",
+  "a number was used twice",
   "a server stopped for good",
   "a server did not open",
   "entries were read from the disk",

@@ -14,7 +14,11 @@ class Book {
   );
 
   apply(by: string, id: string, place: number, index = place + 1): void {
-    this.outcomes.onApplied(by, { index, term: 1, command: { id, f: "append", key: "x", value: id } }, place);
+    this.outcomes.onApplied(
+      by,
+      { index, term: 1, timeMs: 0, command: { id, f: "append", key: "x", value: id } },
+      place,
+    );
   }
 
   get oracles(): string[] {
@@ -94,7 +98,7 @@ describe("the book of outcomes", () => {
 
   it("K6: what was not executed, and was", () => {
     const book = orderly();
-    const refusal = new RaftError("NOT_COMMITTED", "Another leader took its place.");
+    const refusal = new RaftError("NO_LEADER", "Another leader took its place.");
     book.outcomes.onRefused("c", refusal);
     book.apply("n1", "c", 3);
     book.apply("n1", "d", 4);
