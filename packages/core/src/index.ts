@@ -39,7 +39,7 @@ export type {
 export { quorumValue, type VoteResult, type VoterSets, voteResult } from "./quorum.js";
 export { type FollowerStatus, Raft, type RaftStatus, type RoleName } from "./raft.js";
 export { Random } from "./random.js";
-export type { RaftOptions, RestoredState } from "./state.js";
+export type { RaftOptions, RestoredState } from "./start.js";
 export { TermLog, type TermLookup } from "./term-log.js";
 export {
   type Configuration,

@@ -65,7 +65,6 @@ function configurationTowards(current: Configuration, changes: readonly MemberCh
   wanted.sort((a, b) => a.member.id - b.member.id);
   const voters = wanted.filter(({ isVoter }) => isVoter).map(({ member }) => member);
   const learners = wanted.filter(({ isVoter }) => !isVoter).map(({ member }) => member);
-  if (voters.length === 0) throw new RangeError("there must be a voter");
   validate({ ...foundingConfiguration([]), voters, learners, nextId, featureLevels });
   const isVoting = ({ id }: Member): boolean => current.voters.some((voter) => voter.id === id);
   if (!voters.every(isVoting)) {

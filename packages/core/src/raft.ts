@@ -51,7 +51,8 @@ import {
 } from "./replication.js";
 import { Follower, type Role } from "./roles.js";
 import { onCompact, onSnapshotFailed, onSnapshotInstalled } from "./snapshot.js";
-import { type RaftOptions, RaftState, type RestoredState } from "./state.js";
+import type { RaftOptions, RestoredState } from "./start.js";
+import { RaftState } from "./state.js";
 import type { TermLookup } from "./term-log.js";
 import { advanceTransfer, onTimeoutNow, onTransferLeadership } from "./transfer.js";
 import { adoptTerm, knownLeader, refuseRead } from "./transitions.js";

@@ -3,46 +3,24 @@
  * setter for term and vote, one append, one truncation, one commit index that never falls.
  */
 
-import { ConfigurationStack } from "./configuration.js";
+import { ConfigurationStack } from "./configuration-stack.js";
 import { Outbox } from "./effects.js";
 import { invariant } from "./invariant-error.js";
 import { Random } from "./random.js";
 import type { Role } from "./roles.js";
+import { checkMembership, checkOptions, checkRestored, type RaftOptions, type RestoredState } from "./start.js";
 import { TermLog } from "./term-log.js";
 import {
   type Entry,
   type EntryId,
   type FeatureLevels,
-  type HardState,
   type Index,
   NOBODY,
   type NodeId,
   type ProposedEntry,
   type SnapshotPoint,
   type Term,
-  type TermRun,
 } from "./types.js";
-
-export interface RaftOptions {
-  /** This server. Positive. */
-  readonly id: NodeId;
-  /** How often a leader speaks up, in milliseconds. */
-  readonly heartbeatIntervalMs: number;
-  /**
-   * The least time without a leader after which a server campaigns, in milliseconds. Each wait is drawn anew, from
-   * once to twice this.
-   */
-  readonly electionTimeoutMs: number;
-  /**
-   * By how much the clock of one server may run faster than that of another, as a ratio: what leases rest on. From 0 to
-   * 1; default 0.05. The same on every server, as `electionTimeoutMs` must be.
-   */
-  readonly maxClockDrift?: number;
-  /** Where the randomness begins: a whole number, another one on each server and at each start (PITFALLS E21, Q2). */
-  readonly seed: number;
-  /** The level of the application's commands that this server understands: a whole number from 1 up. Default 1. */
-  readonly applicationLevel?: number;
-}
 
 /** How far a server has got in pulling another's log. Means something in `term` only, while no leader is known there. */
 export interface CatchUp {
@@ -59,28 +37,6 @@ export interface CatchUp {
 
 /** The level of this library's own entries that this version understands. */
 const LIBRARY_LEVEL = 1;
-
-/** What a server remembers: the part of Figure 2 that is persistent. */
-export interface RestoredState {
-  readonly hardState: HardState;
-  /** The last entry that was compacted away; `{ index: 0, term: 0 }` if none was. */
-  readonly compacted: EntryId;
-  readonly lastIndex: Index;
-  readonly termRuns: readonly TermRun[];
-  /** Every entry of kind `membership` in the log, committed or not, by rising index (PITFALLS M5). */
-  readonly memberships: readonly Entry[];
-  /**
-   * The newest durable snapshot, if there is one: it must reach to `compacted` at least (PITFALLS S4). Where the log does
-   * not have its entry, a crash came before the log could begin anew after it: the first drain orders that again. So it
-   * does with the term, where the snapshot is of a later one.
-   */
-  readonly snapshot: SnapshotPoint | null;
-  /**
-   * Whether this server has never run before, and so has promised nothing that it could have forgotten (PITFALLS L7).
-   * Default false.
-   */
-  readonly isNew?: boolean;
-}
 
 /** What this server owes a leader that it has heard; see `lease.ts`. */
 export interface LeaderPromise {
@@ -292,40 +248,5 @@ export class RaftState {
   /** A new moment at which to lose patience: each wait is drawn anew (§5.2; PITFALLS E21). */
   drawElectionDeadline(): number {
     return this.now + this.#random.between(this.electionTimeoutMs, 2 * this.electionTimeoutMs);
-  }
-}
-
-function checkOptions({
-  id,
-  heartbeatIntervalMs,
-  electionTimeoutMs,
-  maxClockDrift = 0,
-  seed,
-  applicationLevel = 1,
-}: RaftOptions): void {
-  if (!Number.isSafeInteger(applicationLevel) || applicationLevel < 1)
-    throw new RangeError(`applicationLevel must be a whole number from 1 up, not ${applicationLevel}`);
-  if (!Number.isSafeInteger(id) || id <= 0) throw new RangeError(`id must be a positive whole number, not ${id}`);
-  if (!Number.isSafeInteger(seed)) throw new RangeError(`seed must be a whole number, not ${seed}`);
-  if (!(heartbeatIntervalMs > 0))
-    throw new RangeError(`heartbeatIntervalMs must be above 0, not ${heartbeatIntervalMs}`);
-  if (!(electionTimeoutMs > heartbeatIntervalMs && electionTimeoutMs < Number.POSITIVE_INFINITY))
-    throw new RangeError(
-      `electionTimeoutMs (${electionTimeoutMs}) must be above heartbeatIntervalMs (${heartbeatIntervalMs}), and finite`,
-    );
-  if (!(maxClockDrift >= 0 && maxClockDrift <= 1))
-    throw new RangeError(`maxClockDrift must be from 0 to 1, not ${maxClockDrift}`);
-}
-
-/** A snapshot holds what was in force at its index, not what came later (PITFALLS M19). */
-function checkMembership({ index, membership }: SnapshotPoint): void {
-  if (membership.index > index)
-    throw new RangeError(`a snapshot of entry ${index} with the members of entry ${membership.index}`);
-}
-
-function checkRestored({ hardState: { currentTerm, votedFor }, compacted, lastIndex }: RestoredState): void {
-  const numbers = { currentTerm, votedFor, compactedIndex: compacted.index, compactedTerm: compacted.term, lastIndex };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} is ${value}, not a whole number`);
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { becomeLeader, sent } from "./support/elect.js";
 import { logOf } from "./support/entries.js";
 import { change, changeTo, ledCluster, membershipOf, partsOf, refusalOf, voters, wanted } from "./support/members.js";
-import { accepted, heartbeatResult, rejected } from "./support/messages.js";
+import { accepted, heartbeat, heartbeatResult, rejected } from "./support/messages.js";
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, Server, serverWith } from "./support/server.js";
 
 /** Leads term 2 of servers 1 to 3 with everything committed, by the word of server 2. Its last entry is 2. */
@@ -223,6 +223,17 @@ describe("the way of a change", () => {
     expect(server.raft.configurationIndex).toBe(5);
   });
 
+  it("what does not wait for new voters does not wait: addresses and priorities of those who vote already", () => {
+    const server = leader();
+    watchStreams(server);
+    change(server, [wanted("n1"), wanted("n2", { address: "new:1" }), wanted("n4")]);
+    expect(server.raft.configuration.voters.map(({ address }) => address)).toEqual(["n1:1", "new:1", "n3:1"]);
+    acknowledge(server, 2, 3);
+    acknowledge(server, 4);
+    expect(partsOf(server)).toEqual({ voters: [1, 2, 4], outgoing: [1, 2, 3] });
+    expect(server.raft.configuration.voters.map(({ address }) => address)).toEqual(["n1:1", "new:1", "n4:1"]);
+  });
+
   it("a change that adds no voter begins with both majorities; one of learners or addresses alone is one entry", () => {
     const server = leader();
     change(server, [...voters("n1", "n2"), wanted("n3", { role: "learner" })]);
@@ -247,6 +258,16 @@ describe("the way of a change", () => {
     expect(partsOf(server)).toMatchObject({ outgoing: [1, 2, 3] });
     acknowledge(server, 2);
     expect(partsOf(server)).toEqual({ voters: [1, 4, 5] });
+  });
+
+  it("M6: also where it is known to be committed", () => {
+    const joint = membershipOf(2, 1, { voters: [1, 4, 5], outgoing: [1, 2, 3] });
+    const server = new Server({ entries: [...logOf([1], 3), joint] });
+    server.receive(heartbeat({ from: 2, term: 1, leaderCommit: 2 }));
+    server.after(2 * ELECTION_TIMEOUT_MS);
+    becomeLeader(server, [2, 4]);
+    expect(server.status).toMatchObject({ role: "leader", commitIndex: 2 });
+    expect(partsOf(server)).toMatchObject({ outgoing: [1, 2, 3] });
   });
 
   it("M7: and it is left by itself, whoever leads", () => {

@@ -7,7 +7,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Index, membersOf, type Term } from "../src/index.js";
-import { type Action, actions, RandomRun, type RunOptions, runOptions } from "./support/random-run.js";
+import { type Action, actions, type RunOptions, runOptions } from "./support/random-actions.js";
+import { RandomRun } from "./support/random-run.js";
 import { numRuns } from "./support/runs.js";
 import { ELECTION_TIMEOUT_MS } from "./support/server.js";
 

@@ -9,7 +9,8 @@ import type {
   ReadOutcome,
   TransferOutcome,
 } from "../../src/index.js";
-import type { Asked, Cluster } from "../support/cluster.js";
+import type { Asked } from "../support/asked.js";
+import type { Cluster } from "../support/cluster.js";
 import { termRunsOf, text } from "../support/entries.js";
 import type { Server, Travelling } from "../support/server.js";
 

@@ -5,10 +5,8 @@
  */
 
 import type {
-  AppendEntries,
   ChangeOutcome,
   Effects,
-  Entry,
   Input,
   MemberChange,
   NodeId,
@@ -17,10 +15,12 @@ import type {
   Term,
   TransferOutcome,
 } from "../../src/index.js";
+import { type Asked, answer, label } from "./asked.js";
 import type { DiskContent } from "./disk.js";
 import { bytes, membership } from "./entries.js";
 import { ensure, Invariants } from "./invariants.js";
 import { type Envelope, Network } from "./network.js";
+import { cut } from "./packets.js";
 import { ELECTION_TIMEOUT_MS, Server, type SnapshotTransfer, type Travelling } from "./server.js";
 
 /** After so long without an acknowledgement a snapshot counts as lost. */
@@ -34,15 +34,6 @@ export interface ClusterOptions {
   readonly seed?: number;
   /** What is on the disks at the start; a server not named has the configuration alone, as entry (1, 1). */
   readonly disks?: ReadonlyMap<NodeId, DiskContent>;
-}
-
-/** What clients asked of the servers, and the answers so far. */
-export interface Asked<Outcome> {
-  readonly server: NodeId;
-  readonly life: number;
-  readonly id: number;
-  readonly label: string;
-  outcome: Outcome | null;
 }
 
 /** A snapshot that a leader sends. */
@@ -341,43 +332,4 @@ export class Cluster {
     }
     return first;
   }
-}
-
-function label(texts: readonly string[]): string {
-  const quoted = texts.map((text) => `"${text}"`);
-  return quoted.length <= 3 ? quoted.join(" ") : `${quoted[0]} … ${quoted[quoted.length - 1]}`;
-}
-
-/** Every question is answered at most once (PITFALLS Q3, K9). */
-function answer<Outcome>(
-  list: readonly Asked<Outcome>[],
-  { id: server, lives: life }: Server,
-  id: number,
-  outcome: Outcome,
-): void {
-  const asked = list.find((other) => other.server === server && other.life === life && other.id === id);
-  ensure(
-    asked !== undefined && asked.outcome === null,
-    () => `n${server} answers question ${id} that nobody waits for`,
-  );
-  asked.outcome = outcome;
-}
-
-/** Several appends for a long one; of a log that is pulled, one page. */
-function cut(message: Travelling, most: number): readonly Travelling[] {
-  if (message.kind === "pulledEntries") return [{ ...message, entries: message.entries.slice(0, most) }];
-  return message.kind === "appendEntries" ? split(message, most) : [message];
-}
-
-function split(message: AppendEntries, most: number): AppendEntries[] {
-  const { entries } = message;
-  if (entries.length <= most) return [message];
-  const parts: AppendEntries[] = [];
-  let { prevLogIndex, prevLogTerm } = message;
-  for (let start = 0; start < entries.length; start += most) {
-    const part = entries.slice(start, start + most);
-    parts.push({ ...message, prevLogIndex, prevLogTerm, entries: part });
-    ({ index: prevLogIndex, term: prevLogTerm } = part[part.length - 1] as Entry);
-  }
-  return parts;
 }
