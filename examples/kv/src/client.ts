@@ -9,6 +9,7 @@
  * ```
  */
 
+import { KvAdmin } from "./client/admin.js";
 import { KvError } from "./client/errors.js";
 import { readEntry, readJson, readWritten, toQuery, writeValue } from "./client/json.js";
 import { type Answer, attempt, type Call, type CallOptions, isFailure, problemOf, Servers } from "./client/servers.js";
@@ -35,12 +36,15 @@ const MAX_HEALTH_MS = 2000;
 
 /** Every call rejects with a {@link KvError}, or with the reason of its `signal`. */
 export class KvClient {
+  /** Members and leadership. */
+  readonly admin: KvAdmin;
   readonly #servers: Servers;
   readonly #timeoutMs: number | undefined;
 
   constructor({ servers, timeoutMs }: KvClientOptions) {
     this.#servers = new Servers(servers);
     this.#timeoutMs = timeoutMs;
+    this.admin = new KvAdmin((call, options) => this.#send(call, options));
   }
 
   get servers(): readonly string[] {

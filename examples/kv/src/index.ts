@@ -1,5 +1,6 @@
 /** quorate-kv: a replicated key-value store on Quorate. Its client, its server, and the state machine between them. */
 
+export { KvAdmin } from "./client/admin.js";
 export { KvError, type KvErrorDetails, type RequestOutcome } from "./client/errors.js";
 export type { CallOptions } from "./client/servers.js";
 export type {
@@ -9,6 +10,11 @@ export type {
   KvClientOptions,
   ListAnswer,
   ListOptions,
+  MemberEdit,
+  MemberInfo,
+  MemberProgress,
+  MembersInfo,
+  MemberWish,
   ReadOptions,
   ServerHealth,
   TxnAnswer,
@@ -38,7 +44,7 @@ export type {
 export type { KvEvent, RevisionRecord } from "./history.js";
 export type { HistoryLimits } from "./limits.js";
 export { HISTORY_LIMITS, MAX_KEY_BYTES, MAX_TXN_BYTES, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "./limits.js";
-export type { Consistency, KvNode, KvNodeMember, KvNodeStatus, LeaderChange } from "./node.js";
+export type { Consistency, KvNode, KvNodeStatus, LeaderChange } from "./node.js";
 export type { DownReason, Health } from "./readiness.js";
 export { DEFAULT_REQUEST_TIMEOUT_MS, type KvServer, type ServerOptions, StartError, startServer } from "./serve.js";
 export { type SpawnedServer, type SpawnOptions, spawnServer } from "./spawn.js";

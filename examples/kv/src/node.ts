@@ -2,6 +2,7 @@
  * What the HTTP server needs of the Raft library: `RaftNode` of `quorate`, and what tests put in its place.
  */
 
+import type { JoinGrant, MemberChange, MemberEdit, Membership, SnapshotResult } from "quorate";
 import type { KvCommand, KvResult } from "./commands.js";
 
 export type Consistency = "linearizable" | "lease" | "stale";
@@ -11,12 +12,6 @@ export interface Freshness {
   readonly consistency: Consistency;
   /** How old a `stale` read may be; any age unless given. */
   readonly maxStalenessMs?: number | undefined;
-}
-
-export interface KvNodeMember {
-  readonly id: number;
-  readonly name: string;
-  readonly address: string;
 }
 
 export interface KvNodeStatus {
@@ -30,7 +25,6 @@ export interface KvNodeStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly lastIndex: number;
-  readonly members: readonly KvNodeMember[];
 }
 
 export interface LeaderChange {
@@ -49,5 +43,18 @@ export interface KvNode {
   subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;
   /** Calls `listener` at once with `null`, and with the error when one has stopped this server for good. */
   subscribe(event: "fatal", listener: (fatal: { readonly error: Error } | null) => void): () => void;
-  close(): Promise<void>;
+  /** Who belongs to the cluster, and how a change of that stands. */
+  members(): Membership;
+  /** These five reject with a `RaftError` that says why, and whether the change goes on by itself. */
+  changeMembers(change: {
+    readonly members: readonly MemberChange[];
+    readonly version?: number | undefined;
+    readonly timeoutMs: number;
+  }): Promise<Membership>;
+  editMembers(edit: MemberEdit, options: { readonly timeoutMs: number }): Promise<Membership>;
+  admit(member: MemberChange, options: { readonly timeoutMs: number }): Promise<JoinGrant>;
+  transferLeadership(options: { readonly to?: string | undefined; readonly timeoutMs: number }): Promise<string>;
+  snapshot(): Promise<SnapshotResult>;
+  /** A leader hands over first, if `handOver` says so. */
+  close(options?: { readonly handOver?: boolean }): Promise<void>;
 }

@@ -5,6 +5,7 @@
  * so everything that was committed before it started is applied (PITFALLS O10).
  */
 
+import { RaftError } from "quorate";
 import type { KvNode } from "./node.js";
 
 export type Health =
@@ -13,6 +14,8 @@ export type Health =
 
 const DOWN_MESSAGES = {
   FAILED: "This server stopped after a fatal error; its log says which.",
+  REMOVED: "This server was removed from the cluster. Stop it; to have it back, let it join with an empty directory.",
+  WIPED: "The cluster knows this server by another disk. Remove it there, then let it join with an empty directory.",
   SHUTTING_DOWN: "This server is shutting down.",
   NO_LEADER: "No leader is known: there may be none, or this server cannot reach it.",
   CATCHING_UP: "This server has not caught up with the cluster since it started.",
@@ -37,7 +40,7 @@ export class Readiness {
   #hasLeader = false;
   #hasCaughtUp = false;
   #isTrying = false;
-  #hasFailed = false;
+  #failure: "FAILED" | "REMOVED" | "WIPED" | null = null;
   #isClosed = false;
   #settleCaughtUp: (hasCaughtUp: boolean) => void = () => undefined;
   /** Resolves with true when the server has caught up, with false when it is closed before. */
@@ -55,7 +58,7 @@ export class Readiness {
     this.#unsubscribers = [
       node.subscribe("leader", ({ leaderId }) => this.#onLeader(leaderId !== 0)),
       node.subscribe("fatal", (fatal) => {
-        this.#hasFailed = fatal !== null;
+        this.#failure = fatal === null ? null : failureOf(fatal.error);
       }),
     ];
   }
@@ -80,7 +83,7 @@ export class Readiness {
 
   #downReason(): DownReason | null {
     if (this.#isClosed) return "SHUTTING_DOWN";
-    if (this.#hasFailed) return "FAILED";
+    if (this.#failure !== null) return this.#failure;
     if (!this.#hasLeader) return "NO_LEADER";
     return this.#hasCaughtUp ? null : "CATCHING_UP";
   }
@@ -114,4 +117,10 @@ export class Readiness {
   #startLeaderless(): NodeJS.Timeout {
     return setInterval(this.#options.onLeaderless, this.#options.timeoutMs);
   }
+}
+
+function failureOf(error: Error): "FAILED" | "REMOVED" | "WIPED" {
+  const code = error instanceof RaftError ? error.code : null;
+  if (code === "REMOVED") return "REMOVED";
+  return code === "FOREIGN_INCARNATION" ? "WIPED" : "FAILED";
 }

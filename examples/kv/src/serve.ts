@@ -1,18 +1,24 @@
 /** A whole server of the store: the Raft node with its data directory, and HTTP in front of it. */
 
-import { openNode, RaftError } from "quorate";
+import { type JoinGrant, type MemberChange, type MemberRole, openNode, RaftError } from "quorate";
+import { KvError } from "./client/errors.js";
+import { KvClient } from "./client.js";
 import type { KvCommand, KvResult } from "./commands.js";
 import { type HttpServer, startHttpServer } from "./http/server.js";
 import type { KvNode } from "./node.js";
 import { KvStore } from "./store.js";
 
 export interface ServerOptions {
-  /** This server's name among `members`. */
+  /** This server's name: unique in the cluster, and stable. */
   readonly id: string;
-  /** All servers of the cluster: name to the `host:port` at which the others reach it. */
-  readonly members: Readonly<Record<string, string>>;
+  /** The servers that found the cluster, this one included: name to the `host:port` at which the others reach it. */
+  readonly members?: Readonly<Record<string, string>>;
+  /** Instead of `members`: servers of a cluster to join, as HTTP URLs. Asked only while nothing is stored here. */
+  readonly join?: { readonly servers: readonly string[]; readonly role?: MemberRole };
   /** Where to listen for the other servers; default: the own address among `members`. */
   readonly listen?: string;
+  /** Where the other servers reach this one; default: as among `members`, or `listen`. */
+  readonly address?: string;
   /** Where this server keeps its log; made if it is missing. */
   readonly directory: string;
   readonly http: { readonly host: string; readonly port: number };
@@ -36,7 +42,12 @@ export interface KvServer {
 /** Why a server could not start; beside the `RaftError`s of its node. */
 export class StartError extends Error {
   override readonly name = "StartError";
-  readonly code = "HTTP_LISTEN_FAILED";
+  readonly code: "HTTP_LISTEN_FAILED" | "JOIN_FAILED";
+
+  constructor(code: StartError["code"], message: string, options: { readonly cause: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
 }
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
@@ -47,9 +58,8 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
   const store = new KvStore();
   const node: KvNode = await openNode<KvCommand, KvResult>({
     id,
-    members: options.members,
-    ...(options.listen === undefined ? {} : { listen: options.listen }),
     directory,
+    ...placeOf(options),
     clusterName: "quorate-kv",
     stateMachine: store,
   });
@@ -64,9 +74,41 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
     caughtUp: http.caughtUp,
     close: async () => {
       await http.close();
-      await node.close();
+      // So that nobody has to wait for an election.
+      await node.close({ handOver: true });
     },
   };
+}
+
+/** Which part of which cluster this server is to be. */
+function placeOf(
+  options: ServerOptions,
+): Pick<Parameters<typeof openNode>[0], "members" | "join" | "listen" | "address"> {
+  const { members, join, listen, address } = options;
+  const own = address ?? listen;
+  return {
+    ...(members === undefined ? {} : { members }),
+    ...(listen === undefined ? {} : { listen }),
+    ...(address === undefined ? {} : { address }),
+    ...(join === undefined || own === undefined
+      ? {}
+      : { join: (request) => askToJoin(join, { ...request, address: own }) }),
+  };
+}
+
+/** Throws a {@link StartError} that says why, if the cluster does not take this server in. */
+async function askToJoin(
+  { servers, role = "voter" }: NonNullable<ServerOptions["join"]>,
+  request: Omit<MemberChange, "role">,
+): Promise<JoinGrant> {
+  try {
+    return await new KvClient({ servers }).admin.join({ ...request, role });
+  } catch (cause) {
+    if (!(cause instanceof KvError)) throw cause;
+    throw new StartError("JOIN_FAILED", `The cluster did not take this server in: ${cause.code}: ${cause.message}`, {
+      cause,
+    });
+  }
 }
 
 async function startHttp(
@@ -78,7 +120,7 @@ async function startHttp(
   } catch (cause) {
     await parts.node.close();
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartError(`Cannot serve HTTP at ${host}:${port}: ${reason}.`, { cause });
+    throw new StartError("HTTP_LISTEN_FAILED", `Cannot serve HTTP at ${host}:${port}: ${reason}.`, { cause });
   }
 }
 

@@ -9,8 +9,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export interface SpawnOptions {
   readonly id: string;
   readonly directory: string;
-  /** All servers of the cluster: name to `host:port` for the others. */
-  readonly members: Readonly<Record<string, string>>;
+  /** The servers that found the cluster: name to `host:port` for the others. */
+  readonly members?: Readonly<Record<string, string>>;
+  /** Instead of `members`: join the cluster of `servers`, HTTP URLs, and listen at `listen`, a `host:port`. */
+  readonly join?: { readonly servers: readonly string[]; readonly listen: string };
   /** `host:port` for HTTP; port 0 lets the system choose. Default 127.0.0.1:0. */
   readonly http?: string;
   readonly requestTimeoutMs?: number;
@@ -65,14 +67,16 @@ export function programArguments(): readonly string[] {
   return ["--conditions=source", "--import", tsx, main];
 }
 
-function serveArguments({ id, directory, members, http = "127.0.0.1:0", requestTimeoutMs }: SpawnOptions): string[] {
+function serveArguments({ id, directory, http = "127.0.0.1:0", requestTimeoutMs, ...place }: SpawnOptions): string[] {
+  const { members = {}, join } = place;
   const peers = Object.entries(members).map(([name, address]) => `${name}=${address}`);
-  const listen = members[id];
+  const listen = join?.listen ?? members[id];
   if (listen === undefined) throw new Error(`${id} is not one of the members.`);
   const timeout = requestTimeoutMs === undefined ? [] : ["--request-timeout-ms", String(requestTimeoutMs)];
   return [
     ...["serve", "--json", "--id", id, "--data", directory, "--listen", listen],
-    ...["--http", http, "--peers", peers.join(","), ...timeout],
+    ...["--http", http, ...(join === undefined ? ["--peers", peers.join(",")] : ["--join", join.servers.join(",")])],
+    ...timeout,
   ];
 }
 

@@ -3,6 +3,9 @@
 /** Where keys live: everything after it is the key. */
 export const KEY_PATH = "/v1/kv/";
 
+/** Who belongs to the cluster. */
+export const MEMBERS_PATH = "/v1/members";
+
 /** Asks the server to answer within so many milliseconds; it may only shorten the server's own limit. */
 export const TIMEOUT_HEADER = "quorate-timeout-ms";
 

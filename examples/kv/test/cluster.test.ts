@@ -176,7 +176,7 @@ describe("three servers", () => {
     expect(text((await clients[1]!.get("k0"))?.value)).toBe("swapped");
     const statuses = await Promise.all(clients.map((client) => client.cluster()));
     expect(new Set(statuses.map(({ leader }) => leader?.name)).size).toBe(1);
-    expect(statuses[0]?.members.map(({ name }) => name)).toEqual(["n1", "n2", "n3"]);
+    expect(statuses[0]?.membership.members.map(({ name }) => name)).toEqual(["n1", "n2", "n3"]);
     for (const { caughtUp } of cluster.servers.values()) await caughtUp;
     for (const health of await cluster.client().health()) expect(health).toMatchObject({ status: "UP" });
   });

@@ -1,7 +1,14 @@
 /** A node of one server without Raft: it applies commands at once, and fails when told to. */
 
 import { pack, unpack } from "msgpackr";
-import { RaftError } from "quorate";
+import {
+  type JoinGrant,
+  type MemberChange,
+  type MemberEdit,
+  type Membership,
+  RaftError,
+  type SnapshotResult,
+} from "quorate";
 import type { KvCommand, KvResult } from "../src/commands.js";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "../src/http/server.js";
 import type { Freshness, KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
@@ -14,6 +21,9 @@ export class FakeNode implements KvNode {
   /** What the next calls reject with. */
   proposeError: Error | null = null;
   readError: Error | null = null;
+  adminError: Error | null = null;
+  /** The members, as changes make them. */
+  wanted: readonly MemberChange[] = [{ name: "n1", address: "127.0.0.1:7001", role: "voter" }];
   /** The timeout that the last call asked for. */
   lastTimeoutMs = 0;
   /** How fresh the last read wanted to be. */
@@ -60,8 +70,50 @@ export class FakeNode implements KvNode {
       ...{ id: 11, name: "n1", role: "leader", currentTerm: 3 },
       ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
       ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
-      members: [{ id: 11, name: "n1", address: "127.0.0.1:7001" }],
     };
+  }
+
+  members(): Membership {
+    const members = this.wanted.map((member, place) => ({ ...member, id: 11 + place }));
+    return {
+      version: 1,
+      phase: "done",
+      featureLevels: { library: 1, application: 1 },
+      members: members.map((member) => ({ ...member, isVoting: true, wantedRole: member.role, progress: null })),
+      committed: { version: 1, members: members.map(({ id, name, address }) => ({ id, name, address })) },
+    };
+  }
+
+  async changeMembers({
+    members,
+    timeoutMs,
+  }: {
+    readonly members: readonly MemberChange[];
+    readonly timeoutMs: number;
+  }) {
+    return this.editMembers(() => members, { timeoutMs });
+  }
+
+  async editMembers(edit: MemberEdit, { timeoutMs }: { readonly timeoutMs: number }): Promise<Membership> {
+    this.lastTimeoutMs = timeoutMs;
+    if (this.adminError !== null) throw this.adminError;
+    this.wanted = edit(this.wanted);
+    return this.members();
+  }
+
+  async admit(member: MemberChange, options: { readonly timeoutMs: number }): Promise<JoinGrant> {
+    await this.editMembers((members) => [...members, member], options);
+    return { clusterId: "fake", nodeId: 10 + this.wanted.length };
+  }
+
+  async transferLeadership({ to = "n2", timeoutMs }: { readonly to?: string | undefined; readonly timeoutMs: number }) {
+    this.lastTimeoutMs = timeoutMs;
+    if (this.adminError !== null) throw this.adminError;
+    return to;
+  }
+
+  async snapshot(): Promise<SnapshotResult> {
+    throw new RaftError("INVALID_OPTIONS", "The fake node has no storage.");
   }
 
   subscribe(event: "leader", listener: (change: LeaderChange) => void): () => void;

@@ -360,7 +360,17 @@ describe("GET /health and /v1/cluster", () => {
       server: { id: 11, name: "n1", role: "leader", health: { status: "UP" }, watches: 0 },
       leader: { id: 11, name: "n1" },
       ...{ term: 3, commitIndex: 1, appliedIndex: 1, lastIndex: 1, revision: 1, keys: 1 },
-      members: [{ id: 11, name: "n1", address: "127.0.0.1:7001" }],
+      membership: {
+        version: 1,
+        phase: "done",
+        members: [
+          {
+            ...{ id: 11, name: "n1", address: "127.0.0.1:7001" },
+            ...{ role: "voter", isVoting: true, wantedRole: "voter", priority: 0 },
+          },
+        ],
+        committed: { version: 1, members: [{ id: 11, name: "n1", address: "127.0.0.1:7001" }] },
+      },
     });
   });
 });

@@ -20,17 +20,30 @@ export {
   type Transport,
   TransportError,
 } from "@quorate/contracts";
-export type { Index, Member, NodeId, Term } from "@quorate/core";
+export type { Index, Member, MemberChange, MemberRole, NodeId, Term } from "@quorate/core";
 export {
+  adding,
   type Bootstrap,
   type BootstrapMember,
   bytesCodec,
+  type ChangeOptions,
+  type ChangePhase,
+  type CloseOptions,
   CONSISTENCIES,
   type Consistency,
   type FatalEvent,
   type IncomingSnapshot,
+  type JoinGrant,
+  type JoinRequest,
   type LeaderEvent,
+  type LeadershipEvent,
   type Listener,
+  type MemberEdit,
+  type MemberStatus,
+  type MembersChange,
+  type MembersEvent,
+  type Membership,
+  type MemberUpdate,
   type NodeEventMap,
   type NodeRole,
   type NodeStatus,
@@ -40,9 +53,12 @@ export {
   type RaftNodeOptions,
   type ReadOptions,
   type RoleEvent,
+  removing,
   type SnapshotResult,
   type SnapshotsStatus,
+  type TransferOptions,
   type Tuning,
+  updating,
 } from "@quorate/runtime";
 export { LevelLogStorage, type LevelLogStorageOptions } from "@quorate/storage-level";
 export { MemoryDisk, MemoryLogStorage, MemorySnapshotStorage } from "@quorate/storage-memory";

@@ -3,7 +3,15 @@
 import { createHash, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
-import { RaftNode, type Settings, settingsOf, type Tuning } from "@quorate/runtime";
+import {
+  type Bootstrap,
+  type JoinGrant,
+  type JoinRequest,
+  RaftNode,
+  type Settings,
+  settingsOf,
+  type Tuning,
+} from "@quorate/runtime";
 import { FileSnapshotStorage, LevelLogStorage } from "@quorate/storage-level";
 import { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 import { msgpackrCodec } from "./msgpackr-codec.js";
@@ -12,13 +20,19 @@ import { systemClock } from "./system-clock.js";
 const MIB = 1024 * 1024;
 
 export interface OpenNodeOptions<Command, Result> extends Tuning {
-  /** This server's name among `members`. */
+  /** This server's name: unique in the cluster, and stable. */
   readonly id: string;
   /**
-   * All servers of the cluster, this one included: name to `host:port`. The same names on every server, for they found
-   * the cluster and are part of its identity. Addresses may change from one start to the next.
+   * The servers that found the cluster, this one included: name to `host:port`. The same names on each of them, and at
+   * every start, for they are part of the cluster's identity. Addresses may change from one start to the next.
    */
-  readonly members: Readonly<Record<string, string>>;
+  readonly members?: Readonly<Record<string, string>>;
+  /**
+   * Instead of `members`, for a server that joins a cluster which exists: called once, while nothing is stored here, to
+   * have `RaftNode.admit` called on a member, in whatever way the service has, with this server's name and incarnation
+   * and the address at which the others reach it; brings back the answer.
+   */
+  readonly join?: (request: JoinRequest) => Promise<JoinGrant>;
   /** Where this server keeps its log and its snapshots, for itself alone; made if it is missing. */
   readonly directory: string;
   readonly stateMachine: StateMachine<Command, Result>;
@@ -26,6 +40,8 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
   readonly clusterName?: string;
   /** Where to listen, if that is not the own address among `members`: `0.0.0.0:7001` in a container, say. */
   readonly listen?: string;
+  /** Where the others reach this server. Default: the own address among `members`, or `listen`. */
+  readonly address?: string;
   /** Default: {@link msgpackrCodec}. */
   readonly codec?: CommandCodec<Command, Result>;
   /** Told of what hurts no one but should be seen: a peer of another cluster that knocks, say. */
@@ -33,8 +49,9 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
 }
 
 /**
- * Opens a server of a cluster: founds it where nothing is stored yet, else goes on where it stopped. Resolves when the
- * server takes part; a leader may not be elected yet.
+ * Opens a server of a cluster: where nothing is stored yet it founds it with the other `members`, or is taken in by way
+ * of `join`; else it goes on where it stopped, and needs no more than `listen`. Resolves when the server takes part; a
+ * leader may not be elected yet.
  *
  * Rejects with a `RaftError`, and has left nothing open then: `INVALID_OPTIONS`, `FOREIGN_STORAGE` (another server's
  * directory, or another cluster's), `STORAGE_LOCKED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or
@@ -43,27 +60,44 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
 export async function openNode<Command, Result>(
   options: OpenNodeOptions<Command, Result>,
 ): Promise<RaftNode<Command, Result>> {
-  const { id, members, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
-  const listen = options.listen ?? (Object.hasOwn(members, id) ? members[id] : undefined);
-  if (listen === undefined) throw new RaftError("INVALID_OPTIONS", `${JSON.stringify(id)} is not among the members.`);
+  const { id, members, address, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
+  const own = members !== undefined && Object.hasOwn(members, id) ? members[id] : undefined;
+  const listen = options.listen ?? own;
+  if (members !== undefined && own === undefined)
+    throw new RaftError("INVALID_OPTIONS", `${JSON.stringify(id)} is not among the members.`);
+  if (listen === undefined) throw new RaftError("INVALID_OPTIONS", "Without members, listen says where to listen.");
+  const advertise = address ?? own ?? (isAnywhere(listen) ? undefined : listen);
   const limits = transportLimits(settingsOf(options));
-  const names = Object.keys(members).sort();
   return RaftNode.open<Command, Result>({
     ...rest,
     id,
-    bootstrap: {
-      clusterId: clusterIdOf(clusterName, names),
-      members: names.map((name) => ({ name, address: members[name] as string })),
-    },
-    addresses: members,
+    ...(members === undefined ? {} : { bootstrap: bootstrapOf(clusterName, members), addresses: members }),
     storage: new LevelLogStorage({ directory }),
     snapshots: new FileSnapshotStorage({ directory: join(directory, "snapshots") }),
-    transport: new TcpTransport({ ...limits, listen, ...(onWarning === undefined ? {} : { onWarning }) }),
+    transport: new TcpTransport({
+      ...limits,
+      listen,
+      ...(advertise === undefined ? {} : { advertise }),
+      ...(onWarning === undefined ? {} : { onWarning }),
+    }),
     codec: codec ?? msgpackrCodec<Command, Result>(),
     clock: systemClock,
     seed: randomInt(2 ** 32),
     onWarning,
   });
+}
+
+/** An address that nobody can be reached at. */
+function isAnywhere(listen: string): boolean {
+  return /^(0\.0\.0\.0|\[::\]):|:0$/.test(listen);
+}
+
+function bootstrapOf(clusterName: string, members: Readonly<Record<string, string>>): Bootstrap {
+  const names = Object.keys(members).sort();
+  return {
+    clusterId: clusterIdOf(clusterName, names),
+    members: names.map((name) => ({ name, address: members[name] as string })),
+  };
 }
 
 /** The transport carries the largest message that the node makes, and holds as much as it has under way (R20). */

@@ -15,14 +15,14 @@ export interface ClientOptions {
   readonly json?: true;
 }
 
-export function addClientOptions(command: Command): Command {
+export function addClientOptions(command: Command, timeoutMs = 10_000): Command {
   const servers = new Option("--servers <urls>", "servers to ask, separated by commas; any of them takes any request")
     .env("QUORATE_SERVERS")
     .default([DEFAULT_SERVER], DEFAULT_SERVER)
     .argParser((text: string) => text.split(",").map((url) => url.trim()));
   return command
     .addOption(servers)
-    .option("--timeout-ms <ms>", "the most to wait for an answer, all servers together", readTimeoutMs, 10_000)
+    .option("--timeout-ms <ms>", "the most to wait for an answer, all servers together", readTimeoutMs, timeoutMs)
     .option("--json", "print one JSON object per result");
 }
 

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addDataCommands, examples } from "./data-commands.js";
 import { EXIT, exitCodeOf, isExpected } from "./exit-codes.js";
+import { addLeadershipCommands, addMemberCommands } from "./member-commands.js";
 import { printError } from "./output.js";
 import { addServeCommand } from "./serve-command.js";
 import { addStatusCommand } from "./status-command.js";
@@ -37,6 +38,8 @@ function createProgram(): Command {
   addDataCommands(program);
   addWatchCommand(program);
   addStatusCommand(program);
+  addMemberCommands(program);
+  addLeadershipCommands(program);
   return program;
 }
 

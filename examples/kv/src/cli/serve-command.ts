@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { LeaderChange } from "../node.js";
-import type { KvServer } from "../serve.js";
+import type { KvServer, ServerOptions } from "../serve.js";
 import { examples } from "./data-commands.js";
 import { EXIT, UsageError } from "./exit-codes.js";
 import { readTimeoutMs } from "./options.js";
@@ -15,6 +15,9 @@ interface ServeOptions {
   readonly listen: Address;
   readonly http: Address;
   readonly peers?: Readonly<Record<string, string>>;
+  readonly join?: readonly string[];
+  readonly role: "voter" | "learner";
+  readonly address?: Address;
   readonly requestTimeoutMs?: number;
   readonly json?: true;
 }
@@ -31,7 +34,8 @@ export function addServeCommand(program: Command): void {
     .summary("run a server")
     .description(
       "Runs one server until SIGTERM or SIGINT, which shut it down in good order; a second one ends it at once.\n" +
-        "Every server of a cluster gets the same --peers. Its data directory makes it the server it is: keep it.",
+        "Servers that found a cluster get the same --peers; one that comes later gets --join with servers of the cluster.\n" +
+        "Either counts only while its data directory is empty, and may stay. The directory makes it the server it is: keep it.",
     )
     .requiredOption("--id <name>", "this server's name among the peers", readName)
     .requiredOption("--data <directory>", "where to keep the log; made if it is missing")
@@ -39,8 +43,20 @@ export function addServeCommand(program: Command): void {
     .requiredOption("--http <host:port>", "where to serve HTTP; port 0 lets the system choose", readAddress)
     .option(
       "--peers <list>",
-      "all servers, this one among them: n1=host:port,n2=host:port,… (default: this one)",
+      "the servers that found the cluster, this one among them: n1=host:port,n2=host:port,… (default: this one)",
       readPeers,
+    )
+    .option("--join <urls>", "join the cluster of these servers: http://host:port,…", readJoin)
+    .option(
+      "--role <role>",
+      "with --join: voter, or learner, which receives the log and counts nowhere",
+      readRole,
+      "voter",
+    )
+    .option(
+      "--address <host:port>",
+      "with --join: where the other servers reach this one (default: --listen)",
+      readPeerAddress,
     )
     .option("--request-timeout-ms <ms>", "the most that a request waits for the cluster (default: 5000)", readTimeoutMs)
     .option("--json", "log as JSON, one object per line")
@@ -50,20 +66,21 @@ export function addServeCommand(program: Command): void {
         "serve --id n1 --data ./n1 --listen 127.0.0.1:7001 --http 127.0.0.1:8001",
         "serve --id n1 --data ./n1 --listen 127.0.0.1:7001 --http 127.0.0.1:8001 \\\n" +
           "      --peers n1=127.0.0.1:7001,n2=127.0.0.1:7002,n3=127.0.0.1:7003",
+        "serve --id n4 --data ./n4 --listen 127.0.0.1:7004 --http 127.0.0.1:8004 --join http://127.0.0.1:8001",
       ),
     )
     .action(onServe);
 }
 
 async function onServe(options: ServeOptions): Promise<void> {
-  const members = membersOf(options);
+  const place = placeOf(options);
   // Loaded only here: the other commands need neither LevelDB nor an HTTP server.
   const { isStartupError, startServer } = await import("../serve.js");
   const log = createLog(options);
   const { id, data: directory, http, requestTimeoutMs } = options;
   try {
     const server = await startServer({
-      ...{ id, members, listen: options.listen.text, directory, http, onError: log.error },
+      ...{ id, ...place, listen: options.listen.text, directory, http, onError: log.error },
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     });
     const stopSignal = nextSignal();
@@ -140,7 +157,24 @@ function describe(error: unknown): { readonly code: string; readonly message: st
   return { code: "INTERNAL", message: error.stack ?? error.message };
 }
 
-function membersOf({ id, listen, peers }: ServeOptions): Readonly<Record<string, string>> {
+/** Which part of which cluster this server is to be. */
+function placeOf({
+  join,
+  role,
+  address,
+  ...options
+}: ServeOptions): Pick<ServerOptions, "members" | "join" | "address"> {
+  if (join === undefined) return { members: membersOf(options) };
+  if (options.peers !== undefined)
+    throw new UsageError("Give --peers to found a cluster, or --join to join one; not both.");
+  return { join: { servers: join, role }, ...(address === undefined ? {} : { address: address.text }) };
+}
+
+function membersOf({
+  id,
+  listen,
+  peers,
+}: Pick<ServeOptions, "id" | "listen" | "peers">): Readonly<Record<string, string>> {
   if (peers === undefined) return { [id]: listen.text };
   const own = peers[id];
   if (own === undefined) {
@@ -167,6 +201,15 @@ function readPeerAddress(text: string): Address {
   const address = readAddress(text);
   if (address.port === 0) throw new InvalidArgumentError("The other servers must know the port; it cannot be 0.");
   return address;
+}
+
+function readJoin(text: string): readonly string[] {
+  return text.split(",").map((url) => url.trim());
+}
+
+function readRole(text: string): string {
+  if (text === "voter" || text === "learner") return text;
+  throw new InvalidArgumentError("A server joins as voter or as learner.");
 }
 
 function readPeers(text: string): Readonly<Record<string, string>> {

@@ -1,7 +1,7 @@
 /** `quorate-kv status`: asks each server what it knows, and shows them side by side. */
 
 import type { Command } from "commander";
-import type { ServerHealth } from "../client/types.js";
+import type { ClusterStatus, ServerHealth } from "../client/types.js";
 import { examples } from "./data-commands.js";
 import { EXIT } from "./exit-codes.js";
 import { addClientOptions, type ClientOptions, createClient } from "./options.js";
@@ -19,13 +19,35 @@ async function onStatus(options: ClientOptions): Promise<void> {
   const servers = await createClient(options).health();
   if (!servers.some(({ status }) => status === "UP")) process.exitCode = EXIT.unavailable;
   if (options.json) printJson({ servers });
-  else printTable(["SERVER", "NAME", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "HEALTH"], servers.map(row));
+  else
+    printTable(
+      ["SERVER", "NAME", "ROLE", "TERM", "LEADER", "MEMBERS", "COMMIT", "APPLIED", "HEALTH"],
+      servers.map(row),
+    );
 }
 
 function row({ server, cluster, ...answer }: ServerHealth): readonly string[] {
   const health = answer.status === "UP" ? "UP" : `DOWN (${answer.reason})`;
-  if (cluster === undefined) return [server, "-", "-", "-", "-", "-", "-", health];
+  if (cluster === undefined) return [server, "-", "-", "-", "-", "-", "-", "-", health];
   const { server: self, term, leader, commitIndex, appliedIndex } = cluster;
+  const membership = membersText(cluster);
   const leaderName = leader === null ? "-" : (leader.name ?? String(leader.id));
-  return [server, self.name, self.role, String(term), leaderName, String(commitIndex), String(appliedIndex), health];
+  return [
+    server,
+    self.name,
+    self.role,
+    String(term),
+    leaderName,
+    membership,
+    String(commitIndex),
+    String(appliedIndex),
+    health,
+  ];
+}
+
+/** "3 v7": three voters, version 7; "3+1 joint v9": and another member, in the middle of a change. */
+function membersText({ membership: { members, phase, version } }: ClusterStatus): string {
+  const voters = members.filter(({ isVoting }) => isVoting).length;
+  const others = members.length === voters ? "" : `+${members.length - voters}`;
+  return `${voters}${others}${phase === "done" ? "" : ` ${phase}`} v${version}`;
 }

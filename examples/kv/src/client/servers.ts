@@ -19,7 +19,7 @@ export interface CallOptions {
 }
 
 export interface Call {
-  readonly method: "GET" | "PUT" | "DELETE" | "POST";
+  readonly method: "GET" | "PUT" | "DELETE" | "POST" | "PATCH";
   /** Path and query. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;

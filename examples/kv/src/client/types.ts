@@ -1,5 +1,6 @@
 /** What {@link KvClient} is asked and what it answers. */
 
+import type { ChangePhase, Member, MemberRole } from "quorate";
 import type { DeleteResult, KvEntry, PutResult } from "../commands.js";
 import type { Consistency } from "../node.js";
 import type { Health } from "../readiness.js";
@@ -89,8 +90,51 @@ export interface ClusterStatus {
   readonly lastIndex: number;
   readonly revision: number;
   readonly keys: number;
-  readonly members: readonly { readonly id: number; readonly name: string; readonly address: string }[];
+  readonly membership: MembersInfo;
 }
+
+/** What the leader knows of how another member keeps up. */
+export interface MemberProgress {
+  readonly state: string;
+  readonly matchIndex: number;
+  readonly lastContactMs: number;
+}
+
+export interface MemberInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly address: string;
+  readonly role: MemberRole;
+  readonly isVoting: boolean;
+  /** What the change under way makes of it; null if it leaves. */
+  readonly wantedRole: MemberRole | null;
+  readonly priority: number;
+  /** Only the leader knows. */
+  readonly progress?: MemberProgress;
+}
+
+/** Who belongs to the cluster, as one server knows it. */
+export interface MembersInfo {
+  /** To be named by a change that is based on this. */
+  readonly version: number;
+  /** `done`, or how far a change is: `catchingUp`, `joint`, `committing`. */
+  readonly phase: ChangePhase;
+  readonly members: readonly MemberInfo[];
+  readonly committed: { readonly version: number; readonly members: readonly Member[] };
+}
+
+/** A member as it shall be. */
+export interface MemberWish {
+  readonly name: string;
+  /** Where the other servers reach it. */
+  readonly address: string;
+  /** Default `voter`. */
+  readonly role?: MemberRole;
+  readonly priority?: number;
+}
+
+/** What of a member is to change. */
+export type MemberEdit = Partial<Omit<MemberWish, "name">>;
 
 /** How one server is, as it says itself; what it knows of the cluster is missing when it does not say. */
 export type ServerHealth = { readonly server: string; readonly cluster?: ClusterStatus } & (

@@ -11,6 +11,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { HttpContext } from "./context.js";
 import { HttpError, toErrorAnswer } from "./errors.js";
 import { registerKv } from "./kv.js";
+import { registerMembers } from "./members.js";
 import { registerStatus } from "./status.js";
 import { registerTxn } from "./txn.js";
 import { registerWatch } from "./watch.js";
@@ -28,6 +29,10 @@ const METHODS_BY_PATH: readonly (readonly [path: RegExp, methods: string])[] = [
   [/^\/v1\/kv\//, "GET, HEAD, PUT, DELETE"],
   [/^\/v1\/kv$/, "GET, HEAD"],
   [/^\/v1\/txn$/, "POST"],
+  [/^\/v1\/members$/, "GET, HEAD, PUT, POST"],
+  [/^\/v1\/members\/join$/, "POST"],
+  [/^\/v1\/members\/[^/]+$/, "PATCH, DELETE"],
+  [/^\/v1\/(transfer|snapshot)$/, "POST"],
   [/^\/v1\/watch$/, "GET"],
   [/^\/(health|v1\/cluster)$/, "GET, HEAD"],
 ];
@@ -77,6 +82,7 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
   registerKv(app, context);
   registerTxn(app, context);
   registerWatch(app, context);
+  registerMembers(app, context);
   registerStatus(app, context);
   return app;
 }

@@ -13,16 +13,24 @@ const STATUS_BY_CODE = {
   KEY_TOO_LARGE: 400,
   INVALID_JSON: 400,
   INVALID_TXN: 400,
+  INVALID_MEMBERS: 400,
   BAD_REQUEST: 400,
   KEY_NOT_FOUND: 404,
+  MEMBER_NOT_FOUND: 404,
   NO_SUCH_PATH: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
+  MEMBER_EXISTS: 409,
+  MEMBERS_CHANGED: 409,
+  CHANGE_PENDING: 409,
+  WOULD_LOSE_QUORUM: 409,
+  NO_SUCCESSOR: 409,
   REVISION_COMPACTED: 410,
   REVISION_MISMATCH: 412,
   VALUE_TOO_LARGE: 413,
   TXN_TOO_LARGE: 413,
   COMMAND_TOO_LARGE: 413,
+  BODY_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   HEADERS_TOO_LARGE: 431,
   INTERNAL: 500,
@@ -31,6 +39,10 @@ const STATUS_BY_CODE = {
 } as const;
 
 export type HttpErrorCode = keyof typeof STATUS_BY_CODE;
+
+function isHttpErrorCode(code: string): code is HttpErrorCode {
+  return Object.hasOwn(STATUS_BY_CODE, code);
+}
 
 export interface HttpErrorOptions {
   /** Goes into the body, beside code and message. */
@@ -77,8 +89,9 @@ export function toErrorAnswer(error: unknown, isRead: boolean): ErrorAnswer {
 }
 
 function fromRaftError(error: RaftError, isRead: boolean): ErrorAnswer {
-  if (error.code === "COMMAND_TOO_LARGE") {
-    return { status: 413, headers: {}, body: { code: error.code, message: error.message } };
+  // What is wrong with the request itself, wherever it goes.
+  if (isHttpErrorCode(error.code)) {
+    return { status: STATUS_BY_CODE[error.code], headers: {}, body: { code: error.code, message: error.message } };
   }
   // A read changes nothing, whatever became of it.
   const outcome: Outcome = isRead ? "not-executed" : error.outcome;

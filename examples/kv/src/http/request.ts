@@ -159,3 +159,13 @@ function decode(encoded: string, code: HttpErrorCode, what: string): string {
     throw malformed(code, `The percent-encoding of the ${what} is broken, or is not UTF-8.`, cause);
   }
 }
+
+/** The value that a body is in JSON. */
+export function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? error.message : "it is not UTF-8";
+    throw malformed("INVALID_JSON", `The body is not JSON: ${reason}.`, error);
+  }
+}

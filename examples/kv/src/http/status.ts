@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from "fastify";
 import type { HttpContext } from "./context.js";
+import { membersJson } from "./members.js";
 import { readQuery } from "./request.js";
 
 export function registerStatus(app: FastifyInstance, { node, readiness, store, watchHub }: HttpContext): void {
@@ -13,8 +14,7 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
 
   app.get("/v1/cluster", async (request) => {
     readQuery(request.url, []);
-    const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex, members } =
-      node.status();
+    const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex } = node.status();
     return {
       server: { id, name, role, health: readiness.health(), watches: watchHub.size },
       leader: leaderId === 0 ? null : { id: leaderId, name: leaderName },
@@ -24,7 +24,7 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
       lastIndex,
       revision: store.revision,
       keys: store.size,
-      members: members.map((member) => ({ id: member.id, name: member.name, address: member.address })),
+      membership: membersJson(node.members()),
     };
   });
 }

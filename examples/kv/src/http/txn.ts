@@ -11,8 +11,8 @@ import type { OperationResult } from "../commands.js";
 import { MAX_TXN_BYTES } from "../limits.js";
 import type { HttpContext } from "./context.js";
 import { entryToJson } from "./encoding.js";
-import { HttpError, malformed } from "./errors.js";
-import { readBody, readQuery, readTimeoutMs } from "./request.js";
+import { HttpError } from "./errors.js";
+import { parseJson, readBody, readQuery, readTimeoutMs } from "./request.js";
 import { readTxn } from "./txn-json.js";
 
 /** Room for `MAX_TXN_BYTES` in base64 (2 MiB), and the JSON around it. */
@@ -46,13 +46,4 @@ async function onTxn(context: HttpContext, request: FastifyRequest): Promise<obj
 function resultToJson(result: OperationResult): object {
   if (result.type !== "get") return result;
   return { type: "get", entry: result.entry === null ? null : entryToJson(result.entry) };
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? error.message : "it is not UTF-8";
-    throw malformed("INVALID_JSON", `The body is not JSON: ${reason}.`, error);
-  }
 }

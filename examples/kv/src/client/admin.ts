@@ -1,0 +1,74 @@
+/** What operators do with a cluster, through any of its servers: look at its members, change them, hand over. */
+
+import type { JoinGrant, MemberChange, SnapshotResult } from "quorate";
+import { MEMBERS_PATH } from "../wire.js";
+import { readJson } from "./json.js";
+import type { Answer, Call, CallOptions } from "./servers.js";
+import type { MemberEdit, MembersInfo, MemberWish } from "./types.js";
+
+/** How long a change may take: new servers have to catch up first. */
+const CHANGE_TIMEOUT_MS = 60_000;
+
+/** Every call rejects with a `KvError`; `CHANGE_UNDER_WAY` says that the change goes on by itself. */
+export class KvAdmin {
+  readonly #send: (call: Call, options: CallOptions) => Promise<Answer>;
+
+  constructor(send: (call: Call, options: CallOptions) => Promise<Answer>) {
+    this.#send = send;
+  }
+
+  members(options: CallOptions = {}): Promise<MembersInfo> {
+    return this.#call("GET", MEMBERS_PATH, undefined, options);
+  }
+
+  /** Makes the cluster consist of exactly these, if `version` is still that of its members. */
+  changeMembers(members: readonly MemberWish[], version?: number, options: CallOptions = {}): Promise<MembersInfo> {
+    return this.#change("PUT", MEMBERS_PATH, { members, version }, options);
+  }
+
+  /** Makes a place for a server, which is then to join. */
+  addMember(member: MemberWish, options: CallOptions = {}): Promise<MembersInfo> {
+    return this.#change("POST", MEMBERS_PATH, member, options);
+  }
+
+  removeMember(name: string, options: CallOptions = {}): Promise<MembersInfo> {
+    return this.#change("DELETE", memberPath(name), undefined, options);
+  }
+
+  updateMember(name: string, edit: MemberEdit, options: CallOptions = {}): Promise<MembersInfo> {
+    return this.#change("PATCH", memberPath(name), edit, options);
+  }
+
+  /** For a new server: takes it in. */
+  join(member: MemberChange, options: CallOptions = {}): Promise<JoinGrant> {
+    return this.#change("POST", `${MEMBERS_PATH}/join`, member, options);
+  }
+
+  /** Has another server lead, `to` if it is given. */
+  transfer(to?: string, options: CallOptions = {}): Promise<{ readonly leader: string }> {
+    return this.#call("POST", "/v1/transfer", { to }, options);
+  }
+
+  /** Has one server, the first that answers, take a snapshot of its own. */
+  snapshot(options: CallOptions = {}): Promise<SnapshotResult> {
+    return this.#change("POST", "/v1/snapshot", undefined, options);
+  }
+
+  #change<Result>(method: Call["method"], path: string, body: object | undefined, options: CallOptions) {
+    return this.#call<Result>(method, path, body, { timeoutMs: CHANGE_TIMEOUT_MS, ...options });
+  }
+
+  async #call<Result>(
+    method: Call["method"],
+    path: string,
+    body: object | undefined,
+    options: CallOptions,
+  ): Promise<Result> {
+    const json = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    return readJson(await this.#send({ method, path, ...(body === undefined ? {} : json) }, options));
+  }
+}
+
+function memberPath(name: string): string {
+  return `${MEMBERS_PATH}/${encodeURIComponent(name)}`;
+}
