@@ -28,10 +28,6 @@ export function registerMembers(app: FastifyInstance, { node }: HttpContext): vo
     scope.addContentTypeParser("application/json", async (request: FastifyRequest, payload: Readable) =>
       parseJson(await readBody(payload, request.headers, MAX_BODY_BYTES, "BODY_TOO_LARGE")),
     );
-    const handle = (onRequest: Handler) => (request: FastifyRequest) => {
-      readQuery(request.url, []);
-      return onRequest(request, readTimeoutMs(request.headers, MAX_CHANGE_MS));
-    };
     const edited = async (edit: Parameters<KvNode["editMembers"]>[0], timeoutMs: number): Promise<object> =>
       membersJson(await node.editMembers(edit, { timeoutMs }));
 
@@ -69,18 +65,30 @@ export function registerMembers(app: FastifyInstance, { node }: HttpContext): vo
       `${MEMBERS_PATH}/:name`,
       handle(async (request, timeoutMs) => edited(removing(nameOf(node, request)), timeoutMs)),
     );
-    scope.post(
-      "/v1/transfer",
-      handle(async ({ body }, timeoutMs) => ({
-        leader: await node.transferLeadership({ ...readTransfer(body), timeoutMs }),
-      })),
-    );
-    scope.post(
-      "/v1/snapshot",
-      handle(async () => node.snapshot()),
-    );
+    registerLeadership(scope, node);
     done();
   });
+}
+
+function registerLeadership(scope: FastifyInstance, node: KvNode): void {
+  scope.post(
+    "/v1/transfer",
+    handle(async ({ body }, timeoutMs) => ({
+      leader: await node.transferLeadership({ ...readTransfer(body), timeoutMs }),
+    })),
+  );
+  scope.post(
+    "/v1/snapshot",
+    handle(async () => node.snapshot()),
+  );
+}
+
+/** A request without a query, and within its time. */
+function handle(onRequest: Handler) {
+  return (request: FastifyRequest): Promise<object> => {
+    readQuery(request.url, []);
+    return onRequest(request, readTimeoutMs(request.headers, MAX_CHANGE_MS));
+  };
 }
 
 /** The member that the path names, which there is. */
