@@ -96,9 +96,12 @@ export class Recovery {
     return this.#quorumOf(configuration);
   }
 
+  /** Any majority, or that of those who know the least: one of them has everything, and must be let get on. */
   #quorumOf({ voters }: Configuration): readonly NodeId[] {
     const rotation = Math.floor(this.#random.between(0, voters.length));
     const ids = [...voters.slice(rotation), ...voters.slice(0, rotation)].map(({ id }) => id);
+    const lastIndex = (id: NodeId): number => this.#world.servers[id - 1]?.lastIndex ?? 0;
+    if (this.#random.between(0, 1) < 0.5) ids.sort((a, b) => lastIndex(a) - lastIndex(b));
     return ids.slice(0, Math.floor(ids.length / 2) + 1);
   }
 
