@@ -142,7 +142,8 @@ function haveCaughtUp(state: RaftState, leader: Leader, wanted: readonly NodeId[
   const { configuration } = state.configurations;
   let isReady = canReachMajority(state, leader, wanted, configuration);
   for (const id of wanted) {
-    if (configuration.voters.some((voter) => voter.id === id)) continue;
+    // A leader on its way out may be asked to stay; it has everything.
+    if (id === state.id || configuration.voters.some((voter) => voter.id === id)) continue;
     const progress = leader.progressOf(id);
     // Asked of each, for asking begins its round.
     if (progress?.hasCaughtUp(state.log.lastIndex, state.now, state.electionTimeoutMs) !== true) isReady = false;

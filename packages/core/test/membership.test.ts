@@ -209,6 +209,18 @@ describe("the way of a change", () => {
     expect(partsOf(server)).toEqual({ voters: [1, 2, 3], outgoing: [1] });
   });
 
+  it("M22: a leader on its way out that is to vote again need not catch up with itself", () => {
+    const server = leader();
+    watchStreams(server);
+    change(server, [...voters("n2", "n3"), wanted("n1", { role: "learner" })]);
+    acknowledge(server, 2, 3);
+    acknowledge(server, 2, 3);
+    expect(partsOf(server)).toEqual({ voters: [2, 3], learners: [1] });
+    expect(refusalOf(change(server, voters("n1", "n2", "n3")))).toBe("accepted");
+    acknowledge(server, 2, 3);
+    expect(partsOf(server)).toEqual({ voters: [1, 2, 3], outgoing: [2, 3] });
+  });
+
   it("M22: a change that waits for a new voter can be replaced, and called off", () => {
     const server = leader();
     change(server, voters("n1", "n2", "n3", "n4"));
