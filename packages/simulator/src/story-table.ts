@@ -18,6 +18,10 @@ const VERBS: Readonly<Record<string, string>> = {
   store: "stored:",
   propose: "is asked to append",
   read: "is asked to read:",
+  change: "is asked for other members:",
+  transfer: "is asked to hand over",
+  snapshot: "takes a snapshot",
+  fail: "gives up to send a snapshot",
   start: "starts:",
   crash: "crashes:",
   stops: "stops by itself:",
@@ -66,6 +70,7 @@ function sentenceOf({ where, kind, text }: TraceEvent): string {
 const GRAVE: ReadonlySet<string> = new Set(["violation", "stops"]);
 const USUAL: ReadonlySet<string> = new Set([
   ...["receive", "write", "store", "propose", "read", "start", "becomes", "asks", "is told", "heal", "calm"],
+  ...["change", "transfer", "snapshot", "follows", "hands over"],
 ]);
 
 function colourOf({ kind }: TraceEvent, isMarked: boolean, paint: Paint): (text: string) => string {

@@ -17,6 +17,7 @@ async function firstViolation(seeds: readonly number[]): Promise<RunReport["viol
 }
 
 const SERVERS = [4, 8, 12, 16, 20, 24, 28, 32];
+const MORE_CORES = Array.from({ length: 150 }, (_, place) => 4 * place + 2);
 const CORES = [2, 3, 5, 6, 7, 10, 11, 13, 14, 15, 18, 19, 21, 22, 23, 26, 27, 29, 30, 31];
 
 afterEach(() => {
@@ -155,6 +156,15 @@ describe("the world of cores", () => {
       return { ...effects, reads: effects.reads.filter(({ ready }) => ready) };
     });
     expect(await firstViolation(CORES)).toMatchObject({ oracle: "cores/read-answered" });
+  });
+
+  it("cores/convergence, S5: a snapshot whose failure nobody hears of", async () => {
+    const step = Raft.prototype.step;
+    vi.spyOn(Raft.prototype, "step").mockImplementation(function (this: Raft, input, now) {
+      const isOfSnapshot = input.kind === "snapshotFailed" || input.kind === "snapshotInstalled";
+      return isOfSnapshot ? undefined : step.call(this, input, now);
+    });
+    expect(await firstViolation(MORE_CORES)).toMatchObject({ property: "Progress", oracle: "cores/convergence" });
   });
 
   it("cores/no-core-stops: a core that throws", async () => {

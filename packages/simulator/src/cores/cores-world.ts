@@ -242,7 +242,7 @@ export class CoresWorld implements Patient {
     const basedOn = isStale ? configurationIndex - 1 : configurationIndex;
     this.note(server.name, "change", () => {
       const list = wanted.map(({ name, role, priority }) => `${name} as ${role}${priority ? ` (${priority})` : ""}`);
-      return `change ${this.#requests}, to ${list.join(", ") || "nobody"}, based on entry ${basedOn}`;
+      return `${list.join(", ") || "nobody"}; based on entry ${basedOn} (change ${this.#requests})`;
     });
     this.#step(server, { kind: "changeMembers", changeId: this.#requests, basedOn, members: wanted }, isLate);
   }

@@ -55,7 +55,7 @@ export class Ledger {
     this.#books = new Books(options);
     this.#elections = new Elections(this.#books);
     this.#snapshots = new Snapshots(this.#books);
-    this.#transfers = new Transfers(this.#books);
+    this.#transfers = new Transfers(this.#books, options.electionTimeoutMs ?? 0);
     this.#memberships = new Memberships(this.#books);
     this.#disks = new Disks(this.#books, this.#elections, this.#snapshots);
     this.#lives = new Lives(this.#books, this.#elections);
@@ -87,6 +87,7 @@ export class Ledger {
    */
   onStep(id: NodeId, input: Input, now: number = Number.NaN): void {
     const server = this.#running(id);
+    server.clock = now;
     switch (input.kind) {
       case "receive":
         hear(server, input.message, now, this.#electionTimeoutMs);

@@ -128,6 +128,10 @@ export class ServerRecord {
   made: EntryNode[] = [];
   /** Whom it was handing over to at the end of its last turn. */
   transferTo: NodeId = NOBODY;
+  /** Since when, by its own clock. */
+  transferSince = 0;
+  /** What its clock showed last, if anybody said. */
+  clock = Number.NaN;
   /** The newest in this life. */
   appointment: Appointment | null = null;
   /** The highest term that it heard of in this life, from somebody whom it had to listen to. */

@@ -115,6 +115,11 @@ export const RULES = {
     "Only who was told to by the leader of the term before, and has its log, campaigns in its name.",
   ),
   transferProposals: rule("transfer-proposals", "Leadership Transfer", "A leader that hands over takes no proposals."),
+  transferDeadline: rule(
+    "transfer-deadline",
+    "Leadership Transfer",
+    "A leader hands over within an election timeout, or gives it up and takes proposals again.",
+  ),
   transferOutcome: rule(
     "transfer-outcome",
     "Outcome of Transfers",

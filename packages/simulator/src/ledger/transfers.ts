@@ -9,9 +9,11 @@ import { RULES } from "./rules.js";
 
 export class Transfers {
   readonly #books: Books;
+  readonly #electionTimeoutMs: number;
 
-  constructor(books: Books) {
+  constructor(books: Books, electionTimeoutMs: number) {
     this.#books = books;
+    this.#electionTimeoutMs = electionTimeoutMs;
   }
 
   /** A leader tells `to` to campaign (PITFALLS T3, T7, M14). */
@@ -75,7 +77,12 @@ export class Transfers {
   }
 
   onOutcomes(server: ServerRecord, outcomes: readonly TransferOutcome[], { transferTo }: CoreView): void {
-    server.transferTo = transferTo;
+    if (transferTo !== server.transferTo) {
+      server.transferTo = transferTo;
+      server.transferSince = server.clock;
+    } else if (transferTo !== NOBODY && server.clock - server.transferSince >= this.#electionTimeoutMs) {
+      this.#breachDeadline(server);
+    }
     for (const { transferId, result } of outcomes) {
       if (server.transfers.delete(transferId)) continue;
       this.#books.breach(
@@ -84,5 +91,14 @@ export class Transfers {
         `n${server.id} answers transfer ${transferId}: ${result}, ${this.#books.at()}.`,
       );
     }
+  }
+
+  /** PITFALLS T2. */
+  #breachDeadline({ id, transferTo, transferSince, clock }: ServerRecord): void {
+    this.#books.breach(
+      RULES.transferDeadline,
+      `n${id} has been handing over to n${transferTo} since its clock showed ${transferSince} ms.`,
+      `n${id} still does when its clock shows ${clock} ms, ${this.#books.at()}.`,
+    );
   }
 }

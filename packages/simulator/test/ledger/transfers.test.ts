@@ -150,3 +150,15 @@ it("T2: a transfer is answered that nobody asked for", () => {
   stage.turn(1, { transfers: [{ transferId: 3, to: 2, result: "timedOut" }] });
   stage.expect("transfer-outcome", /No transfer 3 waits on n1/, /n1 answers transfer 3: timedOut/);
 });
+
+it("T2: a transfer has no end", () => {
+  const stage = led();
+  stage.ledger.onStep(1, { kind: "transferLeadership", transferId: 1, to: 2 }, 1000);
+  stage.turn(1, {}, { transferTo: 2 });
+  stage.ledger.onStep(1, { kind: "tick" }, 1099);
+  stage.turn(1);
+  stage.expectNothing();
+  stage.ledger.onStep(1, { kind: "tick" }, 1100);
+  stage.turn(1);
+  stage.expect("transfer-deadline", /n1 has been handing over to n2 since its clock showed 1000/, /shows 1100 ms/);
+});
