@@ -108,9 +108,10 @@ describe("a follower that lacks what is compacted", () => {
     const read = cluster.server(leader).node.read(() => cluster.server(leader).journal.lines.length, {
       timeoutMs: 60_000,
     });
-    await expect(cluster.world.finish(proposed)).rejects.toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    // Whether the snapshot contains it, nobody can tell from its place; under its session it is asked for again, and executed once.
+    expect(await cluster.world.finish(proposed)).toBe(131);
     expect(await cluster.world.finish(read)).toBeGreaterThanOrEqual(130);
-    expect(cluster.server(leader).journal.lines).toEqual(linesUpTo(130));
+    expect(cluster.server(leader).journal.lines).toEqual([...linesUpTo(130), "lost"]);
   });
 });
 
