@@ -104,14 +104,20 @@ export class Readiness {
     clearTimeout(this.#retry);
     try {
       await this.#node.read(() => undefined, { consistency: "linearizable", timeoutMs: this.#options.timeoutMs });
-      this.#hasCaughtUp = true;
-      this.#settleCaughtUp(true);
-    } catch {
-      // Not an error of this server: without a quorum there is nothing to catch up with. Until then it is not ready.
-      if (!this.#isClosed) this.#retry = setTimeout(() => void this.#catchUp(), RETRY_MS);
+      this.#onCaughtUp();
+    } catch (error) {
+      // A witness has no state to catch up with. Else it is not an error of this server: without a quorum there is nothing
+      // to catch up with either, and until there is one it is not ready.
+      if (error instanceof RaftError && error.code === "WITNESS") this.#onCaughtUp();
+      else if (!this.#isClosed) this.#retry = setTimeout(() => void this.#catchUp(), RETRY_MS);
     } finally {
       this.#isTrying = false;
     }
+  }
+
+  #onCaughtUp(): void {
+    this.#hasCaughtUp = true;
+    this.#settleCaughtUp(true);
   }
 
   #startLeaderless(): NodeJS.Timeout {

@@ -12,7 +12,11 @@ export interface SpawnOptions {
   /** The servers that found the cluster: name to `host:port` for the others. */
   readonly members?: Readonly<Record<string, string>>;
   /** Instead of `members`: join the cluster of `servers`, HTTP URLs, and listen at `listen`, a `host:port`. */
-  readonly join?: { readonly servers: readonly string[]; readonly listen: string };
+  readonly join?: {
+    readonly servers: readonly string[];
+    readonly listen: string;
+    readonly role?: "voter" | "learner" | "witness";
+  };
   /** `host:port` for HTTP; port 0 lets the system choose. Default 127.0.0.1:0. */
   readonly http?: string;
   readonly requestTimeoutMs?: number;
@@ -76,6 +80,7 @@ function serveArguments({ id, directory, http = "127.0.0.1:0", requestTimeoutMs,
   return [
     ...["serve", "--json", "--id", id, "--data", directory, "--listen", listen],
     ...["--http", http, ...(join === undefined ? ["--peers", peers.join(",")] : ["--join", join.servers.join(",")])],
+    ...(join?.role === undefined ? [] : ["--role", join.role]),
     ...timeout,
   ];
 }

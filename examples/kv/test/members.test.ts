@@ -63,8 +63,8 @@ class Cluster {
   }
 
   /** Starts a server that joins, and waits until it votes. */
-  async join(place: number, name = `n${place}`): Promise<void> {
-    await this.#start(place, name, { join: { servers: this.urls, listen: this.#raftAddress(place) } });
+  async join(place: number, name = `n${place}`, role: "voter" | "witness" = "voter"): Promise<void> {
+    await this.#start(place, name, { join: { servers: this.urls, listen: this.#raftAddress(place), role } });
     await this.members(
       (info) => info.phase === "done" && info.members.some((each) => each.name === name && each.isVoting),
     );
@@ -274,6 +274,22 @@ it("M18: a wiped server is refused, and told what to do; doing it helps", async 
     [4, "n3"],
   ]);
 }, 120_000);
+
+it("a witness joins, passes writes on, and sends readers elsewhere", async () => {
+  await cluster.found([1, 2]);
+  await cluster.leader();
+  await cluster.join(3, "n3", "witness");
+  const witness = cluster.urlOf("n3");
+  await poll("the witness is not up", async () => ((await fetch(`${witness}/health`)).status === 200 ? true : null));
+  await new KvClient({ servers: [witness] }).put("key", "by way of the witness");
+  const refused = await fetch(`${witness}/v1/kv/key`);
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ code: "WITNESS", outcome: "not-executed" });
+  const entry = await new KvClient({ servers: [witness, cluster.urlOf("n1")] }).get("key");
+  expect(new TextDecoder().decode(entry?.value)).toBe("by way of the witness");
+  await cluster.end("n1", "SIGKILL");
+  await new KvClient({ servers: [cluster.urlOf("n2"), witness] }).put("key", "with the vote of the witness");
+}, 60_000);
 
 it("the command line shows members, takes orders, and says what is wrong with them", async () => {
   await cluster.found([1, 2]);

@@ -101,6 +101,7 @@ export const ERROR_CODES = {
     advice:
       "Bring its own disk back if there is one. Otherwise remove it from the cluster, give it an empty directory, and let it join as a new member.",
   },
+  WITNESS: { outcome: "not-executed", advice: "Ask a server that keeps the state: any voter or learner." },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
   CLOSED_UNDER_WAY: {
     outcome: "unknown",

@@ -170,6 +170,11 @@ export class EventLoop<Command, Result> {
     return this.#state === "running";
   }
 
+  /** Whether this server keeps no state; as far as it knows who it is. */
+  get isWitness(): boolean {
+    return this.#ownPart.isWitness;
+  }
+
   /** Why the node has stopped, or null. */
   get fatal(): RaftError | null {
     return this.#fatal;

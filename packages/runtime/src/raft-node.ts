@@ -148,11 +148,17 @@ export class RaftNode<Command, Result> {
    * only look, and at once; it may run more than once.
    *
    * Rejects with what `query` throws, or with a `RaftError` of code `READ_TIMED_OUT`, `READ_TOO_STALE`, `OVERLOADED`,
-   * `ABORTED`, `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
+   * `ABORTED`, `WITNESS`, `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
    */
   read<Value>(query: () => Value, options: ReadOptions = {}): Promise<Value> {
     const refusal = this.#refusal(undefined) ?? readRefusal(options);
-    return refusal === null ? this.#loop.reads.read(query, options) : Promise.reject(refusal);
+    if (refusal !== null) return Promise.reject(refusal);
+    // Asked when the query runs: a server that has just joined does not know before.
+    const ofState = (): Value => {
+      if (this.#loop.isWitness) throw new RaftError("WITNESS", "This server is a witness, and keeps no state.");
+      return query();
+    };
+    return this.#loop.reads.read(ofState, options);
   }
 
   /**

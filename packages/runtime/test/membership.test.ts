@@ -383,6 +383,37 @@ describe("incarnations", () => {
   });
 });
 
+describe("a witness", () => {
+  it("votes and counts, but keeps no payloads, never leads, and answers no read", async () => {
+    const cluster = await grown(2);
+    await cluster.join(3, 1, { role: "witness" });
+    await cluster.world.until(() => voters(cluster, 1).length === 3);
+    expect(cluster.server(1).node.members().members[2]).toMatchObject({ role: "witness", isVoting: true });
+    await cluster.world.finish(cluster.propose(3, "passed on"));
+    const { node, journal, storage } = cluster.server(3);
+    for (const consistency of ["linearizable", "stale"] as const) {
+      const read = node.read(() => journal.lines.length, { consistency });
+      expect(await cluster.world.failure(read)).toMatchObject({ code: "WITNESS", outcome: "not-executed" });
+    }
+    // With the witness one of the two others is enough.
+    const leader = await cluster.leader();
+    const other = 3 - leader;
+    cluster.network.isolate(other);
+    await cluster.world.finish(cluster.propose(leader, "with the witness"));
+    await cluster.world.run(200);
+    expect(journal.lines).toEqual([]);
+    const commands = storage.disk.entries.filter(({ kind }) => kind === "command");
+    expect(commands.length).toBeGreaterThanOrEqual(2);
+    expect(commands.every(({ data }) => data.length === 0)).toBe(true);
+    expect(await cluster.world.failure(node.transferLeadership({ to: "n3" }))).toMatchObject({ code: "NO_SUCCESSOR" });
+    // Alone it elects nobody, though its log is as long as any.
+    cluster.network.isolate(leader);
+    const { currentTerm } = node.status();
+    await cluster.world.run(3000);
+    expect(node.status()).toMatchObject({ role: "follower", currentTerm });
+  });
+});
+
 describe("a server that was removed", () => {
   it("O11: is told by whoever it asks, and stops, also after the others have restarted", async () => {
     const cluster = await Cluster.open(3);

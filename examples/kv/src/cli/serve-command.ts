@@ -16,7 +16,7 @@ interface ServeOptions {
   readonly http: Address;
   readonly peers?: Readonly<Record<string, string>>;
   readonly join?: readonly string[];
-  readonly role: "voter" | "learner";
+  readonly role: "voter" | "learner" | "witness";
   readonly address?: Address;
   readonly requestTimeoutMs?: number;
   readonly json?: true;
@@ -49,7 +49,7 @@ export function addServeCommand(program: Command): void {
     .option("--join <urls>", "join the cluster of these servers: http://host:port,…", readJoin)
     .option(
       "--role <role>",
-      "with --join: voter, or learner, which receives the log and counts nowhere",
+      "with --join: voter, learner (counts nowhere) or witness (votes, keeps no values)",
       readRole,
       "voter",
     )
@@ -208,8 +208,8 @@ function readJoin(text: string): readonly string[] {
 }
 
 function readRole(text: string): string {
-  if (text === "voter" || text === "learner") return text;
-  throw new InvalidArgumentError("A server joins as voter or as learner.");
+  if (text === "voter" || text === "learner" || text === "witness") return text;
+  throw new InvalidArgumentError("A server joins as voter, learner or witness.");
 }
 
 function readPeers(text: string): Readonly<Record<string, string>> {
