@@ -110,7 +110,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     limboMs: random.between(1, 12) * electionTimeoutMs,
     maxWriteMs: random.between(0.1, 0.15) * electionTimeoutMs * random.between(0, 1),
     maxReadMs: random.between(0.1, 10),
-    driftRate: isOn() ? random.between(0, 0.2) : 0,
+    driftRate: isOn() ? random.between(0, leaseRate > 0 ? 0.3 : 0.2) : 0,
     lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
     lastingHang: isOn(0.2),
     lateAnswerRate: isOn(0.25) ? random.between(0, 0.5) : 0,
