@@ -54,6 +54,7 @@ export class FaultInjector {
     switch (name) {
       case "one-way cut":
       case "isolation":
+      case "isolated leader":
       case "halves":
       case "bridge":
       case "chain":

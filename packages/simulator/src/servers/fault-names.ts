@@ -4,6 +4,7 @@
 export const FAULTS = [
   "one-way cut",
   "isolation",
+  "isolated leader",
   "halves",
   "bridge",
   "chain",

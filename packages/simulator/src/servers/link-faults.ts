@@ -45,6 +45,11 @@ export class LinkFaults {
         return this.#cut(fault, `n${from} → n${to} carries nothing`, [[from, to]]);
       case "isolation":
         return this.#cut(fault, `n${server} is cut off`, both(pairs([server], others)));
+      case "isolated leader": {
+        const leader = machines.find(({ raft }) => raft?.role === "leader")?.id ?? server;
+        const rest = ids.filter((id) => id !== leader);
+        return this.#cut(fault, `n${leader}, the leader if there is one, is cut off`, both(pairs([leader], rest)));
+      }
       case "flapping link":
         return this.#flap(fault, [from, to], random);
       case "swizzled links":

@@ -84,7 +84,7 @@ export function drawServersParameters(random: Random): ServersParameters {
   const canLease = canAge && everyMs["clock jump"] === undefined;
   const leaseRate = canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0;
   // What tries a lease is a leader that is cut off.
-  if (leaseRate > 0) everyMs["isolation"] ??= faultyMs / random.between(2, 8);
+  if (leaseRate > 0) everyMs["isolated leader"] ??= faultyMs / random.between(2, 8);
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     clients: whole(1, 6),
