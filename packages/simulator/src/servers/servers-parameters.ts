@@ -83,15 +83,16 @@ export function drawServersParameters(random: Random): ServersParameters {
   const canAge = everyMs["suspended machine"] === undefined;
   const canLease = canAge && everyMs["clock jump"] === undefined;
   const leaseRate = canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0;
-  // What tries a lease is a leader that is cut off.
-  if (leaseRate > 0) everyMs["isolated leader"] ??= faultyMs / random.between(2, 8);
+  // What tries leases is one leader after the other that is cut off, and clients who ask all the time.
+  const triesLeases = leaseRate > 0 && isOn();
+  if (triesLeases) everyMs["isolated leader"] = random.between(2, 6) * electionTimeoutMs;
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     clients: whole(1, 6),
     keys: whole(1, 4),
     faultyMs,
-    thinkMs: random.between(5, 120),
-    readRate: random.between(0.1, 0.6),
+    thinkMs: triesLeases ? random.between(2, 15) : random.between(5, 120),
+    readRate: triesLeases ? random.between(0.4, 0.8) : random.between(0.1, 0.6),
     abandonRate: isOn() ? random.between(0, 0.3) : 0,
     requestTimeoutMs: random.between(1, 10) * electionTimeoutMs,
     retryRate: isOn() ? random.between(0, 0.5) : 0,
