@@ -83,9 +83,11 @@ export function drawServersParameters(random: Random): ServersParameters {
   const canAge = everyMs["suspended machine"] === undefined;
   const canLease = canAge && everyMs["clock jump"] === undefined;
   const leaseRate = canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0;
-  // What tries leases is one leader after the other that is cut off, clocks that differ, and clients who ask all the time.
+  // What tries leases is one leader after the other that is cut off, clocks that differ, the next leader quick to write,
+  // and clients who ask all the time.
   const triesLeases = leaseRate > 0 && isOn();
   if (triesLeases) everyMs["isolated leader"] = random.between(1.5, 4) * electionTimeoutMs;
+  const slowestMs = triesLeases ? electionTimeoutMs / 10 : electionTimeoutMs;
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     clients: whole(1, 6),
@@ -105,11 +107,11 @@ export function drawServersParameters(random: Random): ServersParameters {
     lossRate: isOn() ? random.between(0, 0.2) : 0,
     duplicationRate: isOn() ? random.between(0, 0.2) : 0,
     minDelayMs,
-    maxDelayMs: minDelayMs + random.between(0.1, 0.15) * electionTimeoutMs * random.between(0, 1),
+    maxDelayMs: minDelayMs + random.between(0.1, 0.15) * slowestMs * random.between(0, 1),
     isOrdered: isOn(),
     limboRate: isOn() ? random.between(0, 0.05) : 0,
     limboMs: random.between(1, 12) * electionTimeoutMs,
-    maxWriteMs: random.between(0.1, 0.15) * electionTimeoutMs * random.between(0, 1),
+    maxWriteMs: random.between(0.1, 0.15) * slowestMs * random.between(0, 1),
     maxReadMs: random.between(0.1, 10),
     driftRate: triesLeases ? random.between(0.1, 0.3) : isOn() ? random.between(0, 0.2) : 0,
     lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
