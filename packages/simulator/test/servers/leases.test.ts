@@ -18,13 +18,8 @@ const scenario: Scenario = {
   calls: [],
 };
 
-async function runs(seeds: readonly number[]): Promise<RunReport[]> {
-  const reports: RunReport[] = [];
-  for (const seed of seeds) {
-    const script = { seed, world: "servers", actions: null, without: [], scenario } as const;
-    reports.push(await replay(script, { settle }));
-  }
-  return reports;
+function run(seed: number): Promise<RunReport> {
+  return replay({ seed, world: "servers", actions: null, without: [], scenario }, { settle });
 }
 
 afterEach(() => {
@@ -32,14 +27,18 @@ afterEach(() => {
 });
 
 it("L1: a lease is never too long while clocks differ as servers are told", async () => {
-  const reports = await runs([42, 43, 44]);
-  expect(reports.map(({ violation }) => violation)).toEqual([null, null, null]);
-  for (const { situations } of reports) expect(situations["a lease vouched for a read"]).toBeGreaterThan(100);
+  for (const seed of [42, 43, 44]) {
+    const { violation, situations } = await run(seed);
+    expect(violation).toBeNull();
+    expect(situations["a lease vouched for a read"]).toBeGreaterThan(100);
+  }
 });
 
 it("L1: servers that take their clocks for better than they are read what is old", async () => {
   const open = RaftNode.open.bind(RaftNode);
   vi.spyOn(RaftNode, "open").mockImplementation((options) => open({ ...options, maxClockDrift: 0 }));
-  const oracles = (await runs([42, 43, 44])).map(({ violation }) => violation?.oracle);
-  expect(oracles).toContain("ledger/read-index");
+  // About every third of these runs tells.
+  let found: RunReport["violation"] = null;
+  for (let seed = 1; seed <= 40 && found === null; seed += 1) found = (await run(seed)).violation;
+  expect(found?.oracle).toBe("ledger/read-index");
 });
