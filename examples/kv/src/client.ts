@@ -20,6 +20,7 @@ import type {
   KvClientOptions,
   ListAnswer,
   ListOptions,
+  PutOptions,
   ReadOptions,
   ServerHealth,
   TxnAnswer,
@@ -51,9 +52,9 @@ export class KvClient {
     return this.#servers.urls;
   }
 
-  /** Writes `key`, whatever it held. */
-  async put(key: string, value: string | Uint8Array, options: CallOptions = {}): Promise<Written> {
-    const call: Call = { method: "PUT", path: keyPath(key), body: value };
+  /** Writes `key`, whatever it held, and whenever it would have expired. */
+  async put(key: string, value: string | Uint8Array, { ttlMs, ...options }: PutOptions = {}): Promise<Written> {
+    const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value };
     return readWritten(await this.#send(call, options));
   }
 
@@ -62,10 +63,10 @@ export class KvClient {
     key: string,
     expectedRevision: number,
     value: string | Uint8Array,
-    options: CallOptions = {},
+    { ttlMs, ...options }: PutOptions = {},
   ): Promise<CasAnswer> {
     const headers = { "if-match": `"${expectedRevision}"` };
-    const call: Call = { method: "PUT", path: keyPath(key), body: value, headers };
+    const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value, headers };
     const answer = await this.#send(call, options, "REVISION_MISMATCH");
     if (answer.status === 412) return { succeeded: false, currentRevision: problemOf(answer).revision ?? 0 };
     return { succeeded: true, ...readWritten(answer) };

@@ -17,6 +17,16 @@ export interface KvEntry {
   readonly createRevision: number;
   /** How often the key was written since it was created; 1 when it is new. */
   readonly version: number;
+  /** When it expires, in the time of the cluster; never, unless given. */
+  readonly expiresAtMs?: number;
+}
+
+/** A write of a value. Without `ttlMs` the key stays; with it, it expires so many milliseconds later. */
+export interface Put {
+  readonly type: "put";
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly ttlMs?: number;
 }
 
 export type CompareOperator = "=" | "!=" | "<" | ">";
@@ -33,12 +43,12 @@ export type Comparison =
 export type Compare = Comparison & { readonly key: string };
 
 export type Operation =
-  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | Put
   | { readonly type: "delete"; readonly key: string }
   | { readonly type: "get"; readonly key: string };
 
 export type KvCommand =
-  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array; readonly condition?: Comparison }
+  | (Put & { readonly condition?: Comparison })
   | { readonly type: "delete"; readonly key: string; readonly condition?: Comparison }
   | {
       readonly type: "txn";
@@ -126,7 +136,11 @@ function isKnownCommand(command: unknown): boolean {
 function isOperation(operation: unknown): boolean {
   if (!isObject(operation) || typeof operation["key"] !== "string") return false;
   const { type } = operation;
-  return type === "put" ? operation["value"] instanceof Uint8Array : type === "delete" || type === "get";
+  return type === "put" ? isPut(operation) : type === "delete" || type === "get";
+}
+
+function isPut({ value, ttlMs }: Readonly<Record<string, unknown>>): boolean {
+  return value instanceof Uint8Array && (ttlMs === undefined || (Number.isSafeInteger(ttlMs) && Number(ttlMs) > 0));
 }
 
 function isComparison(comparison: unknown): boolean {

@@ -16,9 +16,11 @@ export type KvEvent =
       readonly createRevision: number;
       readonly version: number;
     }
-  | { readonly type: "delete"; readonly key: string };
+  | { readonly type: "delete"; readonly key: string }
+  /** Its time was over. */
+  | { readonly type: "expire"; readonly key: string };
 
-/** Everything that one command changed, in its order. */
+/** Everything that one entry of the log changed, in its order. */
 export interface RevisionRecord {
   readonly revision: number;
   readonly events: readonly KvEvent[];

@@ -11,6 +11,12 @@ export const MAX_KEY_BYTES = 1024;
 /** The largest value, in bytes. */
 export const MAX_VALUE_BYTES = 1024 * 1024;
 
+/** The longest that a key can be written for, in milliseconds: ten years. */
+export const MAX_TTL_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** The most keys that expire with one entry of the log: the rest follows with the next. */
+export const MAX_EXPIRED_AT_ONCE = 5000;
+
 /** The most compares of a transaction, and the most operations in each of its branches. */
 export const MAX_TXN_OPERATIONS = 128;
 

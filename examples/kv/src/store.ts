@@ -1,13 +1,13 @@
 /**
  * KvStore: the replicated state machine, an ordered map of keys with revisions and a window of its latest changes.
  *
- * Pure: no I/O, no clock, nothing but the commands of the log decides what it holds (PITFALLS C10). The revision of a
- * write is the log index of its command. A condition that does not hold is an answer; only a command that this version
+ * Pure: no I/O, no clock, nothing but the log decides what it holds (PITFALLS C10). Keys expire by the time of the cluster,
+ * which the log carries: at the same entry on every server. The revision of a write is the log index of its command. A condition that does not hold is an answer; only a command that this version
  * does not understand throws, which stops the server (PITFALLS C11, C13).
  */
 
 import { createRequire } from "node:module";
-import type { CommittedCommand, StateMachine } from "quorate";
+import type { CommittedCommand, CommittedTime, StateMachine } from "quorate";
 import type sortedBTree from "sorted-btree";
 import {
   type Compare,
@@ -19,10 +19,11 @@ import {
   type KvResult,
   type Operation,
   type OperationResult,
+  type Put,
   type PutResult,
 } from "./commands.js";
 import { History, type HistoryState, type KvEvent, type RevisionRecord } from "./history.js";
-import { compareKeys, HISTORY_LIMITS, type HistoryLimits, MAX_TXN_BYTES } from "./limits.js";
+import { compareKeys, HISTORY_LIMITS, type HistoryLimits, MAX_EXPIRED_AT_ONCE, MAX_TXN_BYTES } from "./limits.js";
 import { readSnapshot, writeSnapshot } from "./snapshot.js";
 
 // A CommonJS package whose only export is called `default`: the one way to it that every loader agrees on.
@@ -47,6 +48,8 @@ export interface ListPage {
 export class KvStore implements StateMachine<KvCommand, KvResult> {
   #history: History;
   #entries = new BTree<string, KvEntry>(undefined, compareKeys);
+  /** The keys that expire, by when they do. */
+  #expiries = new BTree<Expiry, true>(undefined, compareExpiries);
   readonly #writeListeners = new Set<() => void>();
   #revision = 0;
 
@@ -69,15 +72,38 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     return this.#entries.size;
   }
 
-  apply({ index, command }: CommittedCommand<KvCommand>): KvResult {
+  apply({ index, timeMs, command }: CommittedCommand<KvCommand>): KvResult {
     checkCommand(command);
     const events: KvEvent[] = [];
-    const result = this.#execute(index, command, events);
-    if (events.length > 0) {
-      this.history.append(index, events);
-      for (const onWrite of this.#writeListeners) onWrite();
-    }
+    this.#expire({ index, timeMs }, events);
+    const result = this.#execute({ index, timeMs }, command, events);
+    this.#record(index, events);
     return result;
+  }
+
+  onTime(at: CommittedTime): void {
+    const events: KvEvent[] = [];
+    this.#expire(at, events);
+    this.#record(at.index, events);
+  }
+
+  nextExpiryMs(): number {
+    return this.#expiries.minKey()?.expiresAtMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #record(index: number, events: readonly KvEvent[]): void {
+    if (events.length === 0) return;
+    this.history.append(index, events);
+    for (const onWrite of this.#writeListeners) onWrite();
+  }
+
+  #expire({ index, timeMs }: Place, events: KvEvent[]): void {
+    while (this.nextExpiryMs() <= timeMs && events.length < MAX_EXPIRED_AT_ONCE) {
+      const { key } = this.#expiries.minKey() as Expiry;
+      this.#remove(key);
+      this.#revision = index;
+      events.push({ type: "expire", key });
+    }
   }
 
   /** Everything, the history included. A copy of the tree that shares its nodes until they change: taken in no time. */
@@ -89,16 +115,22 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   /** Takes the place of everything, at once when all of it is read; those who watch go on where they were. */
   async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
     const entries = new BTree<string, KvEntry>(undefined, compareKeys);
+    const expiries = new BTree<Expiry, true>(undefined, compareExpiries);
     const records: RevisionRecord[] = [];
     let head = { revision: 0, forgotten: this.history.state.forgotten };
     await readSnapshot(pieces, {
       onHead: (revision: number, forgotten: HistoryState["forgotten"]) => {
         head = { revision, forgotten };
       },
-      onEntry: (entry: KvEntry) => entries.set(entry.key, entry),
+      onEntry: (entry: KvEntry) => {
+        entries.set(entry.key, entry);
+        const expiry = expiryOf(entry);
+        if (expiry !== null) expiries.set(expiry, true);
+      },
       onRecord: (record: RevisionRecord) => records.push(record),
     });
     this.#entries = entries;
+    this.#expiries = expiries;
     this.#revision = head.revision;
     this.#history = new History(this.history.limits, { forgotten: head.forgotten, records });
     for (const onWrite of this.#writeListeners) onWrite();
@@ -132,7 +164,7 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     return { entries, hasMore, revision: this.#revision };
   }
 
-  #execute(index: number, command: KvCommand, events: KvEvent[]): KvResult {
+  #execute(at: Place, command: KvCommand, events: KvEvent[]): KvResult {
     switch (command.type) {
       case "put":
       case "delete": {
@@ -140,48 +172,64 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
         if (command.condition !== undefined && !holds(command.condition, entry)) {
           return { type: "conflict", revision: entry?.revision ?? 0 };
         }
-        if (command.type === "put") return this.#put(index, command.key, command.value, events);
-        return this.#delete(index, command.key, events);
+        return command.type === "put" ? this.#put(at, command, events) : this.#delete(at, command.key, events);
       }
       case "txn": {
         const succeeded = command.compares.every((compare: Compare) => holds(compare, this.get(compare.key)));
         const operations = succeeded ? command.success : command.failure;
         const sizeBytes = this.#answerBytes(operations);
         if (sizeBytes > MAX_TXN_BYTES) return { type: "tooLarge", sizeBytes };
-        const results = operations.map((operation) => this.#operate(index, operation, events));
+        const results = operations.map((operation) => this.#operate(at, operation, events));
         return { type: "txn", succeeded, revision: this.#revision, results };
       }
     }
   }
 
-  #operate(index: number, operation: Operation, events: KvEvent[]): OperationResult {
+  #operate(at: Place, operation: Operation, events: KvEvent[]): OperationResult {
     switch (operation.type) {
       case "put":
-        return this.#put(index, operation.key, operation.value, events);
+        return this.#put(at, operation, events);
       case "delete":
-        return this.#delete(index, operation.key, events);
+        return this.#delete(at, operation.key, events);
       case "get":
         return { type: "get", entry: this.get(operation.key) };
     }
   }
 
-  #put(index: number, key: string, given: Uint8Array, events: KvEvent[]): PutResult {
-    const before = this.#entries.get(key);
+  #put({ index, timeMs }: Place, { key, value: given, ttlMs }: Put, events: KvEvent[]): PutResult {
+    const before = this.#remove(key);
     // A copy: what the log hands out may be a view that would keep a whole network frame in memory.
     const value = new Uint8Array(given);
     const createRevision = before?.createRevision ?? index;
     const version = (before?.version ?? 0) + 1;
     this.#revision = index;
-    this.#entries.set(key, { key, value, revision: index, createRevision, version });
+    const entry = { key, value, revision: index, createRevision, version };
+    if (ttlMs === undefined) {
+      this.#entries.set(key, entry);
+    } else {
+      const expiresAtMs = timeMs + ttlMs;
+      this.#entries.set(key, { ...entry, expiresAtMs });
+      this.#expiries.set({ key, expiresAtMs }, true);
+    }
     events.push({ type: "put", key, value, createRevision, version });
     return { type: "put", revision: index, createRevision, version };
   }
 
-  #delete(index: number, key: string, events: KvEvent[]): DeleteResult {
-    if (!this.#entries.delete(key)) return { type: "delete", deleted: false, revision: 0 };
+  #delete({ index }: Place, key: string, events: KvEvent[]): DeleteResult {
+    if (this.#remove(key) === undefined) return { type: "delete", deleted: false, revision: 0 };
     this.#revision = index;
     events.push({ type: "delete", key });
     return { type: "delete", deleted: true, revision: index };
+  }
+
+  /** Takes the key out, if it is there. */
+  #remove(key: string): KvEntry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    const expiry = expiryOf(entry);
+    if (expiry !== null) this.#expiries.delete(expiry);
+    return entry;
   }
 
   /** How much the gets among `operations` will carry out; what the puts before them carry in is bounded already. */
@@ -193,6 +241,22 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     }
     return sizeBytes;
   }
+}
+
+/** Where in the log, and when. */
+type Place = Pick<CommittedTime, "index" | "timeMs">;
+
+interface Expiry {
+  readonly key: string;
+  readonly expiresAtMs: number;
+}
+
+function expiryOf({ key, expiresAtMs }: KvEntry): Expiry | null {
+  return expiresAtMs === undefined ? null : { key, expiresAtMs };
+}
+
+function compareExpiries(a: Expiry, b: Expiry): number {
+  return a.expiresAtMs - b.expiresAtMs || compareKeys(a.key, b.key);
 }
 
 function holds(comparison: Comparison, entry: KvEntry | null): boolean {

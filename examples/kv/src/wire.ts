@@ -25,7 +25,7 @@ export type EventJson =
       readonly createRevision: number;
       readonly version: number;
     }
-  | { readonly type: "delete"; readonly key: string };
+  | { readonly type: "delete" | "expire"; readonly key: string };
 
 /** The body of every error. */
 export interface ProblemJson {

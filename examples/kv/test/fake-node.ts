@@ -32,6 +32,8 @@ export class FakeNode implements KvNode {
   gate: Promise<void> = Promise.resolve();
   /** Told of each proposal when it arrives. */
   onPropose: () => void = () => undefined;
+  /** The time of the cluster. */
+  timeMs = 0;
   #index = 0;
   #leader: LeaderChange = { leaderId: 11, leaderName: "n1", term: 3 };
   readonly #leaderListeners = new Set<(change: LeaderChange) => void>();
@@ -52,7 +54,12 @@ export class FakeNode implements KvNode {
   /** Executes a command as if it came over the log: its bytes are encoded and decoded on the way. */
   apply(command: KvCommand): KvResult {
     this.#index += 1;
-    return this.store.apply({ index: this.#index, term: 3, timeMs: 0, command: unpack(pack(command)) as KvCommand });
+    return this.store.apply({
+      index: this.#index,
+      term: 3,
+      timeMs: this.timeMs,
+      command: unpack(pack(command)) as KvCommand,
+    });
   }
 
   async read<Answer>(

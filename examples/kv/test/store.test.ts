@@ -91,8 +91,8 @@ function plain(result: KvResult): unknown {
 
 function changesOf({ revision, events }: RevisionRecord) {
   const changes = events.map((event) =>
-    event.type === "delete"
-      ? `delete ${event.key}`
+    event.type !== "put"
+      ? `${event.type} ${event.key}`
       : `put ${event.key} ${hex(event.value)} ${event.createRevision} ${event.version}`,
   );
   return { revision, changes };

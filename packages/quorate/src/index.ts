@@ -5,6 +5,7 @@ export {
   type Clock,
   type CommandCodec,
   type CommittedCommand,
+  type CommittedTime,
   ERROR_CODES,
   type GroupId,
   type LogStorage,
@@ -22,10 +23,12 @@ export {
 } from "@quorate/contracts";
 export type { Index, Member, MemberChange, MemberRole, NodeId, Term } from "@quorate/core";
 export {
+  type AbortSignalLike,
   adding,
   type Bootstrap,
   type BootstrapMember,
   bytesCodec,
+  type CallOptions,
   type ChangeOptions,
   type ChangePhase,
   type CloseOptions,
@@ -47,6 +50,7 @@ export {
   type NodeEventMap,
   type NodeRole,
   type NodeStatus,
+  type OpenSessionOptions,
   type OutgoingSnapshot,
   type ProposeOptions,
   RaftNode,
@@ -54,6 +58,8 @@ export {
   type ReadOptions,
   type RoleEvent,
   removing,
+  Session,
+  type SessionProposeOptions,
   type SnapshotResult,
   type SnapshotsStatus,
   type TransferOptions,

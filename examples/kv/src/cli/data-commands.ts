@@ -10,13 +10,14 @@ import {
   createClient,
   readInput,
   readRevision,
+  readTtlMs,
   readValue,
   usageError,
   wholeNumber,
 } from "./options.js";
 import { entryJson, oneLine, printJson, printLine, printTable, valueText } from "./output.js";
 
-type FileOption = { readonly file?: string };
+type PutOptions = { readonly file?: string; readonly ttl?: number };
 
 const PAGE_ENTRIES = 1000;
 
@@ -25,9 +26,16 @@ export function addDataCommands(program: Command): void {
     .summary("write a key")
     .description("Writes KEY, whatever it held. VALUE is text; - reads it from standard input.")
     .option("--file <path>", "take the value from a file")
+    .option("--ttl <time>", "how long the key stays, 30s say; by default for ever", readTtlMs)
     .addHelpText(
       "after",
-      examples("put greeting hello", "put logo --file logo.png", "put notes - < notes.txt", "put temp -- -5"),
+      examples(
+        "put greeting hello",
+        "put session/7 me --ttl 30m",
+        "put logo --file logo.png",
+        "put notes - < notes.txt",
+        "put temp -- -5",
+      ),
     )
     .action(onPut);
   addReadOptions(program.command("get <key>"))
@@ -52,6 +60,7 @@ export function addDataCommands(program: Command): void {
     )
     .requiredOption("--expect <revision>", "the revision that the key must have", readRevision)
     .option("--file <path>", "take the value from a file")
+    .option("--ttl <time>", "how long the key stays, 30s say; by default for ever", readTtlMs)
     .addHelpText("after", examples("cas greeting --expect 12 'hello again'", "cas lock --expect 0 me"))
     .action(onCas);
   addReadOptions(program.command("list [prefix]"))
@@ -96,8 +105,8 @@ export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ quorate-kv ${line}`).join("\n")}`;
 }
 
-async function onPut(key: string, value: string | undefined, options: ClientOptions & FileOption): Promise<void> {
-  const written = await createClient(options).put(key, await readValue(value, options.file));
+async function onPut(key: string, value: string | undefined, options: ClientOptions & PutOptions): Promise<void> {
+  const written = await createClient(options).put(key, await readValue(value, options.file), { ttlMs: options.ttl });
   if (options.json) printJson({ key, ...written });
   else printLine(`revision ${written.revision}`);
 }
@@ -120,9 +129,10 @@ async function onDel(key: string, options: ClientOptions & { readonly expect?: n
 async function onCas(
   key: string,
   value: string | undefined,
-  options: ClientOptions & FileOption & { readonly expect: number },
+  options: ClientOptions & PutOptions & { readonly expect: number },
 ): Promise<void> {
-  const answer = await createClient(options).cas(key, options.expect, await readValue(value, options.file));
+  const bytes = await readValue(value, options.file);
+  const answer = await createClient(options).cas(key, options.expect, bytes, { ttlMs: options.ttl });
   if (!answer.succeeded) return negative(options, { key, ...answer }, describeRevision(key, answer.currentRevision));
   if (options.json) printJson({ key, ...answer });
   else printLine(`revision ${answer.revision}`);

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { KvClient } from "../client.js";
+import { MAX_TTL_MS } from "../limits.js";
 import { UsageError } from "./exit-codes.js";
 
 const DEFAULT_SERVER = "http://127.0.0.1:8001";
@@ -42,6 +43,22 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     if (value >= min && value <= max) return value;
     throw new InvalidArgumentError(`It is a whole number from ${min} to ${max}.`);
   };
+}
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** For commander: `500ms`, `30s`, `5m`, `2h` or `1d`, in milliseconds. */
+export function readTtlMs(text: string): number {
+  const [, count = "", unit = ""] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ttlMs = Number(count) * (DURATION_UNITS_MS[unit] ?? Number.NaN);
+  if (ttlMs >= 1 && ttlMs <= MAX_TTL_MS) return ttlMs;
+  throw new InvalidArgumentError("It is a time such as 500ms, 30s, 5m, 2h or 1d, and at most ten years.");
 }
 
 export const readTimeoutMs = wholeNumber(1, 24 * 60 * 60 * 1000);

@@ -49,7 +49,7 @@ export function entryJson({ value, ...entry }: KvEntry): object {
 }
 
 export function eventJson(revision: number, event: WatchEvent): object {
-  if (event.type === "delete") return { revision, ...event };
+  if (event.type !== "put") return { revision, ...event };
   const { value, ...rest } = event;
   return { revision, ...rest, ...valueJson(value) };
 }

@@ -22,7 +22,7 @@ async function onWatch(prefix: string | undefined, options: ClientOptions & { re
   for await (const { revision, events } of createClient(options).watch({ prefix, fromRevision, timeoutMs })) {
     for (const event of events) {
       if (json) printJson(eventJson(revision, event));
-      else if (event.type === "delete") printLine(`${revision}  delete  ${oneLine(event.key)}`);
+      else if (event.type !== "put") printLine(`${revision}  ${event.type.padEnd(6)}  ${oneLine(event.key)}`);
       else printLine(`${revision}  put     ${oneLine(event.key)}  ${oneLine(valueText(event.value))}`);
     }
   }

@@ -23,6 +23,11 @@ export interface ReadOptions extends CallOptions {
   readonly maxStalenessMs?: number | undefined;
 }
 
+export interface PutOptions extends CallOptions {
+  /** The key expires so many milliseconds later, by the time of the cluster; default: never. */
+  readonly ttlMs?: number | undefined;
+}
+
 export type Written = Omit<PutResult, "type">;
 
 export type CasAnswer =
@@ -63,7 +68,7 @@ export type TxnCompare = { readonly key: string; readonly operator?: "=" | "!=" 
 );
 
 export type TxnOperation =
-  | ({ readonly type: "put"; readonly key: string } & TxnValue)
+  | ({ readonly type: "put"; readonly key: string; readonly ttlMs?: number } & TxnValue)
   | { readonly type: "delete" | "get"; readonly key: string };
 
 export interface TxnRequest {

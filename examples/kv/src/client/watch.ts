@@ -33,7 +33,8 @@ export type WatchEvent =
       readonly createRevision: number;
       readonly version: number;
     }
-  | { readonly type: "delete"; readonly key: string };
+  /** `expire`: its time was over. */
+  | { readonly type: "delete" | "expire"; readonly key: string };
 
 /** Everything that one revision changed among the watched keys, in its order. */
 export interface WatchBatch {
@@ -211,7 +212,7 @@ function readBatch(data: string): WatchBatch {
 }
 
 function readEvent(event: EventJson): WatchEvent {
-  if (event.type === "delete") return event;
+  if (event.type !== "put") return event;
   const { type, key, valueBase64, createRevision, version } = event;
   return { type, key, value: Buffer.from(valueBase64, "base64"), createRevision, version };
 }

@@ -10,7 +10,7 @@ export function entryToJson({ key, value, revision, createRevision, version }: K
 }
 
 export function eventToJson(event: KvEvent): EventJson {
-  if (event.type === "delete") return { type: "delete", key: event.key };
+  if (event.type !== "put") return { type: event.type, key: event.key };
   const { key, value, createRevision, version } = event;
   return { type: "put", key, valueBase64: toBase64(value), createRevision, version };
 }

@@ -7,7 +7,7 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { KvCommand, KvEntry, KvResult } from "../commands.js";
-import { MAX_VALUE_BYTES } from "../limits.js";
+import { MAX_TTL_MS, MAX_VALUE_BYTES } from "../limits.js";
 import type { Freshness } from "../node.js";
 import { KEY_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
@@ -50,9 +50,10 @@ type WriteCommand = Exclude<KvCommand, { readonly type: "txn" }>;
 
 async function onPut(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const key = readKey(request.url);
-  readQuery(request.url, []);
+  const query = readQuery(request.url, ["ttl_ms"]);
+  const ttlMs = readInteger("INVALID_QUERY", "ttl_ms", query.ttl_ms, { min: 1, max: MAX_TTL_MS });
   const value = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
-  const result = await propose(context, request, { type: "put", key, value });
+  const result = await propose(context, request, { type: "put", key, value, ...(ttlMs === null ? {} : { ttlMs }) });
   if (result.type !== "put") throw unexpectedResult(result);
   const { revision, createRevision, version } = result;
   reply.header("etag", revisionTag(revision));

@@ -1,7 +1,14 @@
 /** From the JSON of a transaction to its command, refusing whatever is not exactly understood. */
 
 import type { Compare, CompareOperator, KvCommand, Operation } from "../commands.js";
-import { findKeyProblem, isWellFormed, MAX_TXN_BYTES, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../limits.js";
+import {
+  findKeyProblem,
+  isWellFormed,
+  MAX_TTL_MS,
+  MAX_TXN_BYTES,
+  MAX_TXN_OPERATIONS,
+  MAX_VALUE_BYTES,
+} from "../limits.js";
 import { HttpError } from "./errors.js";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -58,15 +65,22 @@ function readBranch(txn: JsonObject, name: "success" | "failure"): readonly Oper
 }
 
 function readOperation(json: unknown, what: string): Operation {
-  const operation = readObject(json, what, ["type", "key", "value", "valueBase64"]);
+  const operation = readObject(json, what, ["type", "key", "value", "valueBase64", "ttlMs"]);
   const { type } = operation;
   if (type !== "put" && type !== "delete" && type !== "get") {
     throw invalid(`${what}: type is "put", "delete" or "get", not ${JSON.stringify(type)}.`);
   }
   const key = readTxnKey(operation, what);
-  if (type === "put") return { type, key, value: readValue(operation, what) };
+  if (type === "put") return { type, key, value: readValue(operation, what), ...readTtl(operation, what) };
+  if (operation["ttlMs"] !== undefined) throw invalid(`${what}: a ${type} takes no ttlMs.`);
   if (operation["value"] === undefined && operation["valueBase64"] === undefined) return { type, key };
   throw invalid(`${what}: a ${type} takes no value.`);
+}
+
+function readTtl({ ttlMs }: JsonObject, what: string): { readonly ttlMs?: number } {
+  if (ttlMs === undefined) return {};
+  if (typeof ttlMs === "number" && Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= MAX_TTL_MS) return { ttlMs };
+  throw invalid(`${what}: ttlMs is a whole number from 1 to ${MAX_TTL_MS}, not ${JSON.stringify(ttlMs)}.`);
 }
 
 function readTxnKey(object: JsonObject, what: string): string {
