@@ -17,7 +17,7 @@ import type { ChangeRefusal } from "./effects.js";
 import type { ChangeMembers } from "./input.js";
 import { Progress } from "./progress.js";
 import { quorumValue } from "./quorum.js";
-import type { Leader } from "./roles.js";
+import { FIRST_STREAM, type Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { handOver } from "./transfer.js";
 import { stepDown } from "./transitions.js";
@@ -140,15 +140,12 @@ export function advanceMembership(state: RaftState, leader: Leader): void {
 /** Whether all who shall vote can: the new ones keep up, and with them a majority is in touch. */
 function haveCaughtUp(state: RaftState, leader: Leader, wanted: readonly NodeId[]): boolean {
   const { configuration } = state.configurations;
-  let isReady = canReachMajority(state, leader, wanted, configuration);
-  for (const id of wanted) {
+  const isReady = (id: NodeId): boolean =>
     // A leader on its way out may be asked to stay; it has everything.
-    if (id === state.id || configuration.voters.some((voter) => voter.id === id)) continue;
-    const progress = leader.progressOf(id);
-    // Asked of each, for asking begins its round.
-    if (progress?.hasCaughtUp(state.log.lastIndex, state.now, state.electionTimeoutMs) !== true) isReady = false;
-  }
-  return isReady;
+    id === state.id ||
+    configuration.voters.some((voter) => voter.id === id) ||
+    leader.progressOf(id)?.hasCaughtUp(state.log.lastIndex, state.now, state.electionTimeoutMs) === true;
+  return wanted.every(isReady) && canReachMajority(state, leader, wanted, configuration);
 }
 
 /**
@@ -179,13 +176,13 @@ function appendConfiguration(state: RaftState, leader: Leader, configuration: Co
   const followers = [...leader.followers];
   for (const { id } of members) {
     if (leader.progressOf(id) !== undefined) continue;
-    leader.lastStream += 1;
-    followers.push(new Progress(id, state.log.lastIndex, leader.lastStream, state.now));
+    // Its id is new, and so above all others.
+    followers.push(new Progress(id, state.log.lastIndex, FIRST_STREAM, state.now));
   }
   for (const progress of followers) {
     if (!members.some(({ id }) => id === progress.id)) progress.seeOff(state.now, state.electionTimeoutMs);
   }
-  leader.followers = followers.sort((a, b) => a.id - b.id);
+  leader.followers = followers;
 }
 
 /** It knows that it left, or has had the time to learn it. */

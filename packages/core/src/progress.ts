@@ -108,7 +108,7 @@ export class Progress {
    */
   hasCaughtUp(lastIndex: Index, now: number, electionTimeoutMs: number): boolean {
     this.#round ??= { targetIndex: lastIndex, startedAt: now };
-    if (this.state !== "replicate" || this.matchIndex < this.#round.targetIndex) return false;
+    if (this.matchIndex < this.#round.targetIndex) return false;
     const wasQuick = now - this.#round.startedAt < electionTimeoutMs;
     if (!wasQuick) this.#round = { targetIndex: lastIndex, startedAt: now };
     return wasQuick;

@@ -47,6 +47,8 @@ describe("compaction", () => {
     server.compact();
     expect(server.disk.snapshot).toMatchObject({ index: 7, membership: { index: 6 } });
     expect(server.raft.configurationAt(7).index).toBe(6);
+    // What was before is forgotten with the log.
+    expect(server.raft.configurationAt(5).index).toBe(6);
   });
 
   it("S18: the term of the last entry that is gone is known", () => {

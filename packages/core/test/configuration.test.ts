@@ -8,9 +8,11 @@ import {
   encodeConfiguration,
   foundingConfiguration,
   type Member,
+  membersOf,
 } from "../src/index.js";
 import { becomeLeader, sent } from "./support/elect.js";
 import { bytes, configurationOf, logOf, membership, text } from "./support/entries.js";
+import { configuration, member } from "./support/members.js";
 import { appendEntries } from "./support/messages.js";
 import { numRuns } from "./support/runs.js";
 import { Server, serverWith } from "./support/server.js";
@@ -108,6 +110,40 @@ describe("its bytes", () => {
     '{"voters":[{"id":0,"name":"a","address":"b"}]}',
   ])("C11: %j is no configuration", (json) => {
     expect(() => decodeConfiguration(bytes(json))).toThrow(RangeError);
+  });
+
+  const sound = configuration({ voters: [1, 2, 3], learners: [4], target: [1, 2, 4] });
+  const witness = (id: number) => member(id, { isWitness: true });
+
+  it.each<[string, Partial<Configuration>]>([
+    ["a voter that is a learner too", { learners: [member(3)], target: null }],
+    ["a witness that will not vote", { learners: [witness(4)], target: null }],
+    ["witnesses that are half of the voters", { voters: [member(1), witness(2)], target: null }],
+    ["witnesses that were half of them", { outgoingVoters: [member(1), witness(2)], target: null }],
+    ["a joint change without new voters", { voters: [], outgoingVoters: sound.voters, target: null }],
+    ["a joint change that waits for more", { outgoingVoters: sound.voters }],
+    ["a target without voters", { target: { voters: [], learners: [4] } }],
+    ["a target that is no member", { target: { voters: [1, 5], learners: [] } }],
+    ["a target that is named twice", { target: { voters: [1, 4], learners: [4] } }],
+    ["an id that is still to be given", { nextId: 4 }],
+    ["a priority that is none", { voters: [member(1, { priority: -1 })], target: null }],
+  ])("M24: %s is no configuration, neither to write nor to read", (_, wrong) => {
+    const bad = { ...sound, ...wrong };
+    expect(() => encodeConfiguration(bad)).toThrow(RangeError);
+    expect(() => decodeConfiguration(bytes(JSON.stringify(bad)))).toThrow(RangeError);
+    expect(() => decodeConfiguration(bytes(JSON.stringify(sound)))).not.toThrow();
+  });
+
+  it("a witness that is to vote comes in as a learner", () => {
+    const joining = { ...sound, learners: [witness(4)] };
+    expect(decodeConfiguration(encodeConfiguration(joining))).toEqual(joining);
+  });
+
+  it("while a change is joint, the newer address of a member counts", () => {
+    const moved = member(2, { address: "new:1" });
+    const joint = { ...configuration({ voters: [1, 2], outgoing: [1, 2, 3] }), voters: [member(1), moved] };
+    expect(membersOf(joint)).toEqual([member(1), moved, member(3)]);
+    expect(() => encodeConfiguration(joint)).not.toThrow();
   });
 
   it.each([1.5, Number.NaN, 2 ** 53])("F12: a server cannot have the id %d", (id) => {

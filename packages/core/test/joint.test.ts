@@ -218,6 +218,36 @@ describe("a leader that leaves", () => {
     for (let wakes = 0; wakes < 3; wakes += 1) expect(server.wake().messages).toEqual([]);
   });
 
+  it("M14: counts as knowing only those who have the entry that removes it", () => {
+    const server = serverWith([1], { voters: 5 });
+    becomeLeader(server, [2, 3]);
+    server.persist();
+    server.receive(...[2, 3, 4].map((from) => accepted({ from, term: 2, matchIndex: 2 })));
+    change(server, voters("n2", "n3", "n4", "n5"));
+    server.persist();
+    server.receive(...[2, 3, 4].map((from) => accepted({ from, term: 2, matchIndex: 3 })));
+    server.persist();
+    server.receive(...[2, 3, 4].map((from) => accepted({ from, term: 2, matchIndex: 4 })));
+    const round = sent(server.effects, "heartbeat")[0]?.round ?? 0;
+    server.receive(...[2, 3, 5].map((from) => heartbeatResult({ from, term: 2, round })));
+    expect(server.raft.transferTo).toBe(0);
+    server.receive(heartbeatResult({ from: 4, term: 2, round }));
+    expect(server.raft.transferTo).toBe(2);
+  });
+
+  it("M14: begins its farewell again if the members change meanwhile", () => {
+    const server = leaving();
+    server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 4 })));
+    const round = sent(server.effects, "heartbeat")[0]?.round ?? 0;
+    change(server, [...voters("n2", "n3"), wanted("n4", { role: "learner" })]);
+    server.receive(...[2, 3].map((from) => heartbeatResult({ from, term: 2, round })));
+    server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 5 })));
+    expect(server.raft).toMatchObject({ commitIndex: 5, transferTo: 0 });
+    const again = sent(server.effects, "heartbeat")[0]?.round ?? 0;
+    server.receive(...[2, 3].map((from) => heartbeatResult({ from, term: 2, round: again })));
+    expect(server.raft.transferTo).toBe(2);
+  });
+
   it("M29: says that it leads as long as it does", () => {
     const server = leaving();
     expect(server.status).toMatchObject({ role: "leader", leaderId: 1 });

@@ -190,6 +190,16 @@ describe("with writes under way", () => {
     expect(server.status).toMatchObject({ lastIndex: 4, durableIndex: 4 });
   });
 
+  it("S4: what was dropped and appended in the same drain before goes with the log", () => {
+    const server = serverWith([1, 2, 2], { hardState: { currentTerm: 3, votedFor: 0 } });
+    server.step({ kind: "receive", message: appendEntries({ from: 3, term: 3, prev: [1, 1], terms: [2, 3, 3] }) });
+    server.step({ kind: "receive", message: appendEntries({ from: 3, term: 3, prev: [2, 2], terms: [2] }) });
+    server.turn(installing(server, snapshotAt(6, 3)));
+    expect(server.effects.write).toMatchObject({ reset: { index: 6, term: 3 }, truncateFrom: null, append: [] });
+    server.persist();
+    expect(server.status).toMatchObject({ lastIndex: 6, durableIndex: 6 });
+  });
+
   it("S4: a snapshot in the place of one whose log has not begun anew yet", () => {
     const server = serverWith([1, 2, 2], { hardState: { currentTerm: 3, votedFor: 0 } });
     server.step(installing(server, snapshotAt(3, 3)));

@@ -1,11 +1,17 @@
 /** Leadership transfer (dissertation 3.10; PITFALLS T), and leaders by priority. */
 
 import { describe, expect, it } from "vitest";
-import type { Effects, NodeId, TimeoutNow } from "../src/index.js";
+import {
+  type Effects,
+  encodeConfiguration,
+  foundingConfiguration,
+  type NodeId,
+  type TimeoutNow,
+} from "../src/index.js";
 import type { Cluster } from "./support/cluster.js";
 import { becomeLeader, sent } from "./support/elect.js";
 import { logOf } from "./support/entries.js";
-import { change, leaderOf, ledCluster, membershipOf, voters, wanted } from "./support/members.js";
+import { change, leaderOf, ledCluster, member, membershipOf, voters, wanted } from "./support/members.js";
 import { accepted, appendEntries, heartbeat, heartbeatResult, requestVote } from "./support/messages.js";
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, Server, serverWith } from "./support/server.js";
 
@@ -131,14 +137,16 @@ describe("a leader that hands over", () => {
     expect(server.status).toMatchObject({ role: "follower", votedFor: 2, currentTerm: 3, transferTo: 0 });
   });
 
-  it("gives up if the target is removed meanwhile", () => {
+  it("gives up if a change that was under way leaves the target without a vote", () => {
     const server = leader();
-    change(server, voters("n1", "n2"));
+    change(server, voters("n1", "n2", "n4"));
+    server.persist();
+    server.receive(accepted({ from: 2, term: 2, matchIndex: 3 }));
     transfer(server, 3);
-    expect(server.effects.transfers).toMatchObject([{ result: "noTarget" }]);
-    const other = leader();
-    transfer(other, 3);
-    expect(other.status.transferTo).toBe(3);
+    const { transfers } = server.receive(accepted({ from: 4, term: 2, matchIndex: 3 }));
+    expect(server.raft.configuration.outgoingVoters).toHaveLength(3);
+    expect(transfers).toEqual([{ transferId: 1, to: 3, result: "timedOut" }]);
+    expect(server.raft.transferTo).toBe(0);
   });
 
   it("T2: one that does not lead says who does", () => {
@@ -179,7 +187,7 @@ describe("whoever is told to campaign", () => {
   it("T3: does not obey before its log is durable", () => {
     const server = follower();
     server.receive(appendEntries({ from: 2, term: 1, prev: [2, 1], terms: [1] }));
-    server.receive(timeoutNow({ lastLogIndex: 3 }));
+    server.receive(timeoutNow({ lastLogIndex: 3 }), timeoutNow({ lastLogIndex: 2 }));
     expect(server.raft.role).toBe("follower");
     server.persist();
     server.receive(timeoutNow({ lastLogIndex: 3 }));
@@ -302,6 +310,20 @@ describe("priorities", () => {
     expect(server.raft.transferTo).toBe(0);
     server.receive(heartbeatResult({ from: 2, term: 2 }));
     server.after(1);
+    expect(server.raft.transferTo).toBe(2);
+  });
+
+  it("and not before the leader has committed an entry", () => {
+    const members = [member(1), member(2, { priority: 1 }), member(3)];
+    const data = encodeConfiguration(foundingConfiguration(members));
+    const server = new Server({ entries: [{ index: 1, term: 1, kind: "membership", data }] });
+    becomeLeader(server);
+    server.persist();
+    server.after(ELECTION_TIMEOUT_MS - 1);
+    server.receive(...[2, 3].map((from) => heartbeatResult({ from, term: 2 })));
+    server.after(ELECTION_TIMEOUT_MS / 2);
+    expect(server.status).toMatchObject({ role: "leader", commitIndex: 0, transferTo: 0 });
+    server.receive(accepted({ from: 2, term: 2, matchIndex: 2 }));
     expect(server.raft.transferTo).toBe(2);
   });
 
