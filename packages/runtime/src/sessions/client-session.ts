@@ -5,6 +5,9 @@
 
 import { WINDOW } from "./session-table.js";
 
+/** Fewer proposals than this are not looked through for settled ones. */
+const PRUNE_FROM = 256;
+
 /** `Item` is a proposal, which is parked as long as it says so. */
 export class ClientSession<Item extends { readonly stage: string }> {
   /** 0 until it is open. */
@@ -20,6 +23,7 @@ export class ClientSession<Item extends { readonly stage: string }> {
   /** Proposals without a number, from `#head` on; may hold settled ones. */
   #parked: Item[] = [];
   #head = 0;
+  #pruneAt = PRUNE_FROM;
 
   constructor(id: number, isOwn: boolean) {
     this.id = id;
@@ -51,12 +55,23 @@ export class ClientSession<Item extends { readonly stage: string }> {
     }
   }
 
+  /** How many are kept, settled ones included. For tests. */
+  get parkedCount(): number {
+    return this.#parked.length - this.#head;
+  }
+
   /** Whether any wait; they may be settled. */
   get hasParked(): boolean {
     return this.#parked.length > 0;
   }
 
   park(proposal: Item): void {
+    // While there is no leader those that gave up leave, or they would gather for as long as that lasts (PITFALLS F4).
+    if (this.#parked.length >= this.#pruneAt) {
+      this.#parked = this.parked;
+      this.#head = 0;
+      this.#pruneAt = Math.max(PRUNE_FROM, 2 * this.#parked.length);
+    }
     this.#parked.push(proposal);
   }
 

@@ -85,21 +85,25 @@ export class SessionCaller {
 
   /** When two are under way, the first answer tells nothing of what becomes of the other, unless it is a result. */
   async #proposeOnceOrTwice(id: number, sequence: number, command: Command): Promise<number> {
-    const asked = this.#propose(id, sequence, command);
+    const asked = this.#propose(id, sequence, command, () => true);
     if (this.#options.roll() >= TWICE_RATE) return asked;
-    this.#propose(id, sequence, command).catch(() => undefined);
+    let isAnswered = false;
+    this.#propose(id, sequence, command, () => !isAnswered).catch(() => undefined);
     try {
       return await asked;
     } catch (cause) {
       throw cause instanceof RaftError ? new RaftError("OUTCOME_UNKNOWN", "Another was under way.", { cause }) : cause;
+    } finally {
+      // The other is not asked for again: nobody would wait for it.
+      isAnswered = true;
     }
   }
 
-  async #propose(id: number, sequence: number, command: Command): Promise<number> {
+  async #propose(id: number, sequence: number, command: Command, isWanted: () => boolean): Promise<number> {
     const { timeoutMs, onRetried, onRefused } = this.#options;
     let last: unknown = null;
     let isInDoubt = false;
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS && isWanted(); attempt += 1) {
       const acknowledgedBelow = Math.min(...this.#inFlight, sequence);
       try {
         return await this.#attempt(this.#pick(), id, command, { sequence, acknowledgedBelow, timeoutMs });
