@@ -74,7 +74,7 @@ export function drawServersParameters(random: Random): ServersParameters {
   const pick = <T>(...from: T[]): T => from[whole(0, from.length - 1)] as T;
   const electionTimeoutMs = pick(100, 250, 250, 500);
   const minDelayMs = random.between(0.1, 2);
-  const faultyMs = random.between(8, 36) * electionTimeoutMs;
+  const faultyMs = random.between(5, 18) * electionTimeoutMs;
   const everyMs: Partial<Record<FaultName, number>> = {};
   // A few kinds at a time: with all of them at once nothing works long enough to go wrong.
   const share = pick(0, 0.1, 0.2, 0.3);
@@ -85,7 +85,7 @@ export function drawServersParameters(random: Random): ServersParameters {
   const leaseRate = canLease && isOn(0.6) ? random.between(0.1, 0.9) : 0;
   // What tries leases is one leader after the other that is cut off, clocks that differ, the next leader quick to write,
   // and clients who ask all the time.
-  const triesLeases = leaseRate > 0 && isOn();
+  const triesLeases = leaseRate > 0 && isOn(0.2);
   if (triesLeases) everyMs["isolated leader"] = random.between(1.5, 4) * electionTimeoutMs;
   const slowestMs = triesLeases ? electionTimeoutMs / 10 : electionTimeoutMs;
   return {
