@@ -10,7 +10,8 @@ import { checkCommandSize, encodeCommand } from "./commands.js";
 import type { Numbering, Proposal } from "./proposal.js";
 import { Proposals, type ProposalsOptions, type SessionKeeper } from "./proposals.js";
 import { ClientSession } from "./sessions/client-session.js";
-import { decodeId, type EnvelopeKind, makeEnvelope } from "./sessions/envelope.js";
+import { decodeId, ENVELOPE_BYTES, type EnvelopeKind, fillEnvelope, makeEnvelope } from "./sessions/envelope.js";
+import { Slab } from "./slab.js";
 
 const NO_PAYLOAD = new Uint8Array(0);
 
@@ -31,6 +32,8 @@ export class Client<Command, Result> implements SessionKeeper<Result> {
   readonly #options: ClientOptions<Command, Result>;
   /** What the state machine answered. */
   readonly #resultOf: (answer: Told<Result>) => Result;
+  /** What commands are laid out in. */
+  readonly #slab = new Slab();
   #own: ClientSession<Proposal<Result>> | null = null;
   /** Those that were opened here and are not over, by their id. */
   readonly #sessions = new Map<number, ClientSession<Proposal<Result>>>();
@@ -52,7 +55,9 @@ export class Client<Command, Result> implements SessionKeeper<Result> {
       const payload = encodeCommand(codec, command);
       checkCommandSize(payload.length, maxCommandBytes);
       const asker = new LocalAsker<Result, Result>(this.#resultOf, resolve, reject);
-      this.#admit(makeEnvelope("command", payload), asker, numbering, options);
+      const data = this.#slab.take(ENVELOPE_BYTES + payload.length);
+      fillEnvelope(data, "command", payload);
+      this.#admit(data, asker, numbering, options);
     });
   }
 

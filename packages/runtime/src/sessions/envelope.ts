@@ -46,11 +46,15 @@ export interface Envelope {
 /** Lays out an envelope; the payload is copied. */
 export function makeEnvelope(kind: EnvelopeKind, payload: Uint8Array, session = 0, sequence = 0): Uint8Array {
   const data = new Uint8Array(ENVELOPE_BYTES + payload.length);
+  writeSession(data, session, sequence, 0);
+  fillEnvelope(data, kind, payload);
+  return data;
+}
+
+/** Lays out an envelope in `data`, which is as long as it takes; the payload is copied. The numbers are still to come. */
+export function fillEnvelope(data: Uint8Array, kind: EnvelopeKind, payload: Uint8Array): void {
   data[0] = KINDS.indexOf(kind);
   data.set(payload, ENVELOPE_BYTES);
-  if (session > 0) writeNumber(data, SESSION_AT, session);
-  if (sequence > 0) writeNumber(data, SEQUENCE_AT, sequence);
-  return data;
 }
 
 /** Writes for whom the command is executed. */
