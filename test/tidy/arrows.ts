@@ -75,7 +75,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["election", "commit", "reads", "snapshot", "configuration-gate"],
   ["transitions", "lease"],
   ["state"],
-  ["roles"],
+  ["roles", "start", "configuration-stack"],
   ["effects", "progress", "round-times", "term-log", "quorum", "configuration", "random"],
   ["invariant-error", "unsupported-feature-level-error"],
   ["input"],
