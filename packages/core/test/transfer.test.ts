@@ -118,6 +118,12 @@ describe("a leader that hands over", () => {
     const server = leader();
     transfer(server, 0);
     expect(server.raft.transferTo).toBe(2);
+    const uneven = leader();
+    uneven.propose("not durable here yet");
+    uneven.receive(accepted({ from: 3, term: 2, matchIndex: 3 }));
+    expect(uneven.raft.commitIndex).toBe(2);
+    transfer(uneven, 0);
+    expect(uneven.raft.transferTo).toBe(3);
     const lonely = leader();
     lonely.now += ELECTION_TIMEOUT_MS;
     lonely.receive(accepted({ from: 3, term: 2, matchIndex: 2 }));
