@@ -17,7 +17,7 @@ import type { ChangeRefusal } from "./effects.js";
 import type { ChangeMembers } from "./input.js";
 import { Progress } from "./progress.js";
 import { quorumValue } from "./quorum.js";
-import { FIRST_STREAM, type Leader } from "./roles.js";
+import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { handOver } from "./transfer.js";
 import { stepDown } from "./transitions.js";
@@ -176,12 +176,13 @@ function appendConfiguration(state: RaftState, leader: Leader, configuration: Co
   const followers = [...leader.followers];
   for (const { id } of members) {
     if (leader.progressOf(id) !== undefined) continue;
-    // Its id is new, and so above all others.
-    followers.push(new Progress(id, state.log.lastIndex, FIRST_STREAM, state.now));
+    leader.lastStream += 1;
+    followers.push(new Progress(id, state.log.lastIndex, leader.lastStream, state.now));
   }
   for (const progress of followers) {
     if (!members.some(({ id }) => id === progress.id)) progress.seeOff(state.now, state.electionTimeoutMs);
   }
+  // Whoever is new comes last: ids rise.
   leader.followers = followers;
 }
 

@@ -107,7 +107,7 @@ describe("a lease read on the leader", () => {
     server.persist();
     expect(server.raft.configuration.voters).toHaveLength(1);
     // Caught up: from here on both must agree.
-    server.receive(accepted({ from: 2, term: 2, matchIndex: 3 }));
+    server.receive(accepted({ from: 2, term: 2, matchIndex: 3, stream: 2 }));
     expect(server.raft.configuration.voters).toHaveLength(2);
     server.persist();
     expect(leaseRead(server)).toEqual([]);

@@ -149,7 +149,7 @@ describe("a leader that hands over", () => {
     server.persist();
     server.receive(accepted({ from: 2, term: 2, matchIndex: 3 }));
     transfer(server, 3);
-    const { transfers } = server.receive(accepted({ from: 4, term: 2, matchIndex: 3 }));
+    const { transfers } = server.receive(accepted({ from: 4, term: 2, stream: 2, matchIndex: 3 }));
     expect(server.raft.configuration.outgoingVoters).toHaveLength(3);
     expect(transfers).toEqual([{ transferId: 1, to: 3, result: "timedOut" }]);
     expect(server.raft.transferTo).toBe(0);
