@@ -224,9 +224,11 @@ export class Aftermath {
     if (this.#isBroken) return;
     const asked = this.#calls.map(({ timeoutMs }) => timeoutMs);
     const longestMs = Math.max(DEFAULT_TIMEOUT_MS, this.#parameters.requestTimeoutMs, ...asked);
-    // Clocks may run slow.
+    // Clocks may run slow; and clients with sessions go on asking until they know.
     const end = this.#time.now + 1.5 * longestMs;
-    await this.#pump.runUntil(() => this.#time.now >= end);
+    const atLast = this.#time.now + 15 * longestMs;
+    const isOver = (): boolean => this.#time.now >= end && this.#clients.pending + this.#clients.attempts === 0;
+    await this.#pump.runUntil(() => isOver() || this.#time.now >= atLast);
     if (this.#isBroken) return;
     for (const machine of this.#machines) {
       const status = machine.status();

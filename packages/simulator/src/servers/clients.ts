@@ -81,6 +81,11 @@ export class Clients {
     return this.#pending;
   }
 
+  /** Requests of sessions to servers that were not answered yet, also those that nobody waits for any more. */
+  get attempts(): number {
+    return this.#callers.reduce((sum, caller) => sum + (caller?.attempts ?? 0), 0);
+  }
+
   start(): void {
     const { time, dice, parameters } = this.#options;
     for (let client = 1; client <= parameters.clients; client += 1) {

@@ -32,6 +32,8 @@ export class SessionCaller {
   #id: Promise<number> | null = null;
   #next = 1;
   readonly #inFlight = new Set<number>();
+  /** Requests to servers without an answer, also those that nobody waits for. */
+  attempts = 0;
   /** The last command that was executed. */
   #executed: Place | null = null;
 
@@ -124,8 +126,13 @@ export class SessionCaller {
     throw isInDoubt ? new RaftError("OUTCOME_UNKNOWN", "No attempt was answered.", { cause: last }) : last;
   }
 
-  #attempt(machine: Machine, id: number, command: Command, options: Parameters<Machine["proposeIn"]>[2]) {
-    return raced(machine, machine.proposeIn(id, command, options));
+  async #attempt(machine: Machine, id: number, command: Command, options: Parameters<Machine["proposeIn"]>[2]) {
+    this.attempts += 1;
+    try {
+      return await raced(machine, machine.proposeIn(id, command, options));
+    } finally {
+      this.attempts -= 1;
+    }
   }
 
   #pick(): Machine {
