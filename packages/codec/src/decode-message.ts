@@ -155,7 +155,7 @@ function readSmallMessage(
         to,
         term,
         round: header.natural("round"),
-        supportedLevels: version >= 2 ? readLevels(header) : FIRST_LEVELS,
+        supportedLevels: version >= 3 ? readLevels(header) : FIRST_LEVELS,
       };
     case "commit":
       return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };

@@ -99,7 +99,7 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
       return;
     case "heartbeatResult":
       fields.push(message.term, message.round);
-      if (version >= 2) fields.push(message.supportedLevels.library, message.supportedLevels.application);
+      if (version >= 3) fields.push(message.supportedLevels.library, message.supportedLevels.application);
       return;
     case "commit":
       fields.push(message.term, message.leaderCommit);

@@ -11,14 +11,15 @@ import { CodecError } from "./codec-error.js";
  * The newest version of the message format: the first byte of every message. Two ends of a connection speak the newest
  * that both know, which their transport finds out (PITFALLS O7).
  *
- * | version | what is new                                            |
- * |---------|--------------------------------------------------------|
- * | 2       | the result of a heartbeat says which feature levels are supported; before it was 1 |
+ * | version | what is new |
+ * |---------|-------------|
+ * | 2       | members, snapshots, leases, sessions: other messages, and another handshake over TCP; 1 is not spoken any more |
+ * | 3       | the result of a heartbeat says which feature levels are supported; before it was 1 |
  */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** The oldest version that is still spoken. */
-export const OLDEST_PROTOCOL_VERSION = 1;
+export const OLDEST_PROTOCOL_VERSION = 2;
 
 /** Whether messages of this version can be read and written here. */
 export function isKnownVersion(version: number): boolean {

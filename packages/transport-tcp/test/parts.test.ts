@@ -1,5 +1,6 @@
 /** The parts that need no socket. */
 
+import { PROTOCOL_VERSION } from "@quorate/codec";
 import { describe, expect, it } from "vitest";
 import { formatAddress, parseAddress } from "../src/address.js";
 import { redialDelayMs } from "../src/backoff.js";
@@ -76,7 +77,7 @@ describe("the wait before the next dial", () => {
 
 describe("handshakes", () => {
   const hello: Handshake = {
-    version: 1,
+    version: PROTOCOL_VERSION,
     verdict: "hello",
     clusterId: "a cluster ✓",
     from: Number.MAX_SAFE_INTEGER,
@@ -108,7 +109,7 @@ describe("handshakes", () => {
         continue;
       }
       // Another version, whose checksum this one cannot know, or a longer one, that never comes.
-      expect(decoded === null || decoded.handshake.version !== 1).toBe(true);
+      expect(decoded === null || decoded.handshake.version !== PROTOCOL_VERSION).toBe(true);
     }
   });
 
