@@ -194,17 +194,20 @@ describe("a damaged record", () => {
     );
   });
 
-  it("O7: of a newer format is refused as such, and left as it is", async () => {
+  it.each([
+    ["a newer", 3],
+    ["an older", 1],
+  ])("O7: of %s format is refused as such, and left as it is", async (_which, format) => {
     await places.tamper(directory, async (database) => {
       const value = Buffer.from(await valueAt(database, FORMAT_KEY));
-      value[0] = 2;
+      value[0] = format;
       value.writeUInt32BE(crc32(value.subarray(0, -4), crc32(FORMAT_KEY)), value.length - 4);
       await database.put(FORMAT_KEY, value);
     });
     const open = expect(places.in(directory).open()).rejects;
     await open.toMatchObject({ code: "STORAGE_FORMAT", message: expect.stringContaining(`${directory}: the format`) });
     await places.tamper(directory, async (database) => {
-      expect((await valueAt(database, FORMAT_KEY))[0]).toBe(2);
+      expect((await valueAt(database, FORMAT_KEY))[0]).toBe(format);
     });
   });
 });

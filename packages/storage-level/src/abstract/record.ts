@@ -2,7 +2,7 @@
  * Records: what stands behind a key.
  *
  * ```
- * vv            the version of the format, 1
+ * vv            the version of the format, 2
  * …             the payload, see below
  * cccccccc      CRC-32 of the key and of everything before this
  * ```
@@ -20,7 +20,8 @@ import type { Entry, EntryId, EntryKind, HardState, Index, Term, TermRun } from 
 import { crc32 } from "./crc.js";
 import { FORMAT_KEY, type GroupKeys, readUint64, writeUint64 } from "./keys.js";
 
-const FORMAT_VERSION = 1;
+/** 2: commands lie in an envelope, and the identity has an incarnation. A log of before would be read as another (O7). */
+const FORMAT_VERSION = 2;
 
 const FORMAT_WORD = "quorate";
 const VERSION_BYTES = 1;
