@@ -77,7 +77,7 @@ const CORE_LAYERS: readonly (readonly string[])[] = [
   ["state"],
   ["roles", "start", "configuration-stack"],
   ["effects", "progress", "round-times", "term-log", "quorum", "configuration", "random"],
-  ["invariant-error", "unsupported-feature-level-error"],
+  ["invariant-error", "unsupported-feature-level-error", "ascii-json"],
   ["input"],
   ["messages"],
   ["types"],

@@ -1,3 +1,4 @@
+import { decodeJson, encodeJson } from "./ascii-json.js";
 import type { Configuration, FeatureLevels, Member, NodeId, TargetConfiguration } from "./types.js";
 
 /** Those of every new cluster, whatever its servers support: they must all write the same first entry (PITFALLS O4). */
@@ -18,6 +19,12 @@ export function membersOf({ voters, outgoingVoters, learners }: Configuration): 
   return [...byId.values()].sort((a, b) => a.id - b.id);
 }
 
+/** The member of this id, whatever its part. */
+export function memberOf({ voters, learners, outgoingVoters }: Configuration, id: NodeId): Member | undefined {
+  const isIt = (member: Member): boolean => member.id === id;
+  return voters.find(isIt) ?? learners.find(isIt) ?? outgoingVoters.find(isIt);
+}
+
 /**
  * The bytes of a `membership` entry: JSON in ASCII, so that people can read it and later versions can add to it.
  * Throws a `RangeError` as {@link decodeConfiguration} does.
@@ -25,17 +32,14 @@ export function membersOf({ voters, outgoingVoters, learners }: Configuration): 
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
   validate(configuration);
   const { voters, outgoingVoters, learners, target, nextId, featureLevels } = configuration;
-  const json = JSON.stringify({
+  return encodeJson({
     voters: voters.map(plainMember),
     outgoingVoters: outgoingVoters.map(plainMember),
     learners: learners.map(plainMember),
     target: target === null ? null : { voters: target.voters, learners: target.learners },
     nextId,
     featureLevels: { library: featureLevels.library, application: featureLevels.application },
-  }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  const data = new Uint8Array(json.length);
-  for (let place = 0; place < json.length; place += 1) data[place] = json.charCodeAt(place);
-  return data;
+  });
 }
 
 /**
@@ -43,12 +47,9 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
  * by id, name or address (PITFALLS O12): a committed entry that cannot be understood must not be passed over (C11).
  */
 export function decodeConfiguration(data: Uint8Array): Configuration {
-  let json = "";
-  for (let from = 0; from < data.length; from += 1024)
-    json += Reflect.apply(String.fromCharCode, null, data.subarray(from, from + 1024));
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = decodeJson(data);
   } catch (cause) {
     throw new RangeError("a membership entry is not JSON", { cause });
   }
@@ -62,7 +63,7 @@ function configurationFrom(value: unknown): Configuration {
   const field = (name: string): unknown =>
     Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
   const voters = membersFrom("voters", field("voters"));
-  // The first version wrote nothing but voters.
+  // What it does not say is as it would be if the cluster began with these voters.
   const founding = foundingConfiguration(voters);
   const {
     nextId = founding.nextId,

@@ -6,7 +6,7 @@
  * (PITFALLS M10, M11).
  */
 
-import { membersOf } from "./configuration.js";
+import { memberOf, membersOf } from "./configuration.js";
 import { isBound } from "./lease.js";
 import type { RequestPreVote, RequestPreVoteResult, RequestVote, RequestVoteResult } from "./messages.js";
 import { quorumValue, voteResult } from "./quorum.js";
@@ -51,8 +51,7 @@ function canLead(id: NodeId, { voters, outgoingVoters }: Configuration): boolean
 /** One that was removed is still what it was, until it is nothing. */
 export function isWitness({ id, configurations }: RaftState): boolean {
   const before = configurations.at(configurations.index - 1);
-  const isIn = (configuration: Configuration): boolean =>
-    membersOf(configuration).some((member) => member.id === id && member.isWitness === true);
+  const isIn = (configuration: Configuration): boolean => memberOf(configuration, id)?.isWitness === true;
   return isIn(configurations.configuration) || isIn(before.configuration);
 }
 

@@ -1,6 +1,13 @@
 /** The Raft core: facts go in by `step`, consequences come out by `drain`. */
 
-export { decodeConfiguration, encodeConfiguration, foundingConfiguration, membersOf } from "./configuration.js";
+export { decodeJson, encodeJson } from "./ascii-json.js";
+export {
+  decodeConfiguration,
+  encodeConfiguration,
+  foundingConfiguration,
+  memberOf,
+  membersOf,
+} from "./configuration.js";
 export type {
   ChangeOutcome,
   ChangeRefusal,

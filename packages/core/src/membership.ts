@@ -11,7 +11,7 @@
  * (M1–M3, M6). A change that adds no voter starts with 2; one that leaves the voters as they are is a single entry.
  */
 
-import { encodeConfiguration, foundingConfiguration, membersOf, validate } from "./configuration.js";
+import { encodeConfiguration, foundingConfiguration, memberOf, membersOf, validate } from "./configuration.js";
 import { acceptChange, passGate, refuseChange } from "./configuration-gate.js";
 import type { ChangeRefusal } from "./effects.js";
 import type { ChangeMembers } from "./input.js";
@@ -102,9 +102,8 @@ function canReachMajority(
   wanted: readonly NodeId[],
   current: Configuration,
 ): boolean {
-  const isMember = (id: NodeId): boolean => membersOf(current).some((member) => member.id === id);
   const inTouch = wanted.filter((id) => {
-    if (id === state.id || !isMember(id)) return true;
+    if (id === state.id || memberOf(current, id) === undefined) return true;
     const progress = leader.progressOf(id);
     return progress !== undefined && state.now - progress.lastContactAt < state.electionTimeoutMs;
   });

@@ -3,7 +3,16 @@
  * read it and later versions can add to it. What comes in is checked before anyone acts on it (PITFALLS O13).
  */
 
-import type { ChangeRefusal, Index, MemberChange, NodeId, Term, TransferResult } from "@quorate/core";
+import {
+  type ChangeRefusal,
+  decodeJson,
+  encodeJson,
+  type Index,
+  type MemberChange,
+  type NodeId,
+  type Term,
+  type TransferResult,
+} from "@quorate/core";
 
 /** What is wanted. */
 export type AdminOrder =
@@ -36,13 +45,7 @@ const RESULTS: ReadonlySet<string> = new Set<TransferResult>([
   "noTarget",
 ]);
 
-export function encodeAdmin(value: AdminOrder | AdminReply): Uint8Array {
-  const json = JSON.stringify(value).replace(
-    /[\u0080-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return Uint8Array.from(json, (character) => character.charCodeAt(0));
-}
+export const encodeAdmin: (value: AdminOrder | AdminReply) => Uint8Array = encodeJson;
 
 /** Null if `data` is no order that this version knows. */
 export function decodeOrder(data: Uint8Array): AdminOrder | null {
@@ -86,10 +89,8 @@ export function isMemberChange(value: unknown): value is MemberChange {
 }
 
 function parse(data: Uint8Array): Record<string, unknown> | null {
-  let json = "";
-  for (const byte of data) json += String.fromCharCode(byte);
   try {
-    const value: unknown = JSON.parse(json);
+    const value = decodeJson(data);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
   } catch {
     return null;

@@ -11,7 +11,15 @@
  */
 
 import { type Clock, type PeerMessage, RaftError, type Unwanted } from "@quorate/contracts";
-import { type Configuration, type Index, type MemberChange, membersOf, type NodeId, type Raft } from "@quorate/core";
+import {
+  type Configuration,
+  type Index,
+  type MemberChange,
+  memberOf,
+  membersOf,
+  type NodeId,
+  type Raft,
+} from "@quorate/core";
 import { committedConfiguration, isFinal, isRemoved } from "./members.js";
 
 /** How long a server that was removed still says no to those who ask it, in election timeouts. */
@@ -67,7 +75,7 @@ export class Belonging {
   }
 
   #isForeign(configuration: Configuration, id: NodeId, incarnation: number): boolean {
-    const known = membersOf(configuration).find((member) => member.id === id)?.incarnation;
+    const known = memberOf(configuration, id)?.incarnation;
     return known !== undefined && known !== incarnation;
   }
 

@@ -9,6 +9,7 @@ import {
   type Member,
   type MemberChange,
   type MemberRole,
+  memberOf,
   membersOf,
   type NodeId,
   type Raft,
@@ -142,5 +143,5 @@ function isAs(shall: MemberChange | undefined, { address, role, priority = 0, in
  */
 export function isRemoved(raft: Raft, id: NodeId): boolean {
   const { configuration } = committedConfiguration(raft);
-  return configuration.nextId > id && !membersOf(configuration).some((member) => member.id === id);
+  return configuration.nextId > id && memberOf(configuration, id) === undefined;
 }

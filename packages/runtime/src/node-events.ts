@@ -4,7 +4,7 @@ import type { RaftError } from "@quorate/contracts";
 import {
   type Configuration,
   type Index,
-  membersOf,
+  memberOf,
   NOBODY,
   type NodeId,
   type Raft,
@@ -60,8 +60,7 @@ export interface NodeEventMap {
 type Topics = { readonly [Kind in keyof NodeEventMap]: Topic<NodeEventMap[Kind]> };
 
 function nameOf(configuration: Configuration | null, id: NodeId): string | null {
-  const member = configuration === null ? undefined : membersOf(configuration).find((each) => each.id === id);
-  return member?.name ?? null;
+  return configuration === null ? null : (memberOf(configuration, id)?.name ?? null);
 }
 
 export class NodeEvents {

@@ -8,6 +8,7 @@ import {
   type FeatureLevels,
   type Index,
   type MemberChange,
+  memberOf,
   membersOf,
   NOBODY,
   type NodeId,
@@ -83,7 +84,7 @@ export class Operator {
   async transfer(to: string | undefined, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<string> {
     const { raft, admin } = this.#options;
     const leaderId = await admin.transferLeadership(to === undefined ? NOBODY : this.#idOf(to), timeoutMs);
-    return membersOf(raft.configuration).find(({ id }) => id === leaderId)?.name ?? `server ${leaderId}`;
+    return memberOf(raft.configuration, leaderId)?.name ?? `server ${leaderId}`;
   }
 
   /** Hands over if this server leads and someone can take over, within two election timeouts; otherwise does nothing. */

@@ -5,7 +5,7 @@
  * reaches the configuration that brought it in, and must not take what it was sent without payloads for commands.
  */
 
-import { membersOf, type NodeId, type Raft } from "@quorate/core";
+import { memberOf, type NodeId, type Raft } from "@quorate/core";
 
 export class OwnPart {
   readonly #raft: Raft;
@@ -28,7 +28,7 @@ export class OwnPart {
 
   #find(): boolean | null {
     if (this.#isWitness !== null) return this.#isWitness;
-    const own = membersOf(this.#raft.configuration).find(({ id }) => id === this.#nodeId);
+    const own = memberOf(this.#raft.configuration, this.#nodeId);
     if (own !== undefined) this.#isWitness = own.isWitness === true;
     return this.#isWitness;
   }

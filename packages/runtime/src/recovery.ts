@@ -7,7 +7,7 @@
  */
 
 import { RaftError, type StateMachine, type StoredSnapshot, type StoredState } from "@quorate/contracts";
-import { type Configuration, decodeConfiguration, type Index, membersOf, type SnapshotPoint } from "@quorate/core";
+import { type Configuration, decodeConfiguration, type Index, memberOf, type SnapshotPoint } from "@quorate/core";
 import type { OpenedState } from "./bootstrap.js";
 import { messageOf } from "./fatal.js";
 import { invalid, type RaftNodeOptions } from "./options.js";
@@ -100,7 +100,7 @@ function checkMembership({ identity, memberships, lastIndex }: StoredState, snap
   if (lastIndex === 0) return;
   const { nodeId, name } = identity;
   // It may not be in there: its log may end before it was added, or after it was removed.
-  const own = membersOf(newestConfiguration(memberships, snapshot)).find(({ id }) => id === nodeId);
+  const own = memberOf(newestConfiguration(memberships, snapshot), nodeId);
   if (own === undefined || own.name === name) return;
   const message = `Server ${nodeId} is ${JSON.stringify(own.name)} in its log, not ${JSON.stringify(name)}.`;
   throw new RaftError("FOREIGN_STORAGE", message);

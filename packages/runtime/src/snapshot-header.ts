@@ -7,7 +7,15 @@
  */
 
 import { RaftError } from "@quorate/contracts";
-import { decodeConfiguration, type EntryId, encodeConfiguration, type Index, type SnapshotPoint } from "@quorate/core";
+import {
+  decodeConfiguration,
+  decodeJson,
+  type EntryId,
+  encodeConfiguration,
+  encodeJson,
+  type Index,
+  type SnapshotPoint,
+} from "@quorate/core";
 import { messageOf } from "./fatal.js";
 
 const FORMAT = 1;
@@ -21,7 +29,7 @@ export interface SnapshotHeader {
 }
 
 export function encodeSnapshotHeader({ clusterId, point, lastCommandIndex }: SnapshotHeader): Uint8Array {
-  const json = JSON.stringify({
+  return encodeJson({
     format: FORMAT,
     clusterId,
     index: point.index,
@@ -29,8 +37,7 @@ export function encodeSnapshotHeader({ clusterId, point, lastCommandIndex }: Sna
     lastCommandIndex,
     configurationIndex: point.membership.index,
     configuration: asciiOf(encodeConfiguration(point.membership.configuration)),
-  }).replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  return bytesOf(json);
+  });
 }
 
 /**
@@ -40,7 +47,7 @@ export function encodeSnapshotHeader({ clusterId, point, lastCommandIndex }: Sna
 export function decodeSnapshotHeader(header: Uint8Array, place: EntryId): SnapshotHeader {
   let fields: unknown;
   try {
-    fields = JSON.parse(asciiOf(header));
+    fields = decodeJson(header);
   } catch (cause) {
     throw corrupt(place, "its header is not JSON", cause);
   }

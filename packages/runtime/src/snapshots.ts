@@ -18,7 +18,7 @@ import {
   type StateMachine,
   type StoredSnapshot,
 } from "@quorate/contracts";
-import { type Index, type Input, membersOf, type NodeId, type Raft, Random, type SnapshotOrder } from "@quorate/core";
+import { type Index, type Input, memberOf, type NodeId, type Raft, Random, type SnapshotOrder } from "@quorate/core";
 import type { Applier } from "./applier.js";
 import type { Settings } from "./options.js";
 import { decodeSnapshotHeader } from "./snapshot-header.js";
@@ -178,7 +178,7 @@ export class Snapshots {
 
 /** Whether that member votes without a state. */
 export function isWitness(raft: Raft, id: NodeId): boolean {
-  return membersOf(raft.configuration).find((member) => member.id === id)?.isWitness === true;
+  return memberOf(raft.configuration, id)?.isWitness === true;
 }
 
 /** Why there is no snapshot to be had from a node without a storage for them. */

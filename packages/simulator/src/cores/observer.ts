@@ -3,7 +3,7 @@
 import {
   type Effects,
   type Input,
-  membersOf,
+  memberOf,
   NOBODY,
   type NodeId,
   type OutgoingMessage,
@@ -208,10 +208,9 @@ export class Observer {
 }
 
 function isMember({ raft }: CoreServer, id: NodeId): boolean {
-  return raft !== null && membersOf(raft.configuration).some((member) => member.id === id);
+  return raft !== null && memberOf(raft.configuration, id) !== undefined;
 }
 
 function isWitness({ raft, id }: CoreServer): boolean {
-  const me = raft === null ? undefined : membersOf(raft.configuration).find((member) => member.id === id);
-  return me?.isWitness === true;
+  return raft !== null && memberOf(raft.configuration, id)?.isWitness === true;
 }
