@@ -29,7 +29,6 @@ function inForce(index: Index, configuration: Configuration): InForce {
 /** The configurations of the log and the one before them, the one in force on top. */
 export class ConfigurationStack {
   #stack: InForce[];
-
   readonly #supportedLevels: FeatureLevels;
 
   /**

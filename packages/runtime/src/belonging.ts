@@ -46,6 +46,8 @@ export class Belonging {
   #stopAt = Number.POSITIVE_INFINITY;
   /** The incarnations that were heard of, by server; that of this one too. */
   readonly #heard = new Map<NodeId, number>();
+  /** A configuration that was looked through, and lacks no incarnation. */
+  #complete: Configuration | null = null;
   /** Since when this server has seen a configuration in which some are unknown. */
   #unknownSince: { readonly configuration: Configuration; readonly at: number } | null = null;
 
@@ -114,11 +116,15 @@ export class Belonging {
   shouldNote(now: number): boolean {
     const { raft, electionTimeoutMs } = this.#options;
     const { configuration } = raft;
+    if (raft.role !== "leader" || configuration === this.#complete || !isFinal(configuration)) return false;
     const members = membersOf(configuration);
     // Alone, there is nobody who could be deceived.
-    if (raft.role !== "leader" || members.length < 2 || !isFinal(configuration)) return false;
+    if (members.length < 2) return false;
     const unknown = members.filter(({ incarnation }) => incarnation === undefined);
-    if (unknown.length === 0) return false;
+    if (unknown.length === 0) {
+      this.#complete = configuration;
+      return false;
+    }
     if (this.#unknownSince?.configuration !== configuration) this.#unknownSince = { configuration, at: now };
     const heard = unknown.filter(({ id }) => this.#heard.has(id));
     const hasNews = heard.some(({ id }) => id !== this.#options.nodeId);

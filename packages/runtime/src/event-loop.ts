@@ -191,13 +191,11 @@ export class EventLoop<Command, Result> {
   /** Ends it all, in order: whoever waits is told, peers included. */
   close(): void {
     if (this.#state !== "running") return;
-    this.#proposals.stop((isUnderWay) =>
-      isUnderWay
-        ? new RaftError("CLOSED_UNDER_WAY", "The node was closed.")
-        : new RaftError("CLOSED", "The node was closed."),
-    );
-    this.admin.stop((isUnderWay) => new RaftError(isUnderWay ? "CLOSED_UNDER_WAY" : "CLOSED", "The node was closed."));
-    this.#halt("closed", () => new RaftError("CLOSED", "The node was closed."));
+    const errorFor = (isUnderWay: boolean): RaftError =>
+      new RaftError(isUnderWay ? "CLOSED_UNDER_WAY" : "CLOSED", "The node was closed.");
+    // Those who ask for peers while messages still leave.
+    this.#proposals.stop(errorFor);
+    this.#halt("closed", errorFor);
   }
 
   /** One turn: everything that has come in, and all that follows from it. */

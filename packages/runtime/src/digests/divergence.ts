@@ -7,13 +7,7 @@
  * tells all: whoever has another stops, and says at which entry. So the minority is out before it answers much more.
  */
 
-import {
-  type PeerMessage,
-  RaftError,
-  type StateCheckMessage,
-  type StateDigest,
-  type StateDigestVerdict,
-} from "@quorate/contracts";
+import { type PeerMessage, RaftError, type StateCheckMessage, type StateDigest } from "@quorate/contracts";
 import { type Index, membersOf, type NodeId, type Raft, type Term } from "@quorate/core";
 import type { DigestChain } from "./digest-chain.js";
 
@@ -88,7 +82,7 @@ export class Divergence {
       if (raft.role === "leader") this.#onReport(message);
     } else if (message.from === raft.leaderId) {
       if (message.kind === "stateDigestRequest") this.#sendDigest(message.from, message.index, chain.at(message.index));
-      else this.#onVerdict(message);
+      else this.#judgeSelf(message.index, message.digest);
     }
   }
 
@@ -222,10 +216,6 @@ export class Divergence {
     this.#undecidedIndex = index;
     const message = `The servers' state machines answered entry ${index} differently, and no majority agrees.`;
     this.#options.onUndecided(new RaftError("STATE_DIVERGED", message));
-  }
-
-  #onVerdict({ index, digest }: StateDigestVerdict): void {
-    this.#judgeSelf(index, digest);
   }
 
   #judgeSelf(index: Index, digest: number): void {
