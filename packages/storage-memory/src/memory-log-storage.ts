@@ -8,18 +8,20 @@
 import { type LogStorage, StorageError, type StorageIdentity, type StoredState } from "@quorate/contracts";
 import type { Entry, Index, Write } from "@quorate/core";
 import { Contents } from "./contents.js";
+import { DiskUser } from "./disk-user.js";
 import { type DiskOperation, MemoryDisk } from "./memory-disk.js";
 
 export class MemoryLogStorage implements LogStorage {
   readonly durability = "volatile";
   readonly #disk: MemoryDisk;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #user: DiskUser;
   #phase: "new" | "open" | "closed" = "new";
   #failure: unknown = null;
 
   /** A storage on `disk`; on a blank one of its own by default. */
   constructor(disk: MemoryDisk = new MemoryDisk()) {
     this.#disk = disk;
+    this.#user = new DiskUser(disk, this);
   }
 
   async open(): Promise<StoredState | null> {
@@ -27,7 +29,7 @@ export class MemoryLogStorage implements LogStorage {
     this.#disk.lock(this, "log");
     this.#phase = "open";
     try {
-      return await this.#perform("open", () => this.#disk.contents?.state() ?? null);
+      return await this.#user.perform("open", () => this.#disk.contents?.state() ?? null);
     } catch (cause) {
       await this.close();
       throw cause;
@@ -56,37 +58,25 @@ export class MemoryLogStorage implements LogStorage {
   async read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]> {
     this.#assertOpen();
     const contents = this.#contents();
-    return this.#perform("read", () => contents.read(firstIndex, lastIndex, maxBytes));
+    return this.#user.perform("read", () => contents.read(firstIndex, lastIndex, maxBytes));
   }
 
   async compact(upTo: Index): Promise<void> {
     this.#assertOpen();
     this.#assertNotFailed();
     const contents = this.#contents();
-    return this.#perform("compact", () => contents.compact(upTo));
+    return this.#user.perform("compact", () => contents.compact(upTo));
   }
 
   async close(): Promise<void> {
     this.#phase = "closed";
-    if (!this.#disk.isLockedBy(this)) return;
-    await Promise.allSettled(this.#underWay);
-    this.#disk.unlock(this);
-  }
-
-  #perform<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {
-    const performed = this.#disk.perform(this, operation, effect);
-    this.#underWay.add(performed);
-    const onSettled = (): void => {
-      this.#underWay.delete(performed);
-    };
-    performed.then(onSettled, onSettled);
-    return performed;
+    await this.#user.leave();
   }
 
   /** The first failure is final, whatever caused it (PITFALLS P5). */
   async #performWrite<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {
     try {
-      return await this.#perform(operation, () => {
+      return await this.#user.perform(operation, () => {
         this.#assertNotFailed();
         return effect();
       });

@@ -12,26 +12,28 @@ import {
   type StoredSnapshot,
 } from "@quorate/contracts";
 import type { EntryId } from "@quorate/core";
+import { DiskUser } from "./disk-user.js";
 import { MemoryDisk, type SnapshotOperation } from "./memory-disk.js";
 import { MemorySnapshot } from "./memory-snapshot.js";
 
 export class MemorySnapshotStorage implements SnapshotStorage {
   readonly durability = "volatile";
   readonly #disk: MemoryDisk;
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #user: DiskUser;
   readonly #ends = new Set<Ending>();
   #phase: "new" | "open" | "closed" = "new";
 
   /** A storage on `disk`, which may be that of a `MemoryLogStorage` too; on a blank one of its own by default. */
   constructor(disk: MemoryDisk = new MemoryDisk()) {
     this.#disk = disk;
+    this.#user = new DiskUser(disk, this);
   }
 
   async open(): Promise<StoredSnapshot | null> {
     if (this.#phase !== "new") throw new StorageError("CLOSED", "The snapshot storage was opened before.");
     this.#disk.lock(this, "snapshots");
     this.#phase = "open";
-    return this.#perform("openSnapshots", () => this.#disk.snapshot?.stored ?? null);
+    return this.#user.perform("openSnapshots", () => this.#disk.snapshot?.stored ?? null);
   }
 
   newest(): StoredSnapshot | null {
@@ -44,7 +46,7 @@ export class MemorySnapshotStorage implements SnapshotStorage {
     const onEnd = (ended: Ending): void => {
       this.#ends.delete(ended);
     };
-    const perform: Perform = (operation, effect) => this.#perform(operation, effect);
+    const perform: Perform = (operation, effect) => this.#user.perform(operation, effect);
     const writer = new MemorySnapshotWriter({ ...place }, new Uint8Array(header), this.#disk, perform, onEnd);
     this.#ends.add(writer);
     return writer;
@@ -57,7 +59,11 @@ export class MemorySnapshotStorage implements SnapshotStorage {
     const onEnd = (ended: Ending): void => {
       this.#ends.delete(ended);
     };
-    const reader = new MemorySnapshotReader(snapshot, (operation, effect) => this.#perform(operation, effect), onEnd);
+    const reader = new MemorySnapshotReader(
+      snapshot,
+      (operation, effect) => this.#user.perform(operation, effect),
+      onEnd,
+    );
     this.#ends.add(reader);
     return reader;
   }
@@ -66,19 +72,7 @@ export class MemorySnapshotStorage implements SnapshotStorage {
     this.#phase = "closed";
     for (const ending of this.#ends) ending.end();
     this.#ends.clear();
-    if (!this.#disk.isLockedBy(this)) return;
-    await Promise.allSettled(this.#underWay);
-    this.#disk.unlock(this);
-  }
-
-  #perform<Result>(operation: SnapshotOperation, effect: () => Result): Promise<Result> {
-    const performed = this.#disk.perform(this, operation, effect);
-    this.#underWay.add(performed);
-    const onSettled = (): void => {
-      this.#underWay.delete(performed);
-    };
-    performed.then(onSettled, onSettled);
-    return performed;
+    await this.#user.leave();
   }
 
   #assertOpen(): void {
