@@ -54,7 +54,7 @@ export interface KvNode {
   editMembers(edit: MemberEdit, options: { readonly timeoutMs: number }): Promise<Membership>;
   admit(member: MemberChange, options: { readonly timeoutMs: number }): Promise<JoinGrant>;
   transferLeadership(options: { readonly to?: string | undefined; readonly timeoutMs: number }): Promise<string>;
-  snapshot(): Promise<SnapshotResult>;
+  snapshot(options: { readonly timeoutMs: number }): Promise<SnapshotResult>;
   /** A leader hands over first, if `handOver` says so. */
   close(options?: { readonly handOver?: boolean }): Promise<void>;
 }

@@ -151,6 +151,10 @@ export const ERROR_CODES = {
     outcome: "none",
     advice: "See the cause. Nothing is lost: the log is kept until a snapshot succeeds, which is tried again.",
   },
+  SNAPSHOT_UNDER_WAY: {
+    outcome: "unknown",
+    advice: "It goes on by itself; `status().snapshots` shows how it stands. To ask again does no harm.",
+  },
   TRANSPORT_FAILED: { outcome: "none", advice: "See the cause: the address may be taken or not be this machine's." },
   STATE_MACHINE_FAILED: {
     outcome: "unknown",
@@ -188,6 +192,11 @@ export class RaftError extends Error {
     super(`${message} ${ERROR_CODES[code].advice}`, options);
     this.code = code;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** What to do next. */
+  get advice(): string {
+    return ERROR_CODES[this.code].advice;
   }
 
   /** Whether the request took effect. */

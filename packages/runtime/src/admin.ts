@@ -27,6 +27,7 @@ import {
   type TransferOutcome,
   type TransferResult,
 } from "@quorate/core";
+import { abortError, type CallOptions, listenTo } from "./abort.js";
 import { type AdminOrder, type AdminReply, decodeOrder, decodeReply, encodeAdmin } from "./admin-messages.js";
 import type { MemberEdit } from "./member-edits.js";
 import { committedConfiguration, headsFor, isFinal, wantedMembers } from "./members.js";
@@ -35,6 +36,9 @@ import { type RequestIds, SeenRequests } from "./request-ids.js";
 
 /** Without an answer for so long, in election timeouts, a leader is asked again; a transfer takes one. */
 const ANSWER_TIMEOUTS = 3;
+
+/** How long an order may take, and what ends it earlier. */
+export type OrderLimits = CallOptions & { readonly timeoutMs: number };
 
 export interface AdminOptions {
   readonly nodeId: NodeId;
@@ -85,22 +89,22 @@ export class Admin {
    * Resolves with the leader when the members are those that are wanted, committed and final. Without `basedOn` they are
    * based on what is in force now, and what changes nothing but the incarnations may come between.
    */
-  changeMembers(basedOn: Index | undefined, members: readonly MemberChange[], timeoutMs: number): Promise<NodeId> {
+  changeMembers(basedOn: Index | undefined, members: readonly MemberChange[], limits: OrderLimits): Promise<NodeId> {
     const { raft } = this.#options;
     if (basedOn !== undefined)
-      return this.#start({ makeOrder: () => ({ kind: "changeMembers", basedOn, members }) }, timeoutMs);
+      return this.#start({ makeOrder: () => ({ kind: "changeMembers", basedOn, members }) }, limits);
     const before = wantedMembers(raft.configuration).map(({ incarnation: _, ...member }) => member);
     const edit = (): readonly MemberChange[] => {
       const { configuration, configurationIndex } = raft;
       if (headsFor(configuration, before) || headsFor(configuration, members)) return members;
       throw new RaftError("MEMBERS_CHANGED", `Version ${configurationIndex} is in force by now.`);
     };
-    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING }, timeoutMs);
+    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING }, limits);
   }
 
   /** The same for members that follow from those in force. With `endsEarly`, once they will come by themselves. */
-  editMembers(edit: MemberEdit, timeoutMs: number, endsEarly: boolean): Promise<NodeId> {
-    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING_FOR_EDITS, endsEarly }, timeoutMs);
+  editMembers(edit: MemberEdit, limits: OrderLimits, endsEarly: boolean): Promise<NodeId> {
+    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING_FOR_EDITS, endsEarly }, limits);
   }
 
   #editOrder(edit: MemberEdit): AdminOrder {
@@ -109,20 +113,24 @@ export class Admin {
   }
 
   /** Resolves with the leader when the feature levels are what every member supports, and that is committed. */
-  raiseFeatureLevels(timeoutMs: number): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), outlives: PASSING_FOR_EDITS }, timeoutMs);
+  raiseFeatureLevels(limits: OrderLimits): Promise<NodeId> {
+    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), outlives: PASSING_FOR_EDITS }, limits);
   }
 
   /** Resolves with the new leader. `to` may be NOBODY: whoever fits best. */
-  transferLeadership(to: NodeId, timeoutMs: number): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "transferLeadership", to }) }, timeoutMs);
+  transferLeadership(to: NodeId, limits: OrderLimits): Promise<NodeId> {
+    return this.#start({ makeOrder: () => ({ kind: "transferLeadership", to }) }, limits);
   }
 
-  #start(kind: OperationKind, timeoutMs: number): Promise<NodeId> {
+  #start(kind: OperationKind, { timeoutMs, signal }: OrderLimits): Promise<NodeId> {
     const { clock, schedule } = this.#options;
     return new Promise((resolve, reject) => {
       if (this.#stopped !== null) throw this.#stopped;
-      this.#operations.add(new Operation(kind, clock.now() + timeoutMs, resolve, reject));
+      if (signal?.aborted === true) throw abortError(signal, false);
+      const operation = new Operation(kind, clock.now() + timeoutMs, resolve, reject);
+      this.#operations.add(operation);
+      if (signal !== undefined)
+        operation.onSettled = listenTo(signal, () => this.#end(operation, () => operation.abort(signal)));
       schedule();
     });
   }
@@ -187,6 +195,7 @@ export class Admin {
       return;
     }
     operation.stage = "asked";
+    operation.lastRefusal = null;
     operation.leaderId = leaderId;
     operation.term = currentTerm;
     operation.requestId = ids.next();
@@ -344,16 +353,19 @@ export class Admin {
   stop(errorFor: (isUnderWay: boolean) => RaftError): void {
     this.#stopped ??= errorFor(false);
     for (const operation of this.#operations)
-      this.#end(operation, () => operation.abandon(errorFor(operation.stage !== "waiting" || operation.isUncertain)));
+      this.#end(operation, () => operation.abandon(errorFor(operation.isUnderWay)));
   }
 
   #fail(operation: Operation, code: RaftErrorCode, message: string): void {
-    if (operation.outlives(code)) this.#retryLater(operation);
-    else this.#end(operation, () => operation.fail(code, message));
+    if (!operation.outlives(code)) return this.#end(operation, () => operation.fail(code, message));
+    operation.lastRefusal = { code, message };
+    this.#retryLater(operation);
   }
 
   #end(operation: Operation, tell: () => void): void {
-    if (this.#operations.delete(operation)) tell();
+    if (!this.#operations.delete(operation)) return;
+    operation.onSettled?.();
+    tell();
   }
 }
 

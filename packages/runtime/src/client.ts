@@ -4,7 +4,7 @@
  */
 
 import { type Clock, type CommandCodec, RaftError } from "@quorate/contracts";
-import { type AbortSignalLike, listenTo } from "./abort.js";
+import { abortError, type CallOptions, listenTo } from "./abort.js";
 import { bytesOf, LocalAsker, resultOf, type Told } from "./askers.js";
 import { checkCommandSize, encodeCommand } from "./commands.js";
 import type { Numbering, Proposal } from "./proposal.js";
@@ -19,12 +19,6 @@ export interface ClientOptions<Command, Result> extends ProposalsOptions {
   readonly clock: Clock;
   readonly codec: CommandCodec<Command, Result>;
   readonly sessionTimeoutMs: number;
-}
-
-/** How long a call may take, and what ends it earlier. */
-export interface CallOptions {
-  readonly timeoutMs?: number | undefined;
-  readonly signal?: AbortSignalLike | undefined;
 }
 
 export class Client<Command, Result> implements SessionKeeper<Result> {
@@ -201,8 +195,4 @@ export class Client<Command, Result> implements SessionKeeper<Result> {
     const abort = (): void => this.proposals.abort(proposal, (isUnderWay) => abortError(signal, isUnderWay));
     asker.onSettled = listenTo(signal, abort);
   }
-}
-
-function abortError({ reason }: AbortSignalLike, isUnderWay: boolean): RaftError {
-  return new RaftError(isUnderWay ? "ABORTED_UNDER_WAY" : "ABORTED", "The caller gave up.", { cause: reason });
 }

@@ -1,7 +1,6 @@
 /** The runtime: `RaftNode`, one server of a cluster, over ports alone. */
 
-export type { AbortSignalLike } from "./abort.js";
-export type { CallOptions } from "./client.js";
+export type { AbortSignalLike, CallOptions } from "./abort.js";
 export { bytesCodec } from "./commands.js";
 export type { CoreObserver } from "./core-observer.js";
 export { adding, type MemberEdit, type MemberUpdate, removing, updating } from "./member-edits.js";
@@ -32,6 +31,8 @@ export {
   type OpenSessionOptions,
   type ProposeOptions,
   RaftNode,
+  type RaiseOptions,
+  type SnapshotOptions,
   type TransferOptions,
 } from "./raft-node.js";
 export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";

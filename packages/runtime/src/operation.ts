@@ -2,6 +2,7 @@
 
 import { RaftError, type RaftErrorCode } from "@quorate/contracts";
 import type { Index, NodeId, Term } from "@quorate/core";
+import { type AbortSignalLike, abortError } from "./abort.js";
 import type { AdminOrder } from "./admin-messages.js";
 
 /**
@@ -21,6 +22,12 @@ export interface OperationKind {
 
 const NOTHING: ReadonlySet<RaftErrorCode> = new Set();
 
+/** What the leader had against it. */
+interface Refusal {
+  readonly code: RaftErrorCode;
+  readonly message: string;
+}
+
 export class Operation {
   /** What was asked for last, or is to be. */
   order: AdminOrder;
@@ -38,6 +45,10 @@ export class Operation {
   requestId = 0;
   /** Once accepted, if that is known: where in the log. */
   place: { readonly index: Index; readonly term: Term } | null = null;
+  /** What it waits for the end of, if the leader refused it and is to be asked again. */
+  lastRefusal: Refusal | null = null;
+  /** Ends the watch over the caller's signal. */
+  onSettled: (() => void) | undefined;
   readonly #makeOrder: () => AdminOrder;
   readonly #outlives: ReadonlySet<RaftErrorCode>;
   readonly #resolve: (leaderId: NodeId) => void;
@@ -69,6 +80,11 @@ export class Operation {
     return this.#outlives.has(code);
   }
 
+  /** Whether something may come of it, or has. */
+  get isUnderWay(): boolean {
+    return this.stage !== "waiting" || this.isUncertain;
+  }
+
   /** It is done. `leaderId` is who leads then. */
   succeed(leaderId: NodeId): void {
     this.#resolve(leaderId);
@@ -82,12 +98,19 @@ export class Operation {
     this.#reject(error);
   }
 
+  /** Its caller gives up. */
+  abort(signal: AbortSignalLike): void {
+    this.#reject(abortError(signal, this.isUnderWay));
+  }
+
   /** The error with which it ends at its deadline. */
   expire(): void {
+    const { lastRefusal } = this;
     if (this.stage === "accepted" && this.order.kind === "changeMembers")
       this.fail("CHANGE_UNDER_WAY", "The change of members is not done yet.");
-    else if (this.stage !== "waiting" || this.isUncertain)
-      this.fail("TIMED_OUT", "The leader was asked, and nothing shows yet what became of it.");
+    else if (this.isUnderWay) this.fail("TIMED_OUT", "The leader was asked, and nothing shows yet what became of it.");
+    else if (lastRefusal !== null)
+      this.fail(lastRefusal.code, `${lastRefusal.message} There was no time to try again.`);
     else this.fail("NO_LEADER", "No leader could be asked.");
   }
 }

@@ -15,7 +15,8 @@ import {
   type Raft,
   UNCLAIMED,
 } from "@quorate/core";
-import type { Admin } from "./admin.js";
+import type { AbortSignalLike, CallOptions } from "./abort.js";
+import type { Admin, OrderLimits } from "./admin.js";
 import { isMemberChange, plainChange } from "./admin-messages.js";
 import type { Belonging } from "./belonging.js";
 import type { MemberEdit } from "./member-edits.js";
@@ -33,6 +34,8 @@ export interface MembersChange {
   readonly version?: Index | undefined;
   /** How long to wait for the end of the change, in milliseconds. Default 60 000. */
   readonly timeoutMs?: number | undefined;
+  /** An `AbortSignal`: ends the call. A change that is under way goes on, and the error says so. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 export interface OperatorOptions {
@@ -57,33 +60,37 @@ export class Operator {
     return membershipOf(this.#options.raft);
   }
 
-  async change({ members, version, timeoutMs = CHANGE_TIMEOUT_MS }: MembersChange): Promise<Membership> {
-    await this.#options.admin.changeMembers(version, checked(members), timeoutMs);
+  async change({ members, version, ...limits }: MembersChange): Promise<Membership> {
+    await this.#options.admin.changeMembers(version, checked(members), within(limits, CHANGE_TIMEOUT_MS));
     return this.members();
   }
 
-  async edit(edit: MemberEdit, timeoutMs: number = CHANGE_TIMEOUT_MS): Promise<Membership> {
-    await this.#options.admin.editMembers((members) => checked(edit(members)), timeoutMs, false);
+  async edit(edit: MemberEdit, limits: CallOptions): Promise<Membership> {
+    const { admin } = this.#options;
+    await admin.editMembers((members) => checked(edit(members)), within(limits, CHANGE_TIMEOUT_MS), false);
     return this.members();
   }
 
-  async admit(member: MemberChange, timeoutMs: number = CHANGE_TIMEOUT_MS): Promise<JoinGrant> {
+  async admit(member: MemberChange, limits: CallOptions): Promise<JoinGrant> {
     const { raft, admin, clusterId } = this.#options;
-    await admin.editMembers((members) => checked(claiming(members, member)), timeoutMs, true);
+    const edit: MemberEdit = (members) => checked(claiming(members, member));
+    await admin.editMembers(edit, within(limits, CHANGE_TIMEOUT_MS), true);
     const { configuration } = committedConfiguration(raft);
     const admitted = membersOf(configuration).find(({ name }) => name === member.name);
     if (admitted === undefined) throw new RaftError("CHANGE_REPLACED", "The new member is gone already.");
     return { clusterId, nodeId: admitted.id };
   }
 
-  async raiseFeatureLevels(timeoutMs: number = this.#options.proposeTimeoutMs): Promise<FeatureLevels> {
-    await this.#options.admin.raiseFeatureLevels(timeoutMs);
+  async raiseFeatureLevels(limits: CallOptions): Promise<FeatureLevels> {
+    const { admin, proposeTimeoutMs } = this.#options;
+    await admin.raiseFeatureLevels(within(limits, proposeTimeoutMs));
     return this.members().featureLevels;
   }
 
-  async transfer(to: string | undefined, timeoutMs: number = this.#options.proposeTimeoutMs): Promise<string> {
-    const { raft, admin } = this.#options;
-    const leaderId = await admin.transferLeadership(to === undefined ? NOBODY : this.#idOf(to), timeoutMs);
+  async transfer(to: string | undefined, limits: CallOptions): Promise<string> {
+    const { raft, admin, proposeTimeoutMs } = this.#options;
+    const id = to === undefined ? NOBODY : this.#idOf(to);
+    const leaderId = await admin.transferLeadership(id, within(limits, proposeTimeoutMs));
     return memberOf(raft.configuration, leaderId)?.name ?? `server ${leaderId}`;
   }
 
@@ -92,7 +99,7 @@ export class Operator {
     const { raft, electionTimeoutMs } = this.#options;
     if (raft.role !== "leader") return;
     try {
-      await this.transfer(undefined, 2 * electionTimeoutMs);
+      await this.transfer(undefined, { timeoutMs: 2 * electionTimeoutMs });
     } catch (error) {
       // Nobody could: then there will be an election.
       if (!(error instanceof RaftError)) throw error;
@@ -109,7 +116,7 @@ export class Operator {
     const limitMs = 4 * electionTimeoutMs;
     this.#noteAt = now + limitMs;
     const isOver = (): void => undefined;
-    admin.editMembers(belonging.noting, limitMs, true).then(isOver, isOver);
+    admin.editMembers(belonging.noting, { timeoutMs: limitMs }, true).then(isOver, isOver);
   }
 
   #idOf(name: string): NodeId {
@@ -117,6 +124,10 @@ export class Operator {
     if (member !== undefined) return member.id;
     throw new RaftError("NO_SUCCESSOR", `There is no member ${JSON.stringify(name)}.`);
   }
+}
+
+function within({ timeoutMs, signal }: CallOptions, defaultMs: number): OrderLimits {
+  return { timeoutMs: timeoutMs ?? defaultMs, signal };
 }
 
 /**

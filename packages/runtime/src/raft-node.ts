@@ -4,7 +4,7 @@
 
 import { RaftError } from "@quorate/contracts";
 import type { FeatureLevels, MemberChange } from "@quorate/core";
-import type { AbortSignalLike } from "./abort.js";
+import { type AbortSignalLike, waitWithin } from "./abort.js";
 import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
@@ -54,6 +54,24 @@ export interface OpenSessionOptions extends ProposeOptions {
 export interface ChangeOptions {
   /** How long it may take, in milliseconds. Default 60 000. */
   readonly timeoutMs?: number | undefined;
+  /** An `AbortSignal`: ends the call. What is under way may still happen, and the error says so. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+/** For {@link RaftNode.raiseFeatureLevels}. */
+export interface RaiseOptions {
+  /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+  /** As for a {@link ChangeOptions | change}. */
+  readonly signal?: AbortSignalLike | undefined;
+}
+
+/** For {@link RaftNode.snapshot}. */
+export interface SnapshotOptions {
+  /** How long to wait for it, in milliseconds. Default: as long as it takes. */
+  readonly timeoutMs?: number | undefined;
+  /** An `AbortSignal`: ends the call, not the snapshot. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** For {@link RaftNode.transferLeadership}. */
@@ -62,6 +80,8 @@ export interface TransferOptions {
   readonly to?: string | undefined;
   /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
+  /** As for a {@link ChangeOptions | change}. */
+  readonly signal?: AbortSignalLike | undefined;
 }
 
 /** For {@link RaftNode.close}. */
@@ -180,8 +200,10 @@ export class RaftNode<Command, Result> {
    * each `version` (PITFALLS M23). Servers that are new must be opened with `join`; see {@link RaftNode.admit}.
    *
    * Rejects with a `RaftError`. Nothing was done after `MEMBERS_CHANGED` (another version is in force), `CHANGE_PENDING`,
-   * `INVALID_MEMBERS`, `WOULD_LOSE_QUORUM`, `NOT_COMMITTED`, `NO_LEADER`, `CLOSED`, `STOPPED` or `INVALID_OPTIONS`. After
-   * `CHANGE_UNDER_WAY` it goes on by itself, after `TIMED_OUT` it may; `CHANGE_REPLACED`: another change took its place.
+   * `INVALID_MEMBERS`, `WOULD_LOSE_QUORUM`, `NOT_COMMITTED`, `NO_LEADER`, `ABORTED`, `CLOSED`, `STOPPED` or
+   * `INVALID_OPTIONS`. After `CHANGE_UNDER_WAY` it goes on by itself, after `TIMED_OUT`, `ABORTED_UNDER_WAY`,
+   * `CLOSED_UNDER_WAY` and `STOPPED_UNDER_WAY` it may; `CHANGE_REPLACED`: another change took its place. To give the same
+   * order again does no harm.
    */
   changeMembers(change: MembersChange): Promise<Membership> {
     const refusal = this.#refusal(change.timeoutMs);
@@ -192,9 +214,9 @@ export class RaftNode<Command, Result> {
    * As {@link RaftNode.changeMembers}, with what `edit` makes of the members: `adding`, `removing`, `updating`. Done anew
    * when another change came between, so that `edit` may be called several times.
    */
-  editMembers(edit: MemberEdit, { timeoutMs }: ChangeOptions = {}): Promise<Membership> {
-    const refusal = this.#refusal(timeoutMs);
-    return refusal === null ? this.#loop.operator.edit(edit, timeoutMs) : Promise.reject(refusal);
+  editMembers(edit: MemberEdit, options: ChangeOptions = {}): Promise<Membership> {
+    const refusal = this.#refusal(options.timeoutMs);
+    return refusal === null ? this.#loop.operator.edit(edit, options) : Promise.reject(refusal);
   }
 
   /**
@@ -202,21 +224,22 @@ export class RaftNode<Command, Result> {
    * home. It is then fed, and becomes what `member` says when it has caught up. Rejects as
    * {@link RaftNode.changeMembers} does; with `INVALID_MEMBERS` also if there is a member of that name.
    */
-  admit(member: MemberChange, { timeoutMs }: ChangeOptions = {}): Promise<JoinGrant> {
-    const refusal = this.#refusal(timeoutMs);
-    return refusal === null ? this.#loop.operator.admit(member, timeoutMs) : Promise.reject(refusal);
+  admit(member: MemberChange, options: ChangeOptions = {}): Promise<JoinGrant> {
+    const refusal = this.#refusal(options.timeoutMs);
+    return refusal === null ? this.#loop.operator.admit(member, options) : Promise.reject(refusal);
   }
 
   /**
    * Has another server lead, on any server of the cluster, and resolves with the name of the one that does. No proposal is
    * lost; they wait meanwhile, for an election timeout at most (PITFALLS T1, T2).
    *
-   * Rejects with a `RaftError` of code `NO_SUCCESSOR`, `TRANSFER_FAILED` (it may yet happen), `TIMED_OUT`, `NO_LEADER`,
-   * `CLOSED`, `STOPPED` or `INVALID_OPTIONS`.
+   * Rejects with a `RaftError`. Nothing was done after `NO_SUCCESSOR`, `NO_LEADER`, `ABORTED`, `CLOSED`, `STOPPED` or
+   * `INVALID_OPTIONS`. After `TRANSFER_FAILED`, `TIMED_OUT`, `ABORTED_UNDER_WAY`, `CLOSED_UNDER_WAY` or
+   * `STOPPED_UNDER_WAY` it may yet happen: see who leads.
    */
-  transferLeadership({ to, timeoutMs }: TransferOptions = {}): Promise<string> {
-    const refusal = this.#refusal(timeoutMs);
-    return refusal === null ? this.#loop.operator.transfer(to, timeoutMs) : Promise.reject(refusal);
+  transferLeadership({ to, ...limits }: TransferOptions = {}): Promise<string> {
+    const refusal = this.#refusal(limits.timeoutMs);
+    return refusal === null ? this.#loop.operator.transfer(to, limits) : Promise.reject(refusal);
   }
 
   /**
@@ -224,12 +247,13 @@ export class RaftNode<Command, Result> {
    * may propose commands of that level (PITFALLS O7). Until then servers can go back to the version before. On any
    * server; resolves with the levels in force, also when there was nothing to raise.
    *
-   * Rejects with a `RaftError` of code `MEMBERS_OUT_OF_TOUCH`, `TIMED_OUT`, `NO_LEADER`, `CLOSED`, `STOPPED` or
-   * `INVALID_OPTIONS`; after `TIMED_OUT` it may yet happen.
+   * Rejects with a `RaftError`. Nothing was done after `MEMBERS_OUT_OF_TOUCH`, `CHANGE_PENDING`, `NO_LEADER`, `ABORTED`,
+   * `CLOSED`, `STOPPED` or `INVALID_OPTIONS`. After `TIMED_OUT`, `ABORTED_UNDER_WAY`, `CLOSED_UNDER_WAY` or
+   * `STOPPED_UNDER_WAY` it may yet happen; to ask again does no harm.
    */
-  raiseFeatureLevels({ timeoutMs }: ChangeOptions = {}): Promise<FeatureLevels> {
-    const refusal = this.#refusal(timeoutMs);
-    return refusal === null ? this.#loop.operator.raiseFeatureLevels(timeoutMs) : Promise.reject(refusal);
+  raiseFeatureLevels(options: RaiseOptions = {}): Promise<FeatureLevels> {
+    const refusal = this.#refusal(options.timeoutMs);
+    return refusal === null ? this.#loop.operator.raiseFeatureLevels(options) : Promise.reject(refusal);
   }
 
   /** What there is to see, as one plain object. */
@@ -241,13 +265,17 @@ export class RaftNode<Command, Result> {
    * Takes a snapshot of everything that is applied on this server, now and whatever the settings say, and compacts the
    * log behind it. Resolves when it is durable: with the one that there is, if nothing was applied since.
    *
-   * Rejects with a `RaftError` of code `SNAPSHOT_FAILED`, `CLOSED`, `STOPPED`, or `INVALID_OPTIONS` if this server has no
-   * `snapshots`, or a state machine without `snapshot` and `restore`.
+   * Rejects with a `RaftError` of code `SNAPSHOT_FAILED`, `ABORTED`, `CLOSED`, `STOPPED`, or `INVALID_OPTIONS` if this
+   * server has no `snapshots`, or a state machine without `snapshot` and `restore`. After `SNAPSHOT_UNDER_WAY` and
+   * `ABORTED_UNDER_WAY` it goes on.
    */
-  snapshot(): Promise<SnapshotResult> {
-    const refusal = this.#refusal(undefined);
+  snapshot(options: SnapshotOptions = {}): Promise<SnapshotResult> {
+    const refusal = this.#refusal(options.timeoutMs);
     if (refusal !== null) return Promise.reject(refusal);
-    return this.#loop.snapshots?.take() ?? Promise.reject(noSnapshots());
+    const { snapshots } = this.#loop;
+    if (snapshots === null) return Promise.reject(noSnapshots());
+    const lateError = (): RaftError => new RaftError("SNAPSHOT_UNDER_WAY", "The snapshot is not done yet.");
+    return waitWithin(this.#options.clock, () => snapshots.take(), options, lateError);
   }
 
   /**

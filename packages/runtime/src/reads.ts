@@ -14,7 +14,7 @@
 
 import { type Clock, RaftError } from "@quorate/contracts";
 import { type Index, type Input, NOBODY, type NodeId, type Raft, type ReadOutcome, type Term } from "@quorate/core";
-import { type AbortSignalLike, listenTo } from "./abort.js";
+import { abortError, listenTo } from "./abort.js";
 import type { Budget } from "./budget.js";
 import { DeadlineQueue } from "./deadlines.js";
 import { type Answer, PendingRead, type Question } from "./pending-read.js";
@@ -80,7 +80,7 @@ export class Reads {
 
   read<Value>(query: () => Value, options: ReadOptions): Promise<Value> {
     const { consistency, maxStalenessMs = Number.POSITIVE_INFINITY, signal } = options;
-    if (signal?.aborted === true) return Promise.reject(abortError(signal));
+    if (signal?.aborted === true) return Promise.reject(abortError(signal, false));
     if (consistency === "stale" && this.#isFresh(maxStalenessMs)) return new Promise((resolve) => resolve(query()));
     return new Promise((resolve, reject) => {
       const attempt = (): (() => void) => {
@@ -111,7 +111,7 @@ export class Reads {
     if (signal === undefined) return;
     read.onSettled = listenTo(signal, () => {
       this.#settle(read);
-      read.onError(abortError(signal));
+      read.onError(abortError(signal, false));
     });
   }
 
@@ -266,8 +266,4 @@ export class Reads {
     this.#deadlines.remove(read);
     this.#options.budget.giveBack(READ_BYTES);
   }
-}
-
-function abortError({ reason }: AbortSignalLike): RaftError {
-  return new RaftError("ABORTED", "The caller gave up.", { cause: reason });
 }

@@ -1,8 +1,8 @@
 /** Session: for those whose commands are executed once even though they, or this server, may not last (PITFALLS K1). */
 
 import type { RaftError } from "@quorate/contracts";
-import type { AbortSignalLike } from "./abort.js";
-import type { CallOptions, Client } from "./client.js";
+import type { AbortSignalLike, CallOptions } from "./abort.js";
+import type { Client } from "./client.js";
 import { invalid } from "./options.js";
 import type { Proposal } from "./proposal.js";
 import { ClientSession } from "./sessions/client-session.js";

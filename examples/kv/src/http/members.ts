@@ -79,7 +79,7 @@ function registerLeadership(scope: FastifyInstance, node: KvNode): void {
   );
   scope.post(
     "/v1/snapshot",
-    handle(async () => node.snapshot()),
+    handle(async (_request, timeoutMs) => node.snapshot({ timeoutMs })),
   );
 }
 
