@@ -35,41 +35,58 @@ export type CatchUpNotice =
   | { readonly kind: "loaded"; readonly latenciesMs: readonly number[] };
 
 const STATUS_EVERY_MS = 200;
-const PIECE_SLOTS = 512;
+const PAGE_BYTES = 2 ** 20;
 /** The latencies of so many proposals are told: the newest. */
 const MAX_LATENCIES = 100_000;
 
 const task = JSON.parse(process.argv[2] ?? "{}") as CatchUpTask;
+const PAGES = Math.ceil((task.slots * task.slotBytes) / PAGE_BYTES);
 
+/**
+ * The slots lie in pages, and a snapshot shares the pages with the state: whoever writes to a shared page copies it
+ * first. So a snapshot of any size is taken at once, and costs as much memory as is written while it is read.
+ */
 class Slots implements StateMachine<Uint8Array, number> {
-  #slots: Uint8Array[] = Array.from({ length: task.slots }, () => new Uint8Array(task.slotBytes));
+  #pages = Array.from({ length: PAGES }, () => Buffer.alloc(PAGE_BYTES));
+  /** Of each page, whether a snapshot may still read it. */
+  #isShared: boolean[] = Array.from({ length: PAGES }, () => false);
 
   apply({ command, index }: CommittedCommand<Uint8Array>): number {
-    this.#slots[index % task.slots] = command;
+    const at = (index % task.slots) * task.slotBytes;
+    this.#ownPage(Math.floor(at / PAGE_BYTES)).set(command, at % PAGE_BYTES);
     return index;
   }
 
+  #ownPage(place: number): Buffer {
+    const page = this.#pages[place] as Buffer;
+    if (!this.#isShared[place]) return page;
+    const copy = Buffer.from(page);
+    this.#pages[place] = copy;
+    this.#isShared[place] = false;
+    return copy;
+  }
+
   snapshot(): AsyncIterable<Uint8Array> {
-    return piecesOf([...this.#slots]);
+    this.#isShared.fill(true);
+    return piecesOf([...this.#pages]);
   }
 
   async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    const slots: Uint8Array[] = [];
-    let rest: Uint8Array = new Uint8Array(0);
+    let at = 0;
     for await (const piece of pieces) {
-      const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
-      let at = 0;
-      for (; at + task.slotBytes <= bytes.length; at += task.slotBytes) {
-        slots.push(bytes.slice(at, at + task.slotBytes));
+      for (let taken = 0; taken < piece.length; ) {
+        const page = this.#ownPage(Math.floor(at / PAGE_BYTES));
+        const part = piece.subarray(taken, taken + PAGE_BYTES - (at % PAGE_BYTES));
+        page.set(part, at % PAGE_BYTES);
+        at += part.length;
+        taken += part.length;
       }
-      rest = bytes.slice(at);
     }
-    this.#slots = slots;
   }
 }
 
-async function* piecesOf(slots: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = 0; at < slots.length; at += PIECE_SLOTS) yield Buffer.concat(slots.slice(at, at + PIECE_SLOTS));
+async function* piecesOf(pages: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pages;
 }
 
 const codec: CommandCodec<Uint8Array, number> = {
