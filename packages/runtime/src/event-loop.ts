@@ -7,39 +7,15 @@
  */
 
 import { type Cancel, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
-import type { Index, Input, NodeId, Raft, Term } from "@quorate/core";
-import { Admin } from "./admin.js";
+import type { Input } from "@quorate/core";
 import { Alarm } from "./alarm.js";
-import { Applier } from "./applier.js";
-import { Belonging } from "./belonging.js";
-import { overridesOf, restoreRaft } from "./bootstrap.js";
-import { Budget } from "./budget.js";
-import { Client } from "./client.js";
-import { digestSection, StateCheck } from "./digests/state-check.js";
 import { fatalOf } from "./fatal.js";
-import { LogCache } from "./log-cache.js";
-import { LogReader } from "./log-reader.js";
-import { isRemoved } from "./members.js";
 import { NodeEvents } from "./node-events.js";
-import { Operator } from "./operator.js";
 import type { RaftNodeOptions, Settings } from "./options.js";
-import { OwnPart } from "./own-part.js";
-import { Peers } from "./peers.js";
-import type { Proposals } from "./proposals.js";
-import { Reads } from "./reads.js";
+import { assemble, type Parts } from "./parts.js";
 import type { Recovered } from "./recovery.js";
-import { RequestIds } from "./request-ids.js";
-import { Sender } from "./sender.js";
-import type { Answer } from "./sessions/answer.js";
-import { ClusterTime } from "./sessions/cluster-time.js";
-import { Executor } from "./sessions/executor.js";
-import { sessionsSection } from "./sessions/section.js";
-import { Ticker } from "./sessions/ticker.js";
 import { refusalOf } from "./snapshot-receiver.js";
-import { restoreSections, type SnapshotSection } from "./snapshot-sections.js";
-import { isWitness, Snapshots } from "./snapshots.js";
 import { type NodeStatus, statusOf } from "./status.js";
-import { WriteQueue } from "./write-queue.js";
 
 /** What a server whose disk hangs must not say: that it leads, or that it could (PITFALLS P8). */
 const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
@@ -50,31 +26,13 @@ const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
 ]);
 
 export class EventLoop<Command, Result> {
-  readonly client: Client<Command, Result>;
-  readonly reads: Reads;
-  readonly admin: Admin;
-  readonly belonging: Belonging;
-  readonly operator: Operator;
+  readonly parts: Parts<Command, Result>;
   readonly events: NodeEvents;
-  /** Null without a storage for them. */
-  readonly snapshots: Snapshots | null;
+  readonly settings: Settings;
 
   readonly #options: RaftNodeOptions<Command, Result>;
-  readonly settings: Settings;
   readonly #recovered: Recovered;
-  readonly #raft: Raft;
-  readonly #budget: Budget;
-  readonly #cache: LogCache;
-  readonly #writes: WriteQueue;
-  readonly #sender: Sender;
-  readonly #proposals: Proposals<Result>;
-  readonly #time: ClusterTime;
-  readonly #executor: Executor<Command, Result>;
-  readonly #applier: Applier<Command, Result>;
   readonly #alarm: Alarm;
-  readonly #peers: Peers;
-  readonly #ownPart: OwnPart;
-  readonly #stateCheck: StateCheck | null;
 
   #state: "running" | "failed" | "closed" = "running";
   #fatal: RaftError | null = null;
@@ -88,82 +46,19 @@ export class EventLoop<Command, Result> {
   #warnings = 0;
 
   constructor(options: RaftNodeOptions<Command, Result>, settings: Settings, recovered: Recovered) {
-    const { clock, storage, transport, seed, codec, stateMachine } = options;
-    const { stored, snapshot } = recovered;
-    const { nodeId, clusterId } = stored.identity;
-    const now = clock.now();
-    const raft = restoreRaft(settings, seed, { ...stored, snapshot }, now);
-    const budget = new Budget(settings.maxPendingBytes);
-    const cache = new LogCache(settings.logCacheBytes, stored.lastIndex);
-    const reader = new LogReader(cache, storage, raft);
-    const ids = new RequestIds(seed, now);
-    const shared = { ...settings, nodeId, clusterId, seed, raft, reader, clock, codec, budget, ids, stateMachine };
-    const ways = { send: this.#send, schedule: this.#schedule, onFailed: this.#fail };
-
-    const ownPart = new OwnPart(raft, nodeId);
-
     this.#options = options;
-    this.#ownPart = ownPart;
     this.settings = settings;
     this.#recovered = recovered;
-    this.#raft = raft;
-    this.#budget = budget;
-    this.#cache = cache;
-    this.#deadline = now;
-    this.#peers = new Peers(transport, overridesOf(options));
-    this.#alarm = new Alarm(clock, this.#schedule);
-    this.events = new NodeEvents(raft.currentTerm, this.#warn);
-    this.#writes = new WriteQueue({ storage, clock, onStored: this.#onStored, onFailed: this.#fail });
-    this.#sender = new Sender({
-      ...shared,
-      ...ways,
-      isWitness: (id) => isWitness(raft, id),
-      onSnapshotOrder: (order) => this.snapshots?.onOrder(order),
+    this.#deadline = options.clock.now();
+    this.#alarm = new Alarm(options.clock, this.#schedule);
+    this.parts = assemble(options, settings, recovered, {
+      send: this.#send,
+      schedule: this.#schedule,
+      step: this.#stepLater,
+      onWarning: this.#warn,
+      onFailed: this.#fail,
     });
-    const canReach = (peer: NodeId): boolean => this.#peers.canReach(peer) && !isRemoved(raft, peer);
-    const onSessionEnd = (id: number): void => this.client.onSessionEnd(id);
-    const executor = new Executor({ stateMachine, codec, onSessionEnd });
-    const time = new ClusterTime(clock);
-    const ticker = new Ticker(time, executor);
-    this.#executor = executor;
-    this.#time = time;
-    this.client = new Client({ ...shared, ...ways, canReach, time, ticker });
-    this.#proposals = this.client.proposals;
-    this.admin = new Admin({ ...shared, ...ways, canReach });
-    this.belonging = new Belonging({ ...shared, ...ways, incarnation: stored.identity.incarnation });
-    const { admin, belonging } = this;
-    this.operator = new Operator({ ...shared, admin, belonging, clusterId });
-    this.reads = new Reads({ ...shared, ...ways, retryAfterMs: settings.heartbeatIntervalMs }, recovered.appliedIndex);
-    const check = options.stateCheckIntervalMs === undefined ? null : this.#newStateCheck(options.stateCheckIntervalMs);
-    this.#stateCheck = check;
-    const onApplied = {
-      onAnswer: (index: Index, term: Term, answer: Answer<Result>): void => {
-        check?.onAnswer(index, answer);
-        this.#proposals.onApplied(index, term, answer);
-      },
-      onPassed: (index: Index): void => check?.onPassed(index),
-      onSkipped: (): void => check?.restore(null, 0),
-      onApplied: (index: Index): void => this.#onApplied(index),
-    };
-    const ownState = { executor, isWitness: () => ownPart.isWitness };
-    this.#applier = new Applier({ ...shared, ...ways, ...onApplied, ...ownState }, recovered);
-    const sections: readonly SnapshotSection[] = [digestSection(check), sessionsSection(executor.sessions)];
-    if (snapshot !== null) restoreSections(sections, recovered.sections, snapshot.index);
-    this.snapshots =
-      options.snapshots === undefined
-        ? null
-        : new Snapshots({
-            ...shared,
-            ...ways,
-            sections,
-            isWitness: () => ownPart.isWitness,
-            snapshots: options.snapshots,
-            log: storage,
-            applier: this.#applier,
-            unsentIndex: () => this.#sender.unsentIndex,
-            step: this.#stepLater,
-            onWarning: this.#warn,
-          });
+    this.events = new NodeEvents(this.parts.raft.currentTerm, this.#warn);
   }
 
   get isRunning(): boolean {
@@ -172,7 +67,7 @@ export class EventLoop<Command, Result> {
 
   /** Whether this server keeps no state; as far as it knows who it is. */
   get isWitness(): boolean {
-    return this.#ownPart.isWitness;
+    return this.parts.ownPart.isWitness;
   }
 
   /** Why the node has stopped, or null. */
@@ -182,8 +77,8 @@ export class EventLoop<Command, Result> {
 
   start(): void {
     const { stored, snapshot } = this.#recovered;
-    this.#options.observer?.onStart(this.#raft, { ...stored, snapshot });
-    this.#peers.update(this.#raft);
+    this.#options.observer?.onStart(this.parts.raft, { ...stored, snapshot });
+    this.parts.peers.update(this.parts.raft);
     this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
     this.#schedule();
   }
@@ -194,7 +89,7 @@ export class EventLoop<Command, Result> {
     const errorFor = (isUnderWay: boolean): RaftError =>
       new RaftError(isUnderWay ? "CLOSED_UNDER_WAY" : "CLOSED", "The node was closed.");
     // Those who ask for peers while messages still leave.
-    this.#proposals.stop(errorFor);
+    this.parts.client.proposals.stop(errorFor);
     this.#halt("closed", errorFor);
   }
 
@@ -202,35 +97,38 @@ export class EventLoop<Command, Result> {
   #turn(): void {
     this.#scheduled = null;
     const now = this.#options.clock.now();
-    this.#proposals.expire(now);
-    this.reads.expire(now);
+    const { raft, cache, writes, sender, applier, ownPart, peers } = this.parts;
+    const { client, reads, admin, operator, belonging, snapshots, stateCheck } = this.parts;
+    const { proposals } = client;
+    proposals.expire(now);
+    reads.expire(now);
     this.#tick(now);
-    this.#stepIfAny(this.#proposals.route(now), now);
-    for (const question of this.reads.ask(now)) this.#step(question, now);
-    this.operator.noteIncarnations(now);
-    for (const input of this.admin.route(now)) this.#step(input, now);
+    this.#stepIfAny(proposals.route(now), now);
+    for (const question of reads.ask(now)) this.#step(question, now);
+    operator.noteIncarnations(now);
+    for (const input of admin.route(now)) this.#step(input, now);
 
-    const effects = this.#raft.drain();
+    const effects = raft.drain();
     this.#options.observer?.onEffects(effects);
     if (effects.write !== null) {
-      this.#cache.onWrite(effects.write);
-      this.#writes.push(effects.write);
+      cache.onWrite(effects.write);
+      writes.push(effects.write);
     }
-    for (const message of effects.messages) this.#sender.send(message);
-    for (const outcome of effects.proposals) this.#proposals.onOutcome(outcome);
-    for (const outcome of effects.reads) this.reads.onOutcome(outcome, now);
-    for (const outcome of effects.changes) this.admin.onChange(outcome);
-    for (const outcome of effects.transfers) this.admin.onTransfer(outcome);
-    this.#proposals.onDrained();
-    if (this.#ownPart.isKnown) this.#applier.applyTo(effects.applyTo);
-    if (this.#stateCheck !== null) this.#stateCheckAt = this.#stateCheck.onTurn(now);
-    this.#sender.flush();
-    this.snapshots?.onTurn(now);
-    this.#peers.update(this.#raft);
-    this.admin.observe();
+    for (const message of effects.messages) sender.send(message);
+    for (const outcome of effects.proposals) proposals.onOutcome(outcome);
+    for (const outcome of effects.reads) reads.onOutcome(outcome, now);
+    for (const outcome of effects.changes) admin.onChange(outcome);
+    for (const outcome of effects.transfers) admin.onTransfer(outcome);
+    proposals.onDrained();
+    if (ownPart.isKnown) applier.applyTo(effects.applyTo);
+    if (stateCheck !== null) this.#stateCheckAt = stateCheck.onTurn(now);
+    sender.flush();
+    snapshots?.onTurn(now);
+    peers.update(raft);
+    admin.observe();
     this.events.tell();
     this.#deadline = effects.deadline;
-    this.belonging.check();
+    belonging.check();
     this.#setAlarm();
   }
 
@@ -258,8 +156,8 @@ export class EventLoop<Command, Result> {
 
   #step(input: Input, now: number): void {
     this.#options.observer?.onStep(input, now);
-    this.#raft.step(input, now);
-    this.events.note(this.#raft);
+    this.parts.raft.step(input, now);
+    this.events.note(this.parts.raft);
   }
 
   /** A fact that comes from somewhere between two turns. */
@@ -276,7 +174,7 @@ export class EventLoop<Command, Result> {
   readonly #receive = (message: PeerMessage, incarnation?: number): void => {
     if (this.#state !== "running") return;
     // The transport vouches for the sender: one of the cluster, if not of the configuration in force here (O1, M11).
-    if (message.to !== this.#recovered.stored.identity.nodeId || !this.belonging.admits(message, incarnation)) {
+    if (message.to !== this.#recovered.stored.identity.nodeId || !this.parts.belonging.admits(message, incarnation)) {
       this.#refusedMessages += 1;
       return;
     }
@@ -287,47 +185,22 @@ export class EventLoop<Command, Result> {
     }
   };
 
-  #newStateCheck(intervalMs: number): StateCheck {
-    const { nodeId } = this.#recovered.stored.identity;
-    const ways = { send: this.#send, onDiverged: this.#fail, onUndecided: this.#warn };
-    return new StateCheck({ nodeId, raft: this.#raft, intervalMs, ...ways });
-  }
-
   #take(message: PeerMessage): void {
-    if (message.kind === "propose") {
-      this.#proposals.onRequest(message);
-      return;
-    }
-    if (message.kind === "proposeResult") {
-      this.#proposals.onAnswer(message);
-      return;
-    }
-    if (isStateCheckMessage(message)) {
-      this.#stateCheck?.onMessage(message);
-      return;
-    }
-    if (message.kind === "adminRequest") return this.admin.onRequest(message);
-    if (message.kind === "adminResult") return this.admin.onAnswer(message);
-    if (message.kind === "unwanted") return this.belonging.onUnwanted(message);
+    const { client, stateCheck, admin, belonging, snapshots, sender } = this.parts;
+    if (message.kind === "propose") return client.proposals.onRequest(message);
+    if (message.kind === "proposeResult") return client.proposals.onAnswer(message);
+    if (isStateCheckMessage(message)) return stateCheck?.onMessage(message);
+    if (message.kind === "adminRequest") return admin.onRequest(message);
+    if (message.kind === "adminResult") return admin.onAnswer(message);
+    if (message.kind === "unwanted") return belonging.onUnwanted(message);
     if (message.kind === "snapshotChunk" || message.kind === "snapshotChunkResult") {
-      if (this.snapshots !== null) this.snapshots.onMessage(message);
+      if (snapshots !== null) snapshots.onMessage(message);
       else if (message.kind === "snapshotChunk") this.#send(refusalOf(message));
       return;
     }
-    if (message.kind === "appendEntriesResult") this.#sender.onResult(message);
+    if (message.kind === "appendEntriesResult") sender.onResult(message);
     this.#step({ kind: "receive", message }, this.#options.clock.now());
     this.#schedule();
-  }
-
-  readonly #onStored = (seq: number): void => {
-    this.#cache.onStored(seq);
-    this.#stepLater({ kind: "persisted", seq });
-  };
-
-  #onApplied(index: Index): void {
-    this.#time.observe(this.#executor.sessions.timeMs, this.#raft.role === "leader");
-    this.reads.onApplied(index);
-    this.snapshots?.onApplied();
   }
 
   readonly #send = (message: PeerMessage): void => {
@@ -354,20 +227,22 @@ export class EventLoop<Command, Result> {
 
   #setAlarm(): void {
     if (this.#state !== "running") return;
-    const requests = Math.min(
-      this.#proposals.wakeAt,
-      this.reads.wakeAt,
-      this.admin.wakeAt,
-      this.belonging.wakeAt,
-      this.snapshots?.wakeAt ?? Number.POSITIVE_INFINITY,
+    const { client, reads, admin, belonging, snapshots } = this.parts;
+    const wakeAt = Math.min(
+      this.#deadline,
+      this.#stateCheckAt,
+      client.proposals.wakeAt,
+      reads.wakeAt,
+      admin.wakeAt,
+      belonging.wakeAt,
+      snapshots?.wakeAt ?? Number.POSITIVE_INFINITY,
     );
-    const wakeAt = Math.min(this.#deadline, this.#stateCheckAt, requests);
     // A tick that was put off comes with the turn that is already asked for.
     if (!this.#hasGivenGrace) this.#alarm.set(wakeAt);
   }
 
   #isStalled(): boolean {
-    const { startedAt } = this.#writes;
+    const { startedAt } = this.parts.writes;
     return startedAt !== null && this.#options.clock.now() - startedAt > this.settings.storageStallMs;
   }
 
@@ -391,16 +266,17 @@ export class EventLoop<Command, Result> {
   };
 
   #halt(state: "failed" | "closed", errorFor: (isUnderWay: boolean) => RaftError): void {
+    const { writes, applier, client, admin, reads, snapshots } = this.parts;
     this.#state = state;
     this.#scheduled?.();
     this.#alarm.cancel();
     this.#options.transport.unregister(this.#options.groupId ?? 0);
-    this.#writes.stop();
-    this.#applier.stop();
-    this.#proposals.stop(errorFor);
-    this.admin.stop(errorFor);
-    this.reads.stop(() => errorFor(false));
-    this.snapshots?.stop(errorFor(false));
+    writes.stop();
+    applier.stop();
+    client.proposals.stop(errorFor);
+    admin.stop(errorFor);
+    reads.stop(() => errorFor(false));
+    snapshots?.stop(errorFor(false));
     this.events.noteStopped(this.#fatal);
     this.events.tell();
   }
@@ -408,21 +284,22 @@ export class EventLoop<Command, Result> {
   status(): NodeStatus {
     const { identity } = this.#recovered.stored;
     const { storage, transport } = this.#options;
+    const { raft, operator, applier, client, reads, executor, budget, cache, snapshots } = this.parts;
     return statusOf({
       identity,
-      raft: this.#raft.status(),
-      membership: this.operator.members(),
+      raft: raft.status(),
+      membership: operator.members(),
       isRunning: this.isRunning,
       fatal: this.#fatal,
-      appliedIndex: this.#applier.appliedIndex,
-      pendingProposals: this.#proposals.count,
-      pendingReads: this.reads.count,
-      sessions: this.#executor.sessions.size,
-      timeMs: this.#executor.sessions.timeMs,
-      pendingBytes: this.#budget.used,
-      logCacheBytes: this.#cache.sizeBytes,
+      appliedIndex: applier.appliedIndex,
+      pendingProposals: client.proposals.count,
+      pendingReads: reads.count,
+      sessions: executor.sessions.size,
+      timeMs: executor.sessions.timeMs,
+      pendingBytes: budget.used,
+      logCacheBytes: cache.sizeBytes,
       storage: { durability: storage.durability, isStalled: this.#isStalled() },
-      snapshots: this.snapshots?.status() ?? null,
+      snapshots: snapshots?.status() ?? null,
       transport: transport.status(),
       refusedMessages: this.#refusedMessages,
       warnings: this.#warnings,

@@ -138,7 +138,7 @@ export class RaftNode<Command, Result> {
    */
   propose(command: Command, options: ProposeOptions = {}): Promise<Result> {
     const refusal = this.#refusal(options.timeoutMs);
-    return refusal === null ? this.#loop.client.propose(command, options) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.client.propose(command, options) : Promise.reject(refusal);
   }
 
   /**
@@ -146,12 +146,12 @@ export class RaftNode<Command, Result> {
    * is executed once. Rejects as {@link propose} does.
    */
   async openSession(options: OpenSessionOptions = {}): Promise<Session<Command, Result>> {
-    const { client, settings } = this.#loop;
+    const { parts, settings } = this.#loop;
     const refusal = this.#refusal(options.timeoutMs);
     if (refusal !== null) throw refusal;
     const expiresAfterMs = sessionTimeout("expiresAfterMs", options.expiresAfterMs ?? settings.sessionTimeoutMs);
-    const session = await client.openSession(expiresAfterMs, options);
-    return new Session(client, this.#refusal, session.id, session);
+    const session = await parts.client.openSession(expiresAfterMs, options);
+    return new Session(parts.client, this.#refusal, session.id, session);
   }
 
   /**
@@ -160,7 +160,7 @@ export class RaftNode<Command, Result> {
    */
   session(id: number): Session<Command, Result> {
     if (!Number.isSafeInteger(id) || id < 1) throw invalid(`${id} is no session's id.`);
-    return new Session(this.#loop.client, this.#refusal, id, null);
+    return new Session(this.#loop.parts.client, this.#refusal, id, null);
   }
 
   /**
@@ -178,7 +178,7 @@ export class RaftNode<Command, Result> {
       if (this.#loop.isWitness) throw new RaftError("WITNESS", "This server is a witness, and keeps no state.");
       return query();
     };
-    return this.#loop.reads.read(ofState, options);
+    return this.#loop.parts.reads.read(ofState, options);
   }
 
   /**
@@ -191,7 +191,7 @@ export class RaftNode<Command, Result> {
 
   /** Who belongs to the cluster, as far as this server knows, and how a change of that stands. */
   members(): Membership {
-    return this.#loop.operator.members();
+    return this.#loop.parts.operator.members();
   }
 
   /**
@@ -207,7 +207,7 @@ export class RaftNode<Command, Result> {
    */
   changeMembers(change: MembersChange): Promise<Membership> {
     const refusal = this.#refusal(change.timeoutMs);
-    return refusal === null ? this.#loop.operator.change(change) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.operator.change(change) : Promise.reject(refusal);
   }
 
   /**
@@ -216,7 +216,7 @@ export class RaftNode<Command, Result> {
    */
   editMembers(edit: MemberEdit, options: ChangeOptions = {}): Promise<Membership> {
     const refusal = this.#refusal(options.timeoutMs);
-    return refusal === null ? this.#loop.operator.edit(edit, options) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.operator.edit(edit, options) : Promise.reject(refusal);
   }
 
   /**
@@ -226,7 +226,7 @@ export class RaftNode<Command, Result> {
    */
   admit(member: MemberChange, options: ChangeOptions = {}): Promise<JoinGrant> {
     const refusal = this.#refusal(options.timeoutMs);
-    return refusal === null ? this.#loop.operator.admit(member, options) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.operator.admit(member, options) : Promise.reject(refusal);
   }
 
   /**
@@ -239,7 +239,7 @@ export class RaftNode<Command, Result> {
    */
   transferLeadership({ to, ...limits }: TransferOptions = {}): Promise<string> {
     const refusal = this.#refusal(limits.timeoutMs);
-    return refusal === null ? this.#loop.operator.transfer(to, limits) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.operator.transfer(to, limits) : Promise.reject(refusal);
   }
 
   /**
@@ -253,7 +253,7 @@ export class RaftNode<Command, Result> {
    */
   raiseFeatureLevels(options: RaiseOptions = {}): Promise<FeatureLevels> {
     const refusal = this.#refusal(options.timeoutMs);
-    return refusal === null ? this.#loop.operator.raiseFeatureLevels(options) : Promise.reject(refusal);
+    return refusal === null ? this.#loop.parts.operator.raiseFeatureLevels(options) : Promise.reject(refusal);
   }
 
   /** What there is to see, as one plain object. */
@@ -288,7 +288,7 @@ export class RaftNode<Command, Result> {
   }
 
   async #close(handOver: boolean): Promise<void> {
-    if (handOver) await this.#loop.operator.handOver();
+    if (handOver) await this.#loop.parts.operator.handOver();
     this.#loop.close();
     const { clock, transport, storage, snapshots } = this.#options;
     const closings = [transport.close(), storage.close(), ...(snapshots === undefined ? [] : [snapshots.close()])];
