@@ -272,7 +272,7 @@ export class RaftNode<Command, Result> {
   snapshot(options: SnapshotOptions = {}): Promise<SnapshotResult> {
     const refusal = this.#refusal(options.timeoutMs);
     if (refusal !== null) return Promise.reject(refusal);
-    const { snapshots } = this.#loop;
+    const { snapshots } = this.#loop.parts;
     if (snapshots === null) return Promise.reject(noSnapshots());
     const lateError = (): RaftError => new RaftError("SNAPSHOT_UNDER_WAY", "The snapshot is not done yet.");
     return waitWithin(this.#options.clock, () => snapshots.take(), options, lateError);
