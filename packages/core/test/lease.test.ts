@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { ReadLease, ReadOutcome } from "../src/index.js";
-import { becomeCandidate, becomeLeader, sent } from "./support/elect.js";
+import { becomeCandidate, becomeLeader, leaderWithCommit, sent } from "./support/elect.js";
 import {
   accepted,
   appendEntries,
@@ -17,15 +17,6 @@ import {
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, type Server, serverWith } from "./support/server.js";
 
 const LEASE_MS = ELECTION_TIMEOUT_MS / 1.05;
-
-/** A leader of term 2 that has committed its first entry, 2, and whose heartbeats nobody has answered. */
-function leaderWithCommit(voters = 3): Server {
-  const server = serverWith([1], { voters });
-  becomeLeader(server, voters > 3 ? [2, 3] : [2]);
-  server.persist();
-  server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 2 })));
-  return server;
-}
 
 /** Sends a round of heartbeats, and says when and which. */
 function beat(server: Server): { readonly round: number; readonly sentAt: number } {

@@ -1,18 +1,9 @@
 /** Reads without a log entry (§8, dissertation 6.4; PITFALLS chapter 6). More of it is told in `scenarios`. */
 
 import { describe, expect, it } from "vitest";
-import { becomeCandidate, becomeLeader, sent } from "./support/elect.js";
+import { becomeCandidate, becomeLeader, leaderWithCommit, sent } from "./support/elect.js";
 import { accepted, heartbeat, heartbeatResult, readIndex, readIndexResult } from "./support/messages.js";
 import { ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS, type Server, serverWith } from "./support/server.js";
-
-/** A leader of term 2 that has committed its first entry, 2. */
-function leaderWithCommit(voters = 3): Server {
-  const server = serverWith([1], { voters });
-  becomeLeader(server, voters > 3 ? [2, 3] : [2]);
-  server.persist();
-  server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 2 })));
-  return server;
-}
 
 /** The round of the heartbeats that just went out. */
 function roundOf(server: Server): number {

@@ -6,8 +6,8 @@
 import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { crc32, type SnapshotReader, type SnapshotStorage } from "@quorate/contracts";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { SnapshotPlaces, snapshotFiles } from "./snapshot-places.js";
+import { describe, expect, it, vi } from "vitest";
+import { snapshotFiles, useSnapshotPlaces } from "./snapshot-places.js";
 import { watchedDisk } from "./watched-disk.js";
 
 vi.mock("node:fs/promises", async (importOriginal) => {
@@ -15,17 +15,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   return disk.around(await importOriginal());
 });
 
-let places: SnapshotPlaces;
-
-beforeEach(async () => {
-  places = await SnapshotPlaces.create();
-  watchedDisk.reset();
-});
-
-afterEach(async () => {
-  watchedDisk.reset();
-  await places.dispose();
-});
+const places = useSnapshotPlaces();
 
 const bodyOf = (index: number): Buffer => Buffer.alloc(9 * index, `body of ${index} `);
 
@@ -59,14 +49,14 @@ type Ruin = (source: string, target: string) => void;
 
 /** Goes through the life of a storage; at each step, each of `ruins` makes its picture of what is left. */
 async function live(ruins: readonly Ruin[]): Promise<Remains[]> {
-  const storage = places.create();
+  const storage = places().create();
   const remains: Remains[] = [];
   const committed = [0];
   let committing = 0;
   watchedDisk.onStep = () => {
     const [operation = "", path = ""] = (watchedDisk.done.at(-1) ?? "").split(" ");
     for (const ruin of ruins) {
-      const directory = places.newPath();
+      const directory = places().newPath();
       ruin(storage.directory, directory);
       const permitted = [Math.max(...committed), committing];
       remains.push({ directory, after: `${operation} ${basename(path)}`, permitted });
@@ -93,7 +83,7 @@ async function live(ruins: readonly Ruin[]): Promise<Remains[]> {
 }
 
 async function expectUsable({ directory, after, permitted }: Remains): Promise<void> {
-  const storage = places.in(directory);
+  const storage = places().in(directory);
   const found = await storage.open().catch((cause: unknown) => cause);
   expect(found instanceof Error ? [after, found.message] : null).toBeNull();
   const index = storage.newest()?.place.index ?? 0;
@@ -141,10 +131,10 @@ describe("at each step of its life", () => {
 
 describe("after a crash", () => {
   it("P10: makes durable what it found before it says so", async () => {
-    const storage = places.create();
+    const storage = places().create();
     await storage.open();
     await store(storage, 10);
-    const copy = places.crash(storage);
+    const copy = places().crash(storage);
     watchedDisk.done.length = 0;
     await copy.open();
     expect(watchedDisk.done).toContain(`sync ${copy.directory}`);

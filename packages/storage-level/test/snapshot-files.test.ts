@@ -3,10 +3,10 @@
 import { mkdir, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { crc32, type SnapshotStorage } from "@quorate/contracts";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FileSnapshotStorage, LevelLogStorage } from "../src/index.js";
 import { firstWrite, IDENTITY } from "./sequence.js";
-import { SnapshotPlaces, snapshotFiles } from "./snapshot-places.js";
+import { snapshotFiles, useSnapshotPlaces } from "./snapshot-places.js";
 import { type Operation, systemError, watchedDisk } from "./watched-disk.js";
 
 vi.mock("node:fs/promises", async (importOriginal) => {
@@ -14,17 +14,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   return disk.around(await importOriginal());
 });
 
-let places: SnapshotPlaces;
-
-beforeEach(async () => {
-  places = await SnapshotPlaces.create();
-  watchedDisk.reset();
-});
-
-afterEach(async () => {
-  watchedDisk.reset();
-  await places.dispose();
-});
+const places = useSnapshotPlaces();
 
 const HEADER = Buffer.from("header");
 const BODY = Buffer.alloc(500, "body ");
@@ -36,7 +26,7 @@ async function store(storage: SnapshotStorage, index: number, body: Uint8Array =
 }
 
 async function stored(index = 7): Promise<FileSnapshotStorage> {
-  const storage = places.create();
+  const storage = places().create();
   await storage.open();
   await store(storage, index);
   return storage;
@@ -50,7 +40,7 @@ async function closedFile(storage = stored()): Promise<string> {
 }
 
 async function openingOf(path: string): Promise<unknown> {
-  const storage = places.in(dirname(path));
+  const storage = places().in(dirname(path));
   const opening = await storage.open().catch((cause: unknown) => cause);
   await storage.close();
   return opening;
@@ -120,7 +110,7 @@ describe("the file of a snapshot", () => {
     const storage = await stored(7);
     const reader = await storage.read();
     await store(storage, 8);
-    const copy = places.crash(storage);
+    const copy = places().crash(storage);
     await reader?.close();
     await writeFile(join(copy.directory, "0000000000000009-0000000000000002.1.unfinished"), "x");
     await truncate(join(copy.directory, "0000000000000008-0000000000000002.snapshot"), 30);
@@ -142,7 +132,7 @@ describe("the directory", () => {
   });
 
   it("is made for the first snapshot, and not before", async () => {
-    const storage = places.create();
+    const storage = places().create();
     await storage.open();
     await expect(readdir(dirname(storage.directory))).rejects.toMatchObject({ code: "ENOENT" });
     await store(storage, 1);
@@ -155,7 +145,7 @@ describe("the directory", () => {
     const strangers = [".DS_Store", "0000000000000009.unfinished", "7-2.snapshot", "notes.txt"];
     for (const name of strangers) await writeFile(join(storage.directory, name), "x");
     await mkdir(join(storage.directory, "lost+found"));
-    const again = places.reopen(storage);
+    const again = places().reopen(storage);
     expect((await again.open())?.place.index).toBe(7);
     await store(again, 8);
     const names = [...strangers, "0000000000000008-0000000000000002.snapshot", "lost+found"];
@@ -163,11 +153,11 @@ describe("the directory", () => {
   });
 
   it("may lie in that of the log, which neither of the two minds", async () => {
-    const directory = join(places.newPath(), "data");
+    const directory = join(places().newPath(), "data");
     const found = async (index: number): Promise<void> => {
       const log = new LevelLogStorage({ directory });
       expect((await log.open())?.lastIndex ?? 0).toBe(index);
-      const snapshots = places.in(join(directory, "snapshots"));
+      const snapshots = places().in(join(directory, "snapshots"));
       expect((await snapshots.open())?.place.index ?? 0).toBe(index);
       if (index === 0) await log.initialize(IDENTITY, firstWrite());
       if (index === 0) await store(snapshots, 1);
@@ -213,14 +203,14 @@ describe("the directory", () => {
 
   it("is unavailable if it is a file", async () => {
     const path = await closedFile();
-    await expect(places.in(path).open()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
+    await expect(places().in(path).open()).rejects.toMatchObject({ code: "STORAGE_UNAVAILABLE" });
   });
 
   it("need not lie where this user may list what is there", async () => {
     const storage = await stored();
     await storage.close();
     fail("open", dirname(storage.directory), "EACCES");
-    expect((await places.reopen(storage).open())?.place.index).toBe(7);
+    expect((await places().reopen(storage).open())?.place.index).toBe(7);
   });
 });
 
@@ -291,7 +281,7 @@ describe("a disk that fails", () => {
     const reader = await storage.read();
     expect(Buffer.from((await reader?.read(0, 1000)) ?? [])).toEqual(BODY);
     await storage.close();
-    expect((await places.reopen(storage).open())?.place.index).toBe(9);
+    expect((await places().reopen(storage).open())?.place.index).toBe(9);
   });
 
   it("S8: syncs a long body in the course of it, not only at the end", async () => {
@@ -311,7 +301,7 @@ describe("a disk that fails", () => {
     expect(await snapshotFiles(storage.directory)).toHaveLength(2);
     heal();
     await storage.close();
-    const again = places.reopen(storage);
+    const again = places().reopen(storage);
     expect((await again.open())?.place.index).toBe(9);
     expect(await snapshotFiles(again.directory)).toHaveLength(1);
   });

@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SnapshotStorage } from "@quorate/contracts";
 import type { SnapshotHarness } from "@quorate/contracts/compliance";
+import { afterEach, beforeEach } from "vitest";
 import { FileSnapshotStorage } from "../src/index.js";
 import { copyDirectory } from "./copy-directory.js";
+import { watchedDisk } from "./watched-disk.js";
 
 export class SnapshotPlaces implements SnapshotHarness {
   readonly root: string;
@@ -73,4 +75,18 @@ export async function snapshotFiles(directory: string): Promise<string[]> {
 function directoryOf(storage: SnapshotStorage): string {
   if (!(storage instanceof FileSnapshotStorage)) throw new Error("This storage is not of this harness");
   return storage.directory;
+}
+
+/** Places of its own for every test of the file, on a disk that is as good as new. */
+export function useSnapshotPlaces(): () => SnapshotPlaces {
+  let places: SnapshotPlaces;
+  beforeEach(async () => {
+    places = await SnapshotPlaces.create();
+    watchedDisk.reset();
+  });
+  afterEach(async () => {
+    watchedDisk.reset();
+    await places.dispose();
+  });
+  return () => places;
 }

@@ -8,12 +8,12 @@
  */
 
 import { describe } from "vitest";
+import { useHarness } from "./fixture.js";
 import { testSnapshotCrashes } from "./snapshots/crashes.js";
 import type { SnapshotHarness } from "./snapshots/harness.js";
 import { testSnapshotLifetime } from "./snapshots/lifetime.js";
 import { testSnapshotHistories } from "./snapshots/random-histories.js";
 import { testSnapshotReading } from "./snapshots/reading.js";
-import { useSnapshotHarness } from "./snapshots/subject.js";
 import { testSnapshotWriting } from "./snapshots/writing.js";
 
 /** Defines the tests; call it in a test file. `createHarness` is called before each of them. */
@@ -22,7 +22,7 @@ export function snapshotStorageCompliance(
   createHarness: () => SnapshotHarness | Promise<SnapshotHarness>,
 ): void {
   describe(`${name} complies with SnapshotStorage`, () => {
-    const harness = useSnapshotHarness(createHarness);
+    const harness = useHarness(createHarness);
     describe("open, close", () => testSnapshotLifetime(harness));
     describe("create, write, commit, abort", () => testSnapshotWriting(harness));
     describe("read", () => testSnapshotReading(harness));

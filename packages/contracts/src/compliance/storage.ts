@@ -7,6 +7,7 @@
  */
 
 import { describe } from "vitest";
+import { useHarness } from "./fixture.js";
 import { testCompaction } from "./storage/compaction.js";
 import { testCrashes } from "./storage/crashes.js";
 import type { StorageHarness } from "./storage/harness.js";
@@ -14,7 +15,6 @@ import { testOpening } from "./storage/opening.js";
 import { testRandomHistories } from "./storage/random-histories.js";
 import { testReading } from "./storage/reading.js";
 import { testReset } from "./storage/reset.js";
-import { useHarness } from "./storage/subject.js";
 import { testWriting } from "./storage/writing.js";
 
 /** Defines the tests; call it in a test file. `createHarness` is called before each of them. */

@@ -1,8 +1,8 @@
 /** Leads a single core through an election, playing the other servers. */
 
 import type { Effects, NodeId, OutgoingMessage } from "../../src/index.js";
-import { requestPreVoteResult, requestVoteResult } from "./messages.js";
-import type { Server } from "./server.js";
+import { accepted, requestPreVoteResult, requestVoteResult } from "./messages.js";
+import { type Server, serverWith } from "./server.js";
 
 type Kind = OutgoingMessage["kind"];
 
@@ -26,4 +26,13 @@ export function becomeLeader(server: Server, voters: readonly NodeId[] = [2]): E
   const round = asked?.round ?? 0;
   const term = server.raft.currentTerm;
   return server.receive(...voters.map((from) => requestVoteResult({ from, to: server.id, term, round })));
+}
+
+/** A leader of term 2 that has committed its first entry, 2, and whose heartbeats nobody has answered. */
+export function leaderWithCommit(voters = 3): Server {
+  const server = serverWith([1], { voters });
+  becomeLeader(server, voters > 3 ? [2, 3] : [2]);
+  server.persist();
+  server.receive(...[2, 3].map((from) => accepted({ from, term: 2, matchIndex: 2 })));
+  return server;
 }

@@ -1,9 +1,10 @@
 /** `open` and `close`: what is there is found whole, and whatever is under way ends with the storage. */
 
 import { expect, it } from "vitest";
+import { bytes } from "../fixture.js";
 import { expectRejection, pass } from "../storage/subject.js";
 import type { SnapshotHarness } from "./harness.js";
-import { bytes, plain, SnapshotSubject, snapshotAt, storedOf } from "./subject.js";
+import { plain, SnapshotSubject, snapshotAt, storedOf } from "./subject.js";
 
 export function testSnapshotLifetime(harness: () => SnapshotHarness): void {
   testOpen(harness);

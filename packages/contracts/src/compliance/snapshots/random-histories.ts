@@ -3,9 +3,10 @@
 import fc from "fast-check";
 import { it } from "vitest";
 import type { SnapshotReader, SnapshotWriter } from "../../snapshot-storage.js";
+import { bytes } from "../fixture.js";
 import { abandon, pass } from "../storage/subject.js";
 import type { SnapshotHarness } from "./harness.js";
-import { bytes, expectSame, newerOf, readBody, type Snapshot, SnapshotSubject } from "./subject.js";
+import { expectSame, newerOf, readBody, type Snapshot, SnapshotSubject } from "./subject.js";
 
 type Move =
   | { readonly move: "begin"; readonly ahead: number; readonly sizeBytes: number }

@@ -4,8 +4,9 @@ import { expect, it } from "vitest";
 import { crc32 } from "../../crc.js";
 import { RaftError } from "../../errors.js";
 import type { SnapshotReader } from "../../snapshot-storage.js";
+import { bytes } from "../fixture.js";
 import type { SnapshotHarness } from "./harness.js";
-import { bytes, expectSame, plain, readBody, SnapshotSubject, snapshotAt, storedOf } from "./subject.js";
+import { expectSame, plain, readBody, SnapshotSubject, snapshotAt, storedOf } from "./subject.js";
 
 async function readerOf(subject: SnapshotSubject): Promise<SnapshotReader> {
   const reader = await subject.storage.read();

@@ -1,9 +1,10 @@
 /** A storage of snapshots under test together with what it must hold: the newest snapshot that was committed. */
 
 import type { EntryId } from "@quorate/core";
-import { afterEach, beforeEach, expect } from "vitest";
+import { expect } from "vitest";
 import { crc32 } from "../../crc.js";
 import type { SnapshotReader, SnapshotStorage, SnapshotWriter, StoredSnapshot } from "../../snapshot-storage.js";
+import { bytes } from "../fixture.js";
 import type { SnapshotHarness } from "./harness.js";
 
 /** A snapshot as it is meant. */
@@ -11,31 +12,6 @@ export interface Snapshot {
   readonly place: EntryId;
   readonly header: Uint8Array;
   readonly body: Uint8Array;
-}
-
-/** A new harness for every test of the surrounding `describe`. */
-export function useSnapshotHarness(
-  createHarness: () => SnapshotHarness | Promise<SnapshotHarness>,
-): () => SnapshotHarness {
-  let current: SnapshotHarness | null = null;
-  beforeEach(async () => {
-    current = await createHarness();
-  });
-  afterEach(async () => {
-    await current?.dispose();
-    current = null;
-  });
-  return () => {
-    if (current === null) throw new Error("There is a harness only while a test runs");
-    return current;
-  };
-}
-
-/** Bytes that differ from place to place, and between `seed`s. */
-export function bytes(length: number, seed: number): Uint8Array {
-  const all = new Uint8Array(length);
-  for (let place = 0; place < length; place += 1) all[place] = place * 167 + seed * 59 + (place >> 8);
-  return all;
 }
 
 export function snapshotAt(index: number, term = 1, sizeBytes = 1000): Snapshot {

@@ -2,10 +2,10 @@
 
 import { expect, it } from "vitest";
 import { crc32 } from "../../crc.js";
+import { bytes } from "../fixture.js";
 import { expectRejection, pass } from "../storage/subject.js";
 import type { SnapshotHarness } from "./harness.js";
 import {
-  bytes,
   expectSame,
   newerOf,
   plain,

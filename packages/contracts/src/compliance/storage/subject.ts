@@ -1,34 +1,14 @@
 /** A storage under test together with the model of what it must hold: every change is made to both. */
 
 import type { Entry, EntryId, EntryKind, HardState, Index, Term, Write } from "@quorate/core";
-import { afterEach, beforeEach, expect } from "vitest";
+import { expect } from "vitest";
 import type { RaftErrorCode } from "../../errors.js";
 import type { LogStorage, StorageIdentity, StoredState } from "../../log-storage.js";
+import { bytes } from "../fixture.js";
 import type { StorageHarness } from "./harness.js";
 import { compacted, initialModel, type Model, stateOf, written } from "./model.js";
 
 export const IDENTITY: StorageIdentity = { clusterId: "5f1c-compliance", nodeId: 3, name: "storage under test ✓" };
-
-/** A new harness for every test of the surrounding `describe`. */
-export function useHarness(createHarness: () => StorageHarness | Promise<StorageHarness>): () => StorageHarness {
-  let current: StorageHarness | null = null;
-  beforeEach(async () => {
-    current = await createHarness();
-  });
-  afterEach(async () => {
-    await current?.dispose();
-    current = null;
-  });
-  return () => {
-    if (current === null) throw new Error("There is a harness only while a test runs");
-    return current;
-  };
-}
-
-/** Bytes that differ from place to place, and between `seed`s. */
-function bytes(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, place) => (place * 167 + seed * 59 + (place >> 8)) & 0xff);
-}
 
 export function entryAt(index: Index, term: Term, sizeBytes = 16, kind: EntryKind = "command"): Entry {
   return { index, term, kind, data: bytes(sizeBytes, index * 31 + term) };
