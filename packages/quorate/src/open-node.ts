@@ -44,6 +44,11 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
   readonly address?: string;
   /** Default: {@link msgpackrCodec}. */
   readonly codec?: CommandCodec<Command, Result>;
+  /**
+   * Has the servers compare what their state machines answer, this often in milliseconds: see the option of the same name
+   * of `RaftNode.open`. Off unless given; the same on every server.
+   */
+  readonly stateCheckIntervalMs?: number;
   /** Told of what hurts no one but should be seen: a peer of another cluster that knocks, say. */
   readonly onWarning?: (warning: unknown) => void;
 }
