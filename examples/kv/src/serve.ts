@@ -1,6 +1,6 @@
 /** A whole server of the store: the Raft node with its data directory, and HTTP in front of it. */
 
-import { type JoinGrant, type MemberChange, type MemberRole, openNode, RaftError } from "quorate";
+import { type Founder, type JoinGrant, type MemberChange, type MemberRole, openNode, RaftError } from "quorate";
 import { KvError } from "./client/errors.js";
 import { KvClient } from "./client.js";
 import type { KvCommand, KvResult } from "./commands.js";
@@ -11,8 +11,11 @@ import { KvStore } from "./store.js";
 export interface ServerOptions {
   /** This server's name: unique in the cluster, and stable. */
   readonly id: string;
-  /** The servers that found the cluster, this one included: name to the `host:port` at which the others reach it. */
-  readonly members?: Readonly<Record<string, string>>;
+  /**
+   * The servers that found the cluster, this one included: name to the `host:port` at which the others reach it, with its
+   * role and priority if it is to have another one than most.
+   */
+  readonly members?: Readonly<Record<string, string | Founder>>;
   /** Instead of `members`: servers of a cluster to join, as HTTP URLs. Asked only while nothing is stored here. */
   readonly join?: { readonly servers: readonly string[]; readonly role?: MemberRole };
   /** Where to listen for the other servers; default: the own address among `members`. */

@@ -5,12 +5,13 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { addressOf, type Founders, peersText } from "./cli/peers.js";
 
 export interface SpawnOptions {
   readonly id: string;
   readonly directory: string;
-  /** The servers that found the cluster: name to `host:port` for the others. */
-  readonly members?: Readonly<Record<string, string>>;
+  /** The servers that found the cluster. */
+  readonly members?: Founders;
   /** Instead of `members`: join the cluster of `servers`, HTTP URLs, and listen at `listen`, a `host:port`. */
   readonly join?: {
     readonly servers: readonly string[];
@@ -73,13 +74,13 @@ export function programArguments(): readonly string[] {
 
 function serveArguments({ id, directory, http = "127.0.0.1:0", requestTimeoutMs, ...place }: SpawnOptions): string[] {
   const { members = {}, join } = place;
-  const peers = Object.entries(members).map(([name, address]) => `${name}=${address}`);
-  const listen = join?.listen ?? members[id];
+  const own = members[id];
+  const listen = join?.listen ?? (own === undefined ? undefined : addressOf(own));
   if (listen === undefined) throw new Error(`${id} is not one of the members.`);
   const timeout = requestTimeoutMs === undefined ? [] : ["--request-timeout-ms", String(requestTimeoutMs)];
   return [
     ...["serve", "--json", "--id", id, "--data", directory, "--listen", listen],
-    ...["--http", http, ...(join === undefined ? ["--peers", peers.join(",")] : ["--join", join.servers.join(",")])],
+    ...["--http", http, ...(join === undefined ? ["--peers", peersText(members)] : ["--join", join.servers.join(",")])],
     ...(join?.role === undefined ? [] : ["--role", join.role]),
     ...timeout,
   ];

@@ -73,5 +73,5 @@ export { MemoryDisk, MemoryLogStorage, MemorySnapshotStorage } from "@quorate/st
 export { MemoryNetwork, MemoryTransport, type MemoryTransportOptions } from "@quorate/transport-memory";
 export { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 export { msgpackrCodec } from "./msgpackr-codec.js";
-export { type OpenNodeOptions, openNode } from "./open-node.js";
+export { type Founder, type OpenNodeOptions, openNode } from "./open-node.js";
 export { systemClock } from "./system-clock.js";

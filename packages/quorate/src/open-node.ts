@@ -3,11 +3,13 @@
 import { createHash, randomInt } from "node:crypto";
 import { join } from "node:path";
 import { type CommandCodec, RaftError, type StateMachine } from "@quorate/contracts";
+import type { MemberRole } from "@quorate/core";
 import {
-  type Bootstrap,
+  type BootstrapMember,
   type JoinGrant,
   type JoinRequest,
   RaftNode,
+  type RaftNodeOptions,
   type Settings,
   settingsOf,
   type Tuning,
@@ -19,14 +21,25 @@ import { systemClock } from "./system-clock.js";
 
 const MIB = 1024 * 1024;
 
+/** One of the servers that found a cluster. */
+export interface Founder {
+  /** `host:port` at which the others reach it. */
+  readonly address: string;
+  /** Default `voter`. */
+  readonly role?: MemberRole;
+  /** A leader hands over to a voter of higher priority. From 0 up; default 0. */
+  readonly priority?: number;
+}
+
 export interface OpenNodeOptions<Command, Result> extends Tuning {
   /** This server's name: unique in the cluster, and stable. */
   readonly id: string;
   /**
-   * The servers that found the cluster, this one included: name to `host:port`. The same names on each of them, and at
-   * every start, for they are part of the cluster's identity. Addresses may change from one start to the next.
+   * The servers that found the cluster, this one included: name to `host:port`, or to a {@link Founder}. The same names,
+   * roles and priorities on each of them, and at every start, for they are part of the cluster's identity; what
+   * `changeMembers` makes of them later is not. Addresses may change from one start to the next.
    */
-  readonly members?: Readonly<Record<string, string>>;
+  readonly members?: Readonly<Record<string, string | Founder>>;
   /**
    * Instead of `members`, for a server that joins a cluster which exists: called once, while nothing is stored here, to
    * have `RaftNode.admit` called on a member, in whatever way the service has, with this server's name and incarnation
@@ -66,9 +79,10 @@ export async function openNode<Command, Result>(
   options: OpenNodeOptions<Command, Result>,
 ): Promise<RaftNode<Command, Result>> {
   const { id, members, address, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
-  const own = members !== undefined && Object.hasOwn(members, id) ? members[id] : undefined;
+  const founders = members === undefined ? undefined : foundersOf(members);
+  const own = founders?.find(({ name }) => name === id)?.address;
   const listen = options.listen ?? own;
-  if (members !== undefined && own === undefined)
+  if (founders !== undefined && own === undefined)
     throw new RaftError("INVALID_OPTIONS", `${JSON.stringify(id)} is not among the members.`);
   if (listen === undefined) throw new RaftError("INVALID_OPTIONS", "Without members, listen says where to listen.");
   const advertise = address ?? own ?? (isAnywhere(listen) ? undefined : listen);
@@ -76,7 +90,7 @@ export async function openNode<Command, Result>(
   return RaftNode.open<Command, Result>({
     ...rest,
     id,
-    ...(members === undefined ? {} : { bootstrap: bootstrapOf(clusterName, members), addresses: members }),
+    ...(founders === undefined ? {} : placeOf(clusterName, founders)),
     storage: new LevelLogStorage({ directory }),
     snapshots: new FileSnapshotStorage({ directory: join(directory, "snapshots") }),
     transport: new TcpTransport({
@@ -97,11 +111,21 @@ function isAnywhere(listen: string): boolean {
   return /^(0\.0\.0\.0|\[::\]):|:0$/.test(listen);
 }
 
-function bootstrapOf(clusterName: string, members: Readonly<Record<string, string>>): Bootstrap {
+function foundersOf(members: Readonly<Record<string, string | Founder>>): BootstrapMember[] {
   const names = Object.keys(members).sort();
+  return names.map((name) => {
+    const founder = members[name] as string | Founder;
+    return typeof founder === "string" ? { name, address: founder } : { ...founder, name };
+  });
+}
+
+function placeOf(
+  clusterName: string,
+  founders: readonly BootstrapMember[],
+): Required<Pick<RaftNodeOptions<never, never>, "bootstrap" | "addresses">> {
   return {
-    clusterId: clusterIdOf(clusterName, names),
-    members: names.map((name) => ({ name, address: members[name] as string })),
+    bootstrap: { clusterId: clusterIdOf(clusterName, founders), members: founders },
+    addresses: Object.fromEntries(founders.map(({ name, address }) => [name, address])),
   };
 }
 
@@ -115,13 +139,16 @@ function transportLimits(settings: Settings): Pick<TcpTransportOptions, "maxFram
 }
 
 /**
- * The identity of the cluster: who founded it under which name. Servers that start with different lists of members get
- * different ones, and refuse each other instead of forming two clusters (PITFALLS O1, O4). Addresses are no part of it,
- * so that they can change (O6).
+ * The identity of the cluster: who founded it under which name, and as what. Servers that start with different lists of
+ * members get different ones, and refuse each other instead of forming two clusters (PITFALLS O1, O4). Addresses are no
+ * part of it, so that they can change (O6).
  */
-function clusterIdOf(clusterName: string, names: readonly string[]): string {
+function clusterIdOf(clusterName: string, founders: readonly BootstrapMember[]): string {
+  const plain = founders.map(({ name, role = "voter", priority = 0 }) =>
+    role === "voter" && priority === 0 ? name : [name, role, priority],
+  );
   return createHash("sha256")
-    .update(JSON.stringify([clusterName, names]))
+    .update(JSON.stringify([clusterName, plain]))
     .digest("hex")
     .slice(0, 32);
 }

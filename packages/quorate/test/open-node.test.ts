@@ -4,7 +4,14 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CommittedCommand, type NodeStatus, openNode, type RaftNode, type StateMachine } from "../src/index.js";
+import {
+  type CommittedCommand,
+  type Founder,
+  type NodeStatus,
+  openNode,
+  type RaftNode,
+  type StateMachine,
+} from "../src/index.js";
 import { freeAddresses } from "./free-addresses.js";
 
 interface Put {
@@ -150,6 +157,21 @@ describe("is refused", () => {
     const fewer = { a: members["a"] as string, b: members["b"] as string };
     await expect(open({ id: "a", members: fewer })).rejects.toMatchObject({ code: "FOREIGN_STORAGE" });
     expect((await start("a")).status().name).toBe("a");
+  });
+
+  it("O4: a founding with another role or priority of some server is another founding", async () => {
+    const [a, b, c] = NAMES.map((name) => members[name] as string) as [string, string, string];
+    const open = async (id: string, founders: Record<string, string | Founder>): Promise<string> => {
+      const node = await openNode({ id, members: founders, directory: join(root, id), stateMachine: new Store() });
+      const { clusterId } = node.status();
+      await node.close();
+      return clusterId;
+    };
+    const plain = await open("a", { a, b, c });
+    expect(await open("a", { a: { address: a }, b: { address: b, role: "voter", priority: 0 }, c })).toBe(plain);
+    const foreign = { code: "FOREIGN_STORAGE" };
+    await expect(open("a", { a, b, c: { address: c, role: "witness" } })).rejects.toMatchObject(foreign);
+    await expect(open("a", { a, b, c: { address: c, priority: 1 } })).rejects.toMatchObject(foreign);
   });
 
   it("a directory that is in use, and the server there goes on", async () => {

@@ -17,6 +17,9 @@ import {
   type Configuration,
   encodeConfiguration,
   foundingConfiguration,
+  type Member,
+  type MemberRole,
+  membersOf,
   NOBODY,
   type NodeId,
   Raft,
@@ -26,6 +29,7 @@ import {
 import { messageOf, unsupported } from "./fatal.js";
 import {
   type Bootstrap,
+  type BootstrapMember,
   invalid,
   type JoinGrant,
   type JoinRequest,
@@ -34,6 +38,8 @@ import {
 } from "./options.js";
 import type { AddressOverrides } from "./peers.js";
 
+const ROLES: readonly MemberRole[] = ["voter", "learner", "witness"];
+
 /**
  * The first configuration: members get the numbers 1, 2, … in the order of their names. Throws `INVALID_OPTIONS` if
  * one is named twice, by name or by address (PITFALLS O12).
@@ -41,23 +47,35 @@ import type { AddressOverrides } from "./peers.js";
 function initialConfiguration({ clusterId, members }: Bootstrap): Configuration {
   if (typeof clusterId !== "string" || clusterId === "") throw invalid("bootstrap.clusterId must not be empty.");
   if (members.length === 0) throw invalid("bootstrap.members must name every server of the new cluster.");
-  for (const { name, address } of members) {
-    if (typeof name !== "string" || name === "") throw invalid("bootstrap.members: a member has no name.");
-    if (typeof address !== "string" || address === "") {
-      throw invalid(`bootstrap.members: the address of ${JSON.stringify(name)} is empty.`);
-    }
-  }
+  for (const member of members) checkFounder(member);
+  if (!members.some(({ role = "voter" }) => role === "voter")) throw invalid("bootstrap.members: there is no voter.");
   // By code units: the same order in every place and language.
   const sorted = [...members].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const configuration = foundingConfiguration(
-    sorted.map(({ name, address }, place) => ({ id: place + 1, name, address })),
-  );
+  const founders = sorted.map(({ name, address, role, priority = 0 }, place) => {
+    const member: Member = { id: place + 1, name, address, isWitness: role === "witness", priority };
+    return { member, isLearner: role === "learner" };
+  });
+  const configuration = {
+    ...foundingConfiguration(founders.filter(({ isLearner }) => !isLearner).map(({ member }) => member)),
+    learners: founders.filter(({ isLearner }) => isLearner).map(({ member }) => member),
+    nextId: founders.length + 1,
+  };
   try {
     encodeConfiguration(configuration);
   } catch (cause) {
     throw invalid(`bootstrap.members: ${messageOf(cause)}.`, cause);
   }
   return configuration;
+}
+
+function checkFounder({ name, address, role = "voter", priority = 0 }: BootstrapMember): void {
+  const where = "bootstrap.members";
+  if (typeof name !== "string" || name === "") throw invalid(`${where}: a member has no name.`);
+  const who = JSON.stringify(name);
+  if (typeof address !== "string" || address === "") throw invalid(`${where}: the address of ${who} is empty.`);
+  if (!ROLES.includes(role)) throw invalid(`${where}: the role of ${who} is ${role}, not one of ${ROLES.join(", ")}.`);
+  if (!Number.isSafeInteger(priority) || priority < 0)
+    throw invalid(`${where}: the priority of ${who} is ${priority}, not a whole number from 0 up.`);
 }
 
 /** What is stored, and whether it was written just now: such a server has promised nothing yet (PITFALLS L7). */
@@ -84,7 +102,7 @@ export async function openStorage(
   mintIncarnation: () => number,
 ): Promise<Found> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
-  const founder = configuration?.voters.find((member) => member.name === name);
+  const founder = configuration === null ? undefined : membersOf(configuration).find((each) => each.name === name);
   if (configuration !== null && founder === undefined) {
     throw invalid(`bootstrap.members does not name this server, ${JSON.stringify(name)}.`);
   }
@@ -129,7 +147,7 @@ export function overridesOf({
   bootstrap,
   addresses = {},
 }: Pick<RaftNodeOptions<unknown, unknown>, "bootstrap" | "addresses">): AddressOverrides {
-  const founders = bootstrap === undefined ? null : initialConfiguration(bootstrap).voters;
+  const founders = bootstrap === undefined ? null : membersOf(initialConfiguration(bootstrap));
   const isMeant = (name: string, id: NodeId): boolean =>
     founders === null || founders.some((founder) => founder.name === name && founder.id === id);
   return { byName: addresses, isMeant };

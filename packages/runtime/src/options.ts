@@ -13,7 +13,7 @@ import type {
   Transport,
 } from "@quorate/contracts";
 import { RaftError } from "@quorate/contracts";
-import type { NodeId } from "@quorate/core";
+import type { MemberRole, NodeId } from "@quorate/core";
 import type { CoreObserver } from "./core-observer.js";
 import { MAX_SESSION_TIMEOUT_MS } from "./sessions/session-table.js";
 
@@ -23,11 +23,18 @@ export interface BootstrapMember {
   readonly name: string;
   /** Where its transport listens. */
   readonly address: string;
+  /** Default `voter`. Later it is changed by `changeMembers`, not here. */
+  readonly role?: MemberRole | undefined;
+  /** A leader hands over to a voter of higher priority. From 0 up; default 0. Later changed as the role is. */
+  readonly priority?: number | undefined;
 }
 
 /** The cluster to found: the same on every server (PITFALLS O3, O4). */
 export interface Bootstrap {
-  /** Tells this cluster from all others: stored, and part of every handshake (PITFALLS O1). */
+  /**
+   * Tells this cluster from all others: stored, and part of every handshake (PITFALLS O1). Servers that are given other
+   * members must be given another one.
+   */
   readonly clusterId: string;
   /** All of the first members, this server among them. */
   readonly members: readonly BootstrapMember[];

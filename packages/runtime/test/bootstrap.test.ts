@@ -1,7 +1,7 @@
 import type { RaftError } from "@quorate/contracts";
 import { decodeConfiguration } from "@quorate/core";
 import { expect, it } from "vitest";
-import { type Bootstrap, RaftNode } from "../src/index.js";
+import { type Bootstrap, type BootstrapMember, RaftNode } from "../src/index.js";
 import { Cluster, Journal, type Options, textCodec } from "./support/cluster.js";
 import { FakeNetwork, FakeTransport } from "./support/fake-network.js";
 import { blankDisk, type Disk, FakeStorage } from "./support/fake-storage.js";
@@ -15,6 +15,12 @@ const THREE: Bootstrap = {
     { name: "a", address: "host-a" },
   ],
 };
+
+/** Two servers, the second as `role`. */
+function withRole(role: "voter" | "witness"): Bootstrap {
+  const [b, , a] = THREE.members as [BootstrapMember, BootstrapMember, BootstrapMember];
+  return { clusterId: "test", members: [a, { ...b, role }] };
+}
 
 async function open(disk: Disk, overrides: Partial<Options>) {
   const world = new World();
@@ -70,6 +76,31 @@ it("O3, O4: every server founds the same cluster, whatever the order of its list
   ]);
 });
 
+it("O4: roles and priorities are those that the founders are given, on every server the same", async () => {
+  const members: Bootstrap["members"] = [
+    { name: "d", address: "host-d", role: "witness" },
+    { name: "c", address: "host-c", role: "voter", priority: 7 },
+    { name: "b", address: "host-b", role: "learner", priority: 1 },
+    { name: "a", address: "host-a" },
+  ];
+  const firsts = [];
+  for (const id of ["a", "b", "c", "d"]) {
+    const disk = blankDisk();
+    const { opened } = await open(disk, { id, bootstrap: { clusterId: "test", members: members.toReversed() } });
+    const shown = (await opened).members().members.map(({ name, role, isVoting, priority = 0 }) => {
+      return { name, role, isVoting, priority };
+    });
+    expect(shown).toEqual([
+      { name: "a", role: "voter", isVoting: true, priority: 0 },
+      { name: "b", role: "learner", isVoting: false, priority: 1 },
+      { name: "c", role: "voter", isVoting: true, priority: 7 },
+      { name: "d", role: "witness", isVoting: true, priority: 0 },
+    ]);
+    firsts.push(disk.entries[0]);
+  }
+  for (const first of firsts) expect(first).toEqual(firsts[0]);
+});
+
 it("O2: founding over what is stored changes nothing: the server goes on", async () => {
   const disk = blankDisk();
   const { opened } = await open(disk, {});
@@ -109,6 +140,10 @@ it.each<[string, Bootstrap]>([
   ["the address of", { clusterId: "test", members: [{ name: "a", address: "" }] }],
   ["has no name", { clusterId: "test", members: [{ name: "", address: "host-a" }] }],
   ["clusterId must not be empty", { ...THREE, clusterId: "" }],
+  ["there is no voter", { clusterId: "test", members: [{ name: "a", address: "host-a", role: "learner" }] }],
+  ["must be fewer than half", withRole("witness")],
+  ["the role of", withRole("boss" as "voter")],
+  ["the priority of", { clusterId: "test", members: [{ name: "a", address: "host-a", priority: -1 }] }],
 ])("O12: a list that cannot work is refused: %s", async (message, bootstrap) => {
   const error = await refusal(blankDisk(), { bootstrap });
   expect(error.code).toBe("INVALID_OPTIONS");

@@ -8,24 +8,19 @@ import { examples } from "./data-commands.js";
 import { EXIT, UsageError } from "./exit-codes.js";
 import { readTimeoutMs } from "./options.js";
 import { printJson, printLine } from "./output.js";
+import { type Address, addressOf, type Founders, readAddress, readName, readPeerAddress, readPeers } from "./peers.js";
 
 interface ServeOptions {
   readonly id: string;
   readonly data: string;
   readonly listen: Address;
   readonly http: Address;
-  readonly peers?: Readonly<Record<string, string>>;
+  readonly peers?: Founders;
   readonly join?: readonly string[];
   readonly role: "voter" | "learner" | "witness";
   readonly address?: Address;
   readonly requestTimeoutMs?: number;
   readonly json?: true;
-}
-
-interface Address {
-  readonly host: string;
-  readonly port: number;
-  readonly text: string;
 }
 
 export function addServeCommand(program: Command): void {
@@ -43,7 +38,8 @@ export function addServeCommand(program: Command): void {
     .requiredOption("--http <host:port>", "where to serve HTTP; port 0 lets the system choose", readAddress)
     .option(
       "--peers <list>",
-      "the servers that found the cluster, this one among them: n1=host:port,n2=host:port,… (default: this one)",
+      "the servers that found the cluster, this one among them: n1=host:port,n2=host:port,… (default: this one);\n" +
+        "/role=learner, /role=witness and /priority=10 may follow an address",
       readPeers,
     )
     .option("--join <urls>", "join the cluster of these servers: http://host:port,…", readJoin)
@@ -170,37 +166,14 @@ function placeOf({
   return { join: { servers: join, role }, ...(address === undefined ? {} : { address: address.text }) };
 }
 
-function membersOf({
-  id,
-  listen,
-  peers,
-}: Pick<ServeOptions, "id" | "listen" | "peers">): Readonly<Record<string, string>> {
+function membersOf({ id, listen, peers }: Pick<ServeOptions, "id" | "listen" | "peers">): Founders {
   if (peers === undefined) return { [id]: listen.text };
   const own = peers[id];
-  if (own === undefined) {
-    throw new UsageError(`--id ${id} is not among --peers (${Object.keys(peers).join(", ")}).`);
-  }
+  if (own === undefined) throw new UsageError(`--id ${id} is not among --peers (${Object.keys(peers).join(", ")}).`);
+  const address = addressOf(own);
   // Hosts may differ (0.0.0.0 here, a name there); another port is a slip that would show as a server nobody reaches.
-  if (own.endsWith(`:${listen.port}`)) return peers;
-  throw new UsageError(`--listen is ${listen.text}, but the others would reach ${id} at ${own}, as --peers says.`);
-}
-
-function readName(text: string): string {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)) return text;
-  throw new InvalidArgumentError("A name has up to 64 letters, digits, dots, dashes and underscores.");
-}
-
-function readAddress(text: string): Address {
-  const [, host, digits] = /^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]=,]+):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (host === undefined || port > 65_535) throw new InvalidArgumentError("An address is written host:port.");
-  return { host: host.replace(/^\[|\]$/g, ""), port, text };
-}
-
-function readPeerAddress(text: string): Address {
-  const address = readAddress(text);
-  if (address.port === 0) throw new InvalidArgumentError("The other servers must know the port; it cannot be 0.");
-  return address;
+  if (address.endsWith(`:${listen.port}`)) return peers;
+  throw new UsageError(`--listen is ${listen.text}, but the others would reach ${id} at ${address}, as --peers says.`);
 }
 
 function readJoin(text: string): readonly string[] {
@@ -210,19 +183,4 @@ function readJoin(text: string): readonly string[] {
 function readRole(text: string): string {
   if (text === "voter" || text === "learner" || text === "witness") return text;
   throw new InvalidArgumentError("A server joins as voter, learner or witness.");
-}
-
-function readPeers(text: string): Readonly<Record<string, string>> {
-  const peers = new Map<string, string>();
-  for (const part of text.split(",")) {
-    const [name = "", address = "", ...rest] = part.trim().split("=");
-    if (rest.length > 0 || address === "")
-      throw new InvalidArgumentError(`${JSON.stringify(part)} is not name=host:port.`);
-    readName(name);
-    readPeerAddress(address);
-    if (peers.has(name)) throw new InvalidArgumentError(`${name} is named twice.`);
-    if ([...peers.values()].includes(address)) throw new InvalidArgumentError(`${address} is given twice.`);
-    peers.set(name, address);
-  }
-  return Object.fromEntries(peers);
 }
