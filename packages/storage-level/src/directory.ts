@@ -4,7 +4,7 @@ import { constants, type Dirent } from "node:fs";
 import { access, mkdir, open, readdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StorageError } from "@quorate/contracts";
-import { unavailable } from "./abstract/explain.js";
+import { isErrorWithCode, unavailable } from "./abstract/explain.js";
 
 /**
  * - `missing`: there is no such directory, but it can be created.
@@ -80,8 +80,4 @@ export async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-export function isErrorWithCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -44,6 +44,10 @@ export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
+export function isErrorWithCode(error: unknown, code: string): boolean {
+  return codeOf(error) === code;
+}
+
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * The log storage over any database of `abstract-level`, without files and directories: nothing in here knows of Node,
- * but for `Buffer`.
+ * The log storage over any database of `abstract-level`, and the storage of snapshots over any file system: nothing in
+ * here knows of Node, but for `Buffer`.
  */
 
 export type {
@@ -14,3 +14,5 @@ export type {
 } from "./database.js";
 export { DatabaseLogStorage, type DatabaseLogStorageOptions } from "./database-log-storage.js";
 export { GroupKeys } from "./keys.js";
+export type { Folder, OpenFile } from "./snapshots/folder.js";
+export { FolderSnapshotStorage } from "./snapshots/folder-snapshot-storage.js";

@@ -1,29 +1,35 @@
 /** A snapshot that is being read: an open file, which stays until it is closed. */
 
-import { type FileHandle, open } from "node:fs/promises";
 import { type SnapshotReader, StorageError, type StoredSnapshot } from "@quorate/contracts";
-import { unavailable } from "../abstract/explain.js";
+import { unavailable } from "../explain.js";
+import type { Folder, OpenFile } from "./folder.js";
 import { headBytesOf, type SnapshotFile } from "./snapshot-file.js";
 
 export class FileSnapshotReader implements SnapshotReader {
   readonly snapshot: StoredSnapshot;
-  readonly #path: string;
+  readonly #folder: Folder;
+  readonly #name: string;
   readonly #bodyAt: number;
   readonly #onClosed: (reader: FileSnapshotReader) => Promise<void>;
-  #opening: Promise<FileHandle> | null = null;
+  #opening: Promise<OpenFile> | null = null;
   #closing: Promise<void> | null = null;
 
   /** `onClosed` is told once, when the file is no longer open. */
-  constructor({ path, snapshot }: SnapshotFile, onClosed: (reader: FileSnapshotReader) => Promise<void>) {
+  constructor(
+    folder: Folder,
+    { name, snapshot }: SnapshotFile,
+    onClosed: (reader: FileSnapshotReader) => Promise<void>,
+  ) {
     this.snapshot = snapshot;
-    this.#path = path;
+    this.#folder = folder;
+    this.#name = name;
     this.#bodyAt = headBytesOf(snapshot.header);
     this.#onClosed = onClosed;
   }
 
   /** Called once, before everything else. Rejects with `STORAGE_UNAVAILABLE`. */
   async begin(): Promise<void> {
-    this.#opening = open(this.#path, "r");
+    this.#opening = this.#folder.open(this.#name, "r");
     await this.#explained(this.#opening);
   }
 
@@ -35,6 +41,10 @@ export class FileSnapshotReader implements SnapshotReader {
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, this.snapshot.sizeBytes - offset)));
     await this.#explained(this.#fill(await this.#opening, bytes, offset));
     return bytes;
+  }
+
+  get #path(): string {
+    return this.#folder.pathOf(this.#name);
   }
 
   close(): Promise<void> {
@@ -49,7 +59,7 @@ export class FileSnapshotReader implements SnapshotReader {
     await this.#onClosed(this);
   }
 
-  async #fill(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  async #fill(handle: OpenFile, bytes: Uint8Array, offset: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await handle.read(bytes, done, bytes.length - done, this.#bodyAt + offset + done);
       if (bytesRead === 0) throw new StorageError("STORAGE_CORRUPT", `${this.#path}: its end is missing.`);

@@ -16,12 +16,12 @@
  * end of the head stay what they are, so that damage is told from a format that is not understood.
  */
 
-import { open } from "node:fs/promises";
 import { StorageError, type StoredSnapshot } from "@quorate/contracts";
 import type { EntryId } from "@quorate/core";
-import { crc32 } from "../abstract/crc.js";
-import { unavailable } from "../abstract/explain.js";
-import { readUint64, writeUint64 } from "../abstract/keys.js";
+import { crc32 } from "../crc.js";
+import { unavailable } from "../explain.js";
+import { readUint64, writeUint64 } from "../keys.js";
+import type { Folder } from "./folder.js";
 
 const MAGIC = "quorsnap";
 const FORMAT_VERSION = 1;
@@ -38,9 +38,9 @@ const CHECKSUM_BYTES = 4;
 /** What a header may take: it is read at once, when the storage is opened. */
 export const MAX_HEADER_BYTES: number = 16 * 1024 * 1024;
 
-/** A snapshot that was committed, and where it lies. */
+/** A snapshot that was committed, and the file that it lies in. */
 export interface SnapshotFile {
-  readonly path: string;
+  readonly name: string;
   readonly snapshot: StoredSnapshot;
 }
 
@@ -66,23 +66,25 @@ export function encodeHead({ place, header, sizeBytes, checksum }: StoredSnapsho
 }
 
 /**
- * Reads the head of the file at `path`, which is to hold the snapshot of `place`, and compares what it says with the
- * name and the length of the file (PITFALLS P16). Rejects with `STORAGE_CORRUPT`, `STORAGE_FORMAT` or
+ * Reads the head of the file called `name`, which is to hold the snapshot of `place`, and compares what it says with the
+ * its name and its length (PITFALLS P16). Rejects with `STORAGE_CORRUPT`, `STORAGE_FORMAT` or
  * `STORAGE_UNAVAILABLE`.
  */
-export async function readSnapshotFile(path: string, place: EntryId): Promise<SnapshotFile> {
-  const { head, fileBytes } = await readHead(path);
+export async function readSnapshotFile(folder: Folder, name: string, place: EntryId): Promise<SnapshotFile> {
+  const path = folder.pathOf(name);
+  const { head, fileBytes } = await readHead(folder, name);
   const snapshot = decodeHead(path, head);
   const { index, term } = snapshot.place;
   ensure(index === place.index && term === place.term, path, `it is the snapshot of entry ${index} of term ${term}`);
   const bodyBytes = fileBytes - head.length;
   ensure(bodyBytes === snapshot.sizeBytes, path, `${bodyBytes} bytes are there of ${snapshot.sizeBytes}`);
-  return { path, snapshot };
+  return { name, snapshot };
 }
 
-async function readHead(path: string): Promise<{ head: Buffer; fileBytes: number }> {
+async function readHead(folder: Folder, name: string): Promise<{ head: Buffer; fileBytes: number }> {
+  const path = folder.pathOf(name);
   try {
-    const handle = await open(path, "r");
+    const handle = await folder.open(name, "r");
     try {
       const { size: fileBytes } = await handle.stat();
       const prefix = Buffer.alloc(Math.min(PREFIX_BYTES, fileBytes));

@@ -4,14 +4,13 @@
  * gives it the name that counts (PITFALLS S4, S16, P10).
  */
 
-import { type FileHandle, open } from "node:fs/promises";
 import { type SnapshotWriter, StorageError, type StoredSnapshot } from "@quorate/contracts";
 import type { EntryId } from "@quorate/core";
-import { crc32 } from "../abstract/crc.js";
-import { messageOf } from "../abstract/explain.js";
-import { isErrorWithCode } from "../directory.js";
-import { removeIfThere } from "./snapshot-directory.js";
+import { crc32 } from "../crc.js";
+import { isErrorWithCode, messageOf } from "../explain.js";
+import type { Folder, OpenFile } from "./folder.js";
 import { encodeHead, headBytesOf } from "./snapshot-file.js";
+import { removeIfThere } from "./snapshot-names.js";
 
 /** What is checksummed in one go: a fifth of a millisecond. */
 const MAX_PIECE_BYTES = 1024 * 1024;
@@ -25,9 +24,10 @@ const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 export interface WriterOptions {
   readonly place: EntryId;
   readonly header: Uint8Array;
+  readonly folder: Folder;
   /** The name until it is committed. */
-  readonly path: string;
-  /** Gives it the name that counts, or finds that it is not needed; see `FileSnapshotStorage`. */
+  readonly name: string;
+  /** Gives it the name that counts, or finds that it is not needed; see `FolderSnapshotStorage`. */
   readonly publish: (writer: FileSnapshotWriter) => Promise<StoredSnapshot>;
   /** It no longer takes part in anything. */
   readonly onEnd: (writer: FileSnapshotWriter) => void;
@@ -35,10 +35,11 @@ export interface WriterOptions {
 
 export class FileSnapshotWriter implements SnapshotWriter {
   readonly place: EntryId;
-  readonly path: string;
+  readonly name: string;
+  readonly #folder: Folder;
   readonly #header: Uint8Array;
   readonly #options: WriterOptions;
-  #handle: FileHandle | null = null;
+  #handle: OpenFile | null = null;
   #sizeBytes = 0;
   #unsyncedBytes = 0;
   #checksum = 0;
@@ -51,7 +52,8 @@ export class FileSnapshotWriter implements SnapshotWriter {
   constructor(options: WriterOptions) {
     this.#options = options;
     this.place = options.place;
-    this.path = options.path;
+    this.name = options.name;
+    this.#folder = options.folder;
     this.#header = options.header;
   }
 
@@ -63,7 +65,7 @@ export class FileSnapshotWriter implements SnapshotWriter {
   begin(): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertMayGoOn();
-      this.#handle = await open(this.path, "wx");
+      this.#handle = await this.#folder.open(this.name, "wx");
     });
   }
 
@@ -111,7 +113,7 @@ export class FileSnapshotWriter implements SnapshotWriter {
   /** For the storage alone, if it has a snapshot that reaches as far. */
   async discard(): Promise<void> {
     await this.#close();
-    await removeIfThere(this.path);
+    await removeIfThere(this.#folder, this.name);
   }
 
   async #append(piece: Uint8Array): Promise<void> {
@@ -155,17 +157,17 @@ export class FileSnapshotWriter implements SnapshotWriter {
     if (sizeBytes === expected.sizeBytes && checksum === expected.checksum) return;
     const found = `${sizeBytes} bytes of checksum ${checksum}`;
     const wanted = `${expected.sizeBytes} bytes of checksum ${expected.checksum}`;
-    throw new StorageError("STORAGE_CORRUPT", `${this.#name} is not what it should be: ${found}, not ${wanted}.`);
+    throw new StorageError("STORAGE_CORRUPT", `${this.#called} is not what it should be: ${found}, not ${wanted}.`);
   }
 
   #assertMayGoOn(): void {
-    if (this.#phase !== "open") throw new StorageError("CLOSED", `${this.#name} is ${this.#phase}.`);
+    if (this.#phase !== "open") throw new StorageError("CLOSED", `${this.#called} is ${this.#phase}.`);
     if (this.#failure === null) return;
-    throw new StorageError("STORAGE_FAILED", `${this.#name} could not be written.`, { cause: this.#failure });
+    throw new StorageError("STORAGE_FAILED", `${this.#called} could not be written.`, { cause: this.#failure });
   }
 
-  #openHandle(): FileHandle {
-    if (this.#handle === null) throw new StorageError("CLOSED", `${this.#name} is closed.`);
+  #openHandle(): OpenFile {
+    if (this.#handle === null) throw new StorageError("CLOSED", `${this.#called} is closed.`);
     return this.#handle;
   }
 
@@ -174,16 +176,16 @@ export class FileSnapshotWriter implements SnapshotWriter {
     const isFull = isErrorWithCode(cause, "ENOSPC");
     const isOverQuota = isErrorWithCode(cause, "EDQUOT");
     const why = isFull ? "the disk is full" : isOverQuota ? "the disk quota is used up" : messageOf(cause);
-    return new StorageError("STORAGE_FAILED", `${this.#name} could not be written: ${why}.`, { cause });
+    return new StorageError("STORAGE_FAILED", `${this.#called} could not be written: ${why}.`, { cause });
   }
 
-  get #name(): string {
-    return `The snapshot of entry ${this.place.index}, ${this.path},`;
+  get #called(): string {
+    return `The snapshot of entry ${this.place.index}, ${this.#folder.pathOf(this.name)},`;
   }
 }
 
 /** A write may take less than it was given: of the last bytes that a disk has room for, say. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function writeAll(handle: OpenFile, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     if (bytesWritten === 0) throw new Error("the disk takes no more");
