@@ -38,6 +38,7 @@ export {
 export { CONSISTENCIES, type Consistency, type ReadOptions } from "./read-options.js";
 export { Session, type SessionProposeOptions } from "./session.js";
 export { commandOf } from "./sessions/envelope.js";
+export { decodeSnapshotHeader, type SnapshotHeader } from "./snapshot-header.js";
 export type { IncomingSnapshot } from "./snapshot-receiver.js";
 export type { OutgoingSnapshot } from "./snapshot-sender.js";
 export type { SnapshotResult } from "./snapshot-taker.js";

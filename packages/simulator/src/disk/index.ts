@@ -12,6 +12,7 @@
  * ```
  *
  * - `openLogStorage(disk)` gives a `LogStorage` that is that of `@quorate/storage-level`, over a database on this disk.
+ * - `openSnapshotStorage(folder)` does the same for snapshots, in a {@link SimulatedFolder}.
  * - `schedule` decides when an operation completes: at once, later, or never, which is a disk that hangs. Nothing in
  *   here waits for anything else: once `complete` has been called, all that follows from it happens in microtasks.
  * - No fault happens by itself, and nothing is drawn at random in here: `crash`, `failNext`, `isFull`, `liesAboutSync`,
@@ -19,5 +20,14 @@
  */
 
 export { entryKey, openLogStorage } from "./open-log-storage.js";
-export { type BatchAtRisk, type DiskOperation, type DiskScheduler, SimulatedDisk } from "./simulated-disk.js";
+export { openSnapshotStorage } from "./open-snapshot-storage.js";
+export {
+  type BatchAtRisk,
+  type DiskFault,
+  type DiskOperation,
+  type DiskScheduler,
+  type DiskSnapshot,
+  SimulatedDisk,
+} from "./simulated-disk.js";
+export { type FolderSnapshot, SimulatedFolder } from "./simulated-folder.js";
 export { SimulatedLevel } from "./simulated-level.js";

@@ -2,4 +2,5 @@
 
 export type { CoreView } from "./core-view.js";
 export { Ledger } from "./ledger.js";
+export type { SnapshotOrigin } from "./snapshots.js";
 export type { Violation } from "./violation.js";

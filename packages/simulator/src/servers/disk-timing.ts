@@ -2,11 +2,22 @@
 
 import type { DiskOperation } from "../disk/index.js";
 import type { Dice } from "./dice.js";
+import type { DiskPart } from "./machine-disk.js";
 import type { ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
 
-/** What happens to the next write of the disk. */
+/** What happens to a write of the disk. */
 export type CrashPoint = "before the write" | "in the write" | "after the write";
+
+interface CrashPlan {
+  readonly at: CrashPoint;
+  /** What it waits for: a write to that part. */
+  readonly part: DiskPart;
+  readonly crash: () => void;
+  hasBegun: boolean;
+  /** How many writes, of that part or another, go well from there on. */
+  spared: number;
+}
 
 export interface DiskTimingOptions {
   readonly time: SimulatedTime;
@@ -25,7 +36,7 @@ export class DiskTiming {
   #hung: (() => void)[] | null = null;
   #hangs = 0;
   #operations = 0;
-  #crashPoint: { readonly at: CrashPoint; readonly crash: () => void } | null = null;
+  #crashPlan: CrashPlan | null = null;
 
   constructor(options: DiskTimingOptions) {
     this.#options = options;
@@ -55,18 +66,18 @@ export class DiskTiming {
     for (const complete of hung) complete();
   }
 
-  /** Calls `crash` when the disk next writes. */
-  crashInWrite(at: CrashPoint, crash: () => void): void {
-    this.#crashPoint = { at, crash };
+  /** Calls `crash` when the disk next writes to `part`, or `spared` writes later. */
+  crashInWrite(at: CrashPoint, part: DiskPart, spared: number, crash: () => void): void {
+    this.#crashPlan = { at, part, spared, crash, hasBegun: false };
   }
 
   /** The process has died in another way. */
   forgetCrash(): void {
-    this.#crashPoint = null;
+    this.#crashPlan = null;
   }
 
   /** Decides when `done` is called. */
-  onOperation({ kind }: DiskOperation, done: () => void): void {
+  onOperation({ kind }: DiskOperation, part: DiskPart, done: () => void): void {
     const complete = (): void => {
       if (this.#hung !== null) {
         this.#hung.push(complete);
@@ -78,12 +89,11 @@ export class DiskTiming {
     const { time } = this.#options;
     const isWrite = kind === "sync" || kind === "write";
     const atMs = time.now + this.#latencyMs(isWrite);
-    const point = isWrite ? this.#crashPoint : null;
+    const point = isWrite ? this.#takeCrash(part) : null;
     if (point === null) {
       time.schedule(atMs, complete);
       return;
     }
-    this.#crashPoint = null;
     if (point.at === "before the write") time.schedule(time.now, point.crash);
     if (point.at === "in the write") time.schedule((time.now + atMs) / 2, point.crash);
     time.schedule(atMs, () => {
@@ -91,6 +101,17 @@ export class DiskTiming {
       // The write is durable, and the process has no time to hear of it.
       if (point.at === "after the write") point.crash();
     });
+  }
+
+  #takeCrash(part: DiskPart): CrashPlan | null {
+    const plan = this.#crashPlan;
+    if (plan === null) return null;
+    plan.hasBegun ||= plan.part === part;
+    if (!plan.hasBegun) return null;
+    plan.spared -= 1;
+    if (plan.spared >= 0) return null;
+    this.#crashPlan = null;
+    return plan;
   }
 
   #latencyMs(isWrite: boolean): number {

@@ -5,13 +5,15 @@ import { entryKey } from "../disk/index.js";
 import type { Tally } from "../tally.js";
 import type { DiskAccount } from "./disk-account.js";
 import type { CrashPoint } from "./disk-timing.js";
+import type { DurableMark } from "./durable-state.js";
 import { durationText } from "./duration-text.js";
 import type { FaultName } from "./fault-names.js";
 import type { Fault } from "./faults.js";
 import { LinkFaults } from "./link-faults.js";
-import type { DurableMark, Machine } from "./machine.js";
+import type { Machine } from "./machine.js";
 import type { Network } from "./network.js";
 import type { SimulatedTime } from "./simulated-time.js";
+import { SnapshotFaults } from "./snapshot-faults.js";
 
 export interface FaultTargets {
   readonly time: SimulatedTime;
@@ -32,11 +34,13 @@ const CRASH_POINTS: readonly CrashPoint[] = ["before the write", "in the write",
 export class FaultInjector {
   readonly #targets: FaultTargets;
   readonly #links: LinkFaults;
+  readonly #snapshots: SnapshotFaults;
 
   constructor(targets: FaultTargets) {
     this.#targets = targets;
     const happened = this.#happened.bind(this);
     this.#links = new LinkFaults({ ...targets, isOver: () => targets.isOver(), happened });
+    this.#snapshots = new SnapshotFaults({ ...targets, isOver: () => targets.isOver(), happened });
   }
 
   schedule(faults: readonly Fault[]): void {
@@ -62,6 +66,12 @@ export class FaultInjector {
       case "swizzled links":
       case "clogged link":
         return this.#links.inject(fault, random);
+      case "snapshot on demand":
+      case "crash in a snapshot":
+      case "failed snapshot":
+      case "damaged snapshot":
+      case "wiped snapshots":
+        return this.#snapshots.inject(fault, machine, random);
       case "pause":
       case "event-loop stall":
       case "suspended machine":
@@ -122,7 +132,7 @@ export class FaultInjector {
     }
     const at = CRASH_POINTS[Math.floor(random.between(0, CRASH_POINTS.length))] as CrashPoint;
     const seed = random.nextUint32();
-    machine.diskTiming.crashInWrite(at, () => {
+    machine.diskTiming.crashInWrite(at, "log", 0, () => {
       if (this.#targets.isOver()) return;
       this.#happened(fault, machine.name, () => `dies ${at}, and is started again after ${durationText(durationMs)}`);
       crash(machine, seed, durationMs);
@@ -181,7 +191,7 @@ export class FaultInjector {
     const key = lastIndex > 0 && random.between(0, 1) < 0.6 ? entryKey(1 + below(lastIndex)) : undefined;
     try {
       const noticedAt = noticed === undefined ? {} : { noticedAt: noticed };
-      const flip = machine.disk.flipBit({ below, ...noticedAt, ...(key === undefined ? {} : { key }) });
+      const flip = machine.disk.log.flipBit({ below, ...noticedAt, ...(key === undefined ? {} : { key }) });
       if (flip === null) return;
     } catch {
       // That entry is not stored yet.

@@ -27,6 +27,11 @@ export const FAULTS = [
   "bit flip",
   "wiped disk",
   "rolled-back disk",
+  "snapshot on demand",
+  "crash in a snapshot",
+  "failed snapshot",
+  "damaged snapshot",
+  "wiped snapshots",
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];

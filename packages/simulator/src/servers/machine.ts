@@ -4,27 +4,27 @@
  */
 
 import { isCoreMessage, type PeerMessage, RaftError } from "@quorate/contracts";
-import {
-  type Effects,
-  type Index,
-  type Input,
-  NOBODY,
-  type NodeId,
-  type Raft,
-  type RestoredState,
-  type Term,
-  type Write,
-} from "@quorate/core";
+import type { Effects, Input, NodeId, Raft, RestoredState } from "@quorate/core";
 import { type NodeStatus, RaftNode, type ReadOptions, type SessionProposeOptions } from "@quorate/runtime";
 import type { MemoryNetwork } from "@quorate/transport-memory";
-import { openLogStorage, SimulatedDisk } from "../disk/index.js";
-import type { Ledger } from "../ledger/index.js";
+import { openLogStorage } from "../disk/index.js";
+import type { Ledger, SnapshotOrigin } from "../ledger/index.js";
 import type { Dice } from "./dice.js";
 import { DiskTiming } from "./disk-timing.js";
+import { type DurableMark, DurableState } from "./durable-state.js";
+import { MachineDisk } from "./machine-disk.js";
 import { ProcessClock } from "./process-clock.js";
-import { type Command, type OnApplied, type OnTime, Registers, registersCodec } from "./register-file.js";
+import {
+  type Command,
+  type OnApplied,
+  type OnTime,
+  type Registers,
+  type RegistersState,
+  registersCodec,
+} from "./register-file.js";
 import { maxClockDriftOf, type ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
+import { makeRegisters, snapshotOptions } from "./snapshot-options.js";
 import { WatchedStorage } from "./watched-storage.js";
 import { WireTransport } from "./wire-transport.js";
 
@@ -35,12 +35,20 @@ export interface Surroundings {
   readonly parameters: ServersParameters;
   readonly network: MemoryNetwork;
   readonly ledger: Ledger;
-  onStep(): void;
+  onStep(input: Input): void;
   onEffects(machine: Machine, effects: Effects): void;
   onSent(message: PeerMessage): void;
   onApplied(machine: Machine, ...applied: Parameters<OnApplied>): void;
   onTime(machine: Machine, ...time: Parameters<OnTime>): void;
+  /** Registers have become what they were somewhere else, or in an earlier life. */
+  onRestored(machine: Machine, state: RegistersState): void;
+  /** A snapshot is durable: one that was taken here, or came from a leader. */
+  onSnapshotStored(machine: Machine, origin: SnapshotOrigin): void;
+  /** Something went wrong that the node lives with. */
+  onWarning(machine: Machine, warning: unknown): void;
   onStarting(machine: Machine): void;
+  /** Its core begins with this. */
+  onStarted(machine: Machine, restored: RestoredState): void;
   onDiskRead(): void;
   /** A query takes long. */
   onStalledRead(): void;
@@ -52,15 +60,6 @@ export interface Surroundings {
   onAnswered(): void;
   /** The process ends by itself: it could not open, or stopped for good. */
   onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
-}
-
-/** What was durable at some moment, for whoever brings that moment back. */
-export interface DurableMark {
-  readonly currentTerm: Term;
-  readonly votedFor: NodeId;
-  readonly lastIndex: Index;
-  /** How often the log was cut so far. */
-  readonly truncations: number;
 }
 
 /** One life of a process. */
@@ -78,7 +77,7 @@ interface Life {
 export class Machine {
   readonly name: string;
   readonly id: NodeId;
-  readonly disk: SimulatedDisk;
+  readonly disk: MachineDisk;
   /** Whether the process is told to found the cluster on a blank disk. An operator does that once. */
   mayBootstrap = true;
   /** Until when its state machine is slow. */
@@ -86,7 +85,7 @@ export class Machine {
   readonly diskTiming: DiskTiming;
   /** How often the disk was told to fail and has not yet: each time, a process may stop. */
   failuresToCome = 0;
-  #durable: DurableMark = { currentTerm: 0, votedFor: NOBODY, lastIndex: 0, truncations: 0 };
+  readonly #durable: DurableState;
   readonly #surroundings: Surroundings;
   readonly #members: readonly { readonly name: string; readonly address: string }[];
   readonly #rate: number;
@@ -104,7 +103,8 @@ export class Machine {
     this.#rate = 1 + parameters.driftRate * (2 * dice.roll("drift", id) - 1);
     const onDone = (): void => surroundings.onDiskDone();
     this.diskTiming = new DiskTiming({ time: surroundings.time, dice, parameters, id, onDone });
-    this.disk = new SimulatedDisk({ schedule: (operation, done) => this.diskTiming.onOperation(operation, done) });
+    this.disk = new MachineDisk((operation, part, done) => this.diskTiming.onOperation(operation, part, done));
+    this.#durable = new DurableState(surroundings.ledger);
   }
 
   get isRunning(): boolean {
@@ -121,7 +121,7 @@ export class Machine {
 
   /** What a loss of power at this moment is certain to leave. */
   get durable(): DurableMark {
-    return this.#durable;
+    return this.#durable.mark;
   }
 
   get lives(): number {
@@ -143,13 +143,16 @@ export class Machine {
     const ended = new Promise<void>((resolve) => {
       onEnd = resolve;
     });
-    const registers = new Registers(
-      (committed, place) => this.#onApplied(life, committed, place),
-      (committed, expired) => {
+    const registers = makeRegisters(this.id, dice, parameters, this.disk.registers, {
+      onApplied: (committed, place) => this.#onApplied(life, committed, place),
+      onTime: (committed, expired) => {
         if (this.#life === life) this.#surroundings.onTime(this, committed, expired);
       },
-      (place) => this.#answerLater(life, place),
-    );
+      onRestored: (state) => {
+        if (this.#life === life) this.#surroundings.onRestored(this, state);
+      },
+      answerLater: (place) => this.#answerLater(life, place),
+    });
     const transport = new WireTransport(network, this.name, (message) => this.#onSend(life, message));
     const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
     this.#life = life;
@@ -158,9 +161,9 @@ export class Machine {
     const opened = RaftNode.open<Command, number>({
       id: this.name,
       bootstrap: this.mayBootstrap ? bootstrap : undefined,
-      storage: new WatchedStorage(openLogStorage(this.disk), {
+      storage: new WatchedStorage(openLogStorage(this.disk.log), {
         onStored: (writes) => {
-          if (this.#life === life) this.#onStored(writes);
+          if (this.#life === life) this.#durable.onStored(writes);
         },
         onRead: () => this.#surroundings.onDiskRead(),
       }),
@@ -176,6 +179,19 @@ export class Machine {
       maxInflightBytes: Math.max(maxAppendBytes, 4096),
       logCacheBytes,
       sessionTimeoutMs,
+      ...snapshotOptions(parameters, this.disk.snapshots, {
+        onCommitting: (point, origin) => {
+          if (this.#life === life) this.#durable.onSnapshotCommitting(point, origin);
+        },
+        onStored: (point, origin) => {
+          if (this.#life !== life) return;
+          this.#durable.onSnapshotStored(point, origin);
+          this.#surroundings.onSnapshotStored(this, origin);
+        },
+      }),
+      onWarning: (warning) => {
+        if (this.#life === life) this.#surroundings.onWarning(this, warning);
+      },
       observer: {
         onStart: (raft, restored) => this.#onStart(life, raft, restored),
         onStep: (input) => this.#onStep(life, input),
@@ -200,28 +216,14 @@ export class Machine {
   #onStart(life: Life, raft: Raft, restored: RestoredState): void {
     if (this.#life !== life) return;
     life.raft = raft;
-    this.#durable = { ...restored.hardState, lastIndex: restored.lastIndex, truncations: 0 };
-    this.#surroundings.ledger.onStart(this.id, restored);
-  }
-
-  #onStored(writes: readonly Write[]): void {
-    for (const { seq, hardState, truncateFrom, append } of writes) {
-      const { truncations } = this.#durable;
-      this.#durable = {
-        ...this.#durable,
-        ...hardState,
-        lastIndex:
-          append[append.length - 1]?.index ?? (truncateFrom === null ? this.#durable.lastIndex : truncateFrom - 1),
-        truncations: truncateFrom === null ? truncations : truncations + 1,
-      };
-      this.#surroundings.ledger.onStored(this.id, seq);
-    }
+    this.#durable.onStart(this.id, restored);
+    this.#surroundings.onStarted(this, restored);
   }
 
   #onStep(life: Life, input: Input): void {
     if (this.#life !== life) return;
     this.#surroundings.ledger.onStep(this.id, input);
-    this.#surroundings.onStep();
+    this.#surroundings.onStep(input);
   }
 
   #onEffects(life: Life, effects: Effects): void {
@@ -307,6 +309,15 @@ export class Machine {
 
   async propose(command: Command, timeoutMs: number): Promise<number> {
     return this.#running().node.propose(command, { timeoutMs });
+  }
+
+  /** Settles with the snapshot, whatever becomes of it, unless the process dies. */
+  async takeSnapshot(): Promise<void> {
+    try {
+      await this.#running().node.snapshot();
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+    }
   }
 
   /** Opens a session; its id. */

@@ -12,12 +12,14 @@
 import type { CommittedCommand, CommittedTime, RaftError } from "@quorate/contracts";
 import type { Index, Term } from "@quorate/core";
 import type { Violation } from "../ledger/index.js";
-import type { Command } from "./register-file.js";
+import type { Command, RegistersState } from "./register-file.js";
+import { contradictionIn } from "./restored-registers.js";
 
 interface Applied {
   readonly index: Index;
   readonly term: Term;
   readonly id: string;
+  readonly command: Command;
   readonly by: string;
 }
 
@@ -69,10 +71,11 @@ export class Outcomes {
     this.#growth.push({ atMs: this.#now(), length });
   }
 
-  onApplied(by: string, { index, term, command: { id } }: CommittedCommand<Command>, place: number): void {
+  onApplied(by: string, { index, term, command }: CommittedCommand<Command>, place: number): void {
+    const { id } = command;
     const known = this.#applied[place - 1];
     if (known === undefined) {
-      this.#onFirstApplied({ index, term, id, by }, place);
+      this.#onFirstApplied({ index, term, id, command, by }, place);
     } else if (known.id !== id || known.index !== index || known.term !== term) {
       this.#report({
         property: "State Machine Safety",
@@ -84,6 +87,32 @@ export class Outcomes {
         ],
       });
     }
+  }
+
+  /** Registers took over a state, after a snapshot or of an earlier life (PITFALLS S2, S13, S19, S20). */
+  onRestored(by: string, state: RegistersState): void {
+    const last = this.#applied[state.length - 1];
+    const next = this.#applied[state.length];
+    const isInPlace = (last?.index ?? 0) <= state.index && (next?.index ?? Number.POSITIVE_INFINITY) > state.index;
+    const time = this.#times.get(state.index);
+    const isInTime = time === undefined || time.expired === state.expired;
+    const contradiction = contradictionIn(
+      state,
+      this.#applied.map(({ command }) => command),
+    );
+    if (isInPlace && isInTime && contradiction === null) return;
+    this.#report({
+      property: "State Machine Safety",
+      oracle: "outcomes/restored",
+      statement: "A state that is taken over is what the commands up to its place make of it, and nothing else.",
+      facts: [
+        `${by} took over a state that is said to hold everything up to entry ${state.index}: ${state.length} commands, and ${state.expired} leases that were over.`,
+        contradiction ??
+          (isInPlace
+            ? `On ${time?.by}, ${time?.expired} leases were over at that entry.`
+            : `The last of them is entry ${last?.index ?? 0}, and the next command that was applied is entry ${next?.index}.`),
+      ],
+    });
   }
 
   onTime(by: string, { index, term, timeMs }: CommittedTime, expired: number): void {

@@ -5,6 +5,7 @@
  */
 
 import type { CommandCodec, CommittedCommand, CommittedTime, StateMachine } from "@quorate/contracts";
+import type { Index } from "@quorate/core";
 
 export interface Command {
   /** Unique among all requests of the run. */
@@ -25,28 +26,52 @@ const LEASE_MS = 700;
 /** Whether a command's answer comes later: a promise of it, or null if it comes at once. */
 export type AnswerLater = (place: number) => Promise<number> | null;
 
+/** All that the registers are: what a snapshot holds. */
+export interface RegistersState {
+  /** The last entry that they were given. */
+  readonly index: Index;
+  /** How many commands were applied. */
+  readonly length: number;
+  readonly values: readonly (readonly [key: string, value: string])[];
+  /** When the leases that are left expire, by rising time. */
+  readonly leases: readonly number[];
+  /** How many are over. */
+  readonly expired: number;
+}
+
+export interface RegistersOptions {
+  readonly onApplied: OnApplied;
+  readonly onTime: OnTime;
+  readonly answerLater: AnswerLater;
+}
+
 export class Registers implements StateMachine<Command, number> {
-  readonly #values = new Map<string, string>();
+  #values = new Map<string, string>();
+  #index: Index = 0;
   #length = 0;
   readonly #onApplied: OnApplied;
   readonly #onTime: OnTime;
   readonly #answerLater: AnswerLater;
-  /** When each lease expires, by rising time, for they all last equally long. */
-  readonly #leases: number[] = [];
+  /** When each lease expires that is left, by rising time, for they all last equally long. */
+  #leases: number[] = [];
   #expired = 0;
 
-  constructor(onApplied: OnApplied, onTime: OnTime, answerLater: AnswerLater) {
+  constructor({ onApplied, onTime, answerLater }: RegistersOptions) {
     this.#onApplied = onApplied;
     this.#onTime = onTime;
     this.#answerLater = answerLater;
   }
 
   nextExpiryMs(): number {
-    return this.#leases[this.#expired] ?? Number.POSITIVE_INFINITY;
+    return this.#leases[0] ?? Number.POSITIVE_INFINITY;
   }
 
   onTime(committed: CommittedTime): void {
-    while (this.nextExpiryMs() <= committed.timeMs) this.#expired += 1;
+    this.#index = committed.index;
+    while (this.nextExpiryMs() <= committed.timeMs) {
+      this.#leases.shift();
+      this.#expired += 1;
+    }
     this.#onTime(committed, this.#expired);
   }
 
@@ -69,6 +94,26 @@ export class Registers implements StateMachine<Command, number> {
     const place = this.#length;
     return this.#answerLater(place) ?? place;
   }
+
+  /** What they are at this moment. */
+  state(): RegistersState {
+    return {
+      index: this.#index,
+      length: this.#length,
+      values: [...this.#values],
+      leases: [...this.#leases],
+      expired: this.#expired,
+    };
+  }
+
+  /** Become what they were at some moment, on some server. */
+  become({ index, length, values, leases, expired }: RegistersState): void {
+    this.#index = index;
+    this.#length = length;
+    this.#values = new Map(values);
+    this.#leases = [...leases];
+    this.#expired = expired;
+  }
 }
 
 /** Commands are ASCII; places are decimal numbers. */
@@ -83,12 +128,12 @@ export const registersCodec: CommandCodec<Command, number> = {
   decodeResult: (data) => Number(toText(data)),
 };
 
-function toBytes(text: string): Uint8Array {
+export function toBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let place = 0; place < text.length; place += 1) bytes[place] = text.charCodeAt(place);
   return bytes;
 }
 
-function toText(data: Uint8Array): string {
+export function toText(data: Uint8Array): string {
   return String.fromCharCode(...data);
 }

@@ -54,5 +54,11 @@ export const QUIET: ServersParameters = {
   lastingCuts: 0,
   lastingHang: false,
   lateAnswerRate: 0,
+  snapshotAfterEntries: 0,
+  snapshotKeepEntries: 10_000,
+  snapshotChunkBytes: 256 * 1024,
+  snapshotBytesPerSecond: 64 * 1024 * 1024,
+  snapshotTimeoutMs: 10_000,
+  keptStateRate: 0,
   everyMs: {},
 };

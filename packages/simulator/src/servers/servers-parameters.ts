@@ -49,6 +49,14 @@ export interface ServersParameters {
   readonly maxReadMs: number;
   /** The share of commands for which the state machine answers with a promise. */
   readonly lateAnswerRate: number;
+  /** After how many entries a snapshot is taken, at the latest; 0 if none ever is. */
+  readonly snapshotAfterEntries: number;
+  readonly snapshotKeepEntries: number;
+  readonly snapshotChunkBytes: number;
+  readonly snapshotBytesPerSecond: number;
+  readonly snapshotTimeoutMs: number;
+  /** The share of servers whose state machine keeps its state on a disk of its own. */
+  readonly keptStateRate: number;
   /** By how much the clocks run fast or slow, at most. */
   readonly driftRate: number;
   /** The share of links between the connected majority and the others that stay cut when the faults stop. */
@@ -66,6 +74,28 @@ export interface ServersParameters {
 export function maxClockDriftOf({ driftRate }: ServersParameters): number {
   return (1 + driftRate) / (1 - driftRate) - 1 + 1e-9;
 }
+
+/** Most runs have snapshots, of a few entries each, so that there are many. */
+function drawSnapshots(random: Random, electionTimeoutMs: number): Pick<ServersParameters, SnapshotParameter> {
+  const isOn = (rate = 0.5): boolean => random.between(0, 1) < rate;
+  const pick = <T>(...from: T[]): T => from[Math.floor(random.between(0, from.length))] as T;
+  return {
+    snapshotAfterEntries: isOn(0.75) ? pick(2, 5, 5, 15, 40) : 0,
+    snapshotKeepEntries: pick(1, 1, 1, 5, 30),
+    snapshotChunkBytes: pick(30, 150, 150, 1_000),
+    snapshotBytesPerSecond: pick(20_000, 64 * 1024 * 1024),
+    snapshotTimeoutMs: pick(2, 5, 10) * electionTimeoutMs,
+    keptStateRate: pick(0, 0, 0.5, 1),
+  };
+}
+
+type SnapshotParameter =
+  | "snapshotAfterEntries"
+  | "snapshotKeepEntries"
+  | "snapshotChunkBytes"
+  | "snapshotBytesPerSecond"
+  | "snapshotTimeoutMs"
+  | "keptStateRate";
 
 /** Draws everything anew for each seed, and switches a random subset of the faults on. */
 export function drawServersParameters(random: Random): ServersParameters {
@@ -122,5 +152,6 @@ export function drawServersParameters(random: Random): ServersParameters {
     staleRate: canAge && isOn(0.4) ? random.between(0.1, 0.6) : 0,
     maxStalenessMs: random.between(0.1, 6) * electionTimeoutMs,
     stalledReadRate: isOn(0.3) ? random.between(0, 0.1) : 0,
+    ...drawSnapshots(random, electionTimeoutMs),
   };
 }

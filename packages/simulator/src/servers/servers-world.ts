@@ -37,6 +37,7 @@ const BLAMED_ON_DISK: ReadonlySet<string> = new Set([
   "STORAGE_FORMAT",
   "FOREIGN_STORAGE",
   "NOT_BOOTSTRAPPED",
+  "STORAGE_COMPACTED",
   // A server that forgot what it promised is told so by its leader.
   "INVARIANT_BROKEN",
 ]);
@@ -97,7 +98,7 @@ export class ServersWorld {
       parameters: this.#parameters,
       network,
       ledger: this.#ledger,
-      onStep: () => this.#spectator.onStep(),
+      onStep: (input) => this.#spectator.onStep(input),
       onEffects: (machine, effects) => {
         const { write, reads, proposals } = effects;
         if (write !== null || reads.length > 0 || proposals.length > 0) this.#pump.expectPromises();
@@ -115,6 +116,19 @@ export class ServersWorld {
       onStarting: (machine) => {
         this.#pump.expectPromises();
         this.#spectator.note(machine.name, "start", () => `life ${machine.lives}`);
+      },
+      onStarted: (_machine, restored) => this.#spectator.snapshots.onStarted(restored),
+      onRestored: (machine, state) => {
+        this.#spectator.snapshots.onRestored();
+        this.#outcomes.onRestored(machine.name, state);
+      },
+      onSnapshotStored: (machine, origin) => {
+        this.#spectator.snapshots.onStored(origin);
+        this.#spectator.note(machine.name, "snapshot", () => `${origin}: it is durable`);
+      },
+      onWarning: (machine, warning) => {
+        this.#spectator.snapshots.onWarning(warning);
+        this.#spectator.note(machine.name, "warns", () => describeError(warning));
       },
       onStalledRead: () => this.#spectator.faults.add("stalled read"),
       onReadAgain: () => this.#spectator.situations.add("a lease was over before its reader"),

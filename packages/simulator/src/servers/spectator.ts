@@ -4,7 +4,7 @@
  */
 
 import type { PeerMessage } from "@quorate/contracts";
-import type { Effects } from "@quorate/core";
+import type { Effects, Input } from "@quorate/core";
 import { describeWrite } from "../describe.js";
 import { Digest } from "../digest.js";
 import type { Violation } from "../ledger/index.js";
@@ -14,6 +14,7 @@ import { Trace } from "../trace.js";
 import { FAULTS, type FaultName, STEADY_FAULTS, type SteadyFaultName } from "./fault-names.js";
 import type { Machine } from "./machine.js";
 import type { SimulatedTime } from "./simulated-time.js";
+import { SNAPSHOT_SITUATIONS, SnapshotSituations } from "./snapshot-situations.js";
 
 const SITUATIONS = [
   "a leader was elected",
@@ -37,6 +38,7 @@ const SITUATIONS = [
   "entries were read from the disk",
   "all servers were down",
   "a history was too hard to check",
+  ...SNAPSHOT_SITUATIONS,
 ] as const;
 
 type Situation = (typeof SITUATIONS)[number];
@@ -44,6 +46,7 @@ type Situation = (typeof SITUATIONS)[number];
 export class Spectator {
   readonly faults = new Tally<FaultName | SteadyFaultName>([...STEADY_FAULTS, ...FAULTS]);
   readonly situations = new Tally<Situation>(SITUATIONS);
+  readonly snapshots = new SnapshotSituations((situation) => this.situations.add(situation));
   readonly #time: SimulatedTime;
   readonly #trace: Trace;
   readonly #digest = new Digest();
@@ -79,11 +82,14 @@ export class Spectator {
     this.#digest.add(this.#time.now);
   }
 
-  onStep(): void {
+  onStep(input: Input): void {
     this.#coreSteps += 1;
+    this.snapshots.onStep(input);
   }
 
-  onEffects(machine: Machine, { write, messages, applyTo, reads }: Effects, machines: readonly Machine[]): void {
+  onEffects(machine: Machine, effects: Effects, machines: readonly Machine[]): void {
+    const { write, messages, applyTo, reads } = effects;
+    this.snapshots.onEffects(effects);
     this.#digest.add(machine.id * 0x1000 + messages.length);
     this.#digest.add(applyTo);
     if (write !== null) {
@@ -99,6 +105,7 @@ export class Spectator {
 
   onSent(message: PeerMessage): void {
     if (message.kind === "propose") this.situations.add("a proposal was passed on");
+    this.snapshots.onSent(message);
     if (message.kind === "appendEntriesResult" && !message.success) this.situations.add("an append was refused");
   }
 
