@@ -11,7 +11,6 @@ export const SNAPSHOT_SITUATIONS = [
   "the sending of a snapshot went on where it had been broken off",
   "a snapshot was refused",
   "a snapshot could not be taken",
-  "a snapshot was found damaged where it was sent from",
   "a server gave up its log for a snapshot",
   "a state machine took over another state",
   "a server began with a snapshot",
