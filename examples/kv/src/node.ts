@@ -2,7 +2,7 @@
  * What the HTTP server needs of the Raft library: `RaftNode` of `quorate`, and what tests put in its place.
  */
 
-import type { JoinGrant, MemberChange, MemberEdit, Membership, SnapshotResult } from "quorate";
+import type { JoinGrant, MemberChange, MemberEdit, Membership, Newcomer, SnapshotResult } from "quorate";
 import type { KvCommand, KvResult } from "./commands.js";
 
 export type Consistency = "linearizable" | "lease" | "stale";
@@ -52,7 +52,7 @@ export interface KvNode {
     readonly timeoutMs: number;
   }): Promise<Membership>;
   editMembers(edit: MemberEdit, options: { readonly timeoutMs: number }): Promise<Membership>;
-  admit(member: MemberChange, options: { readonly timeoutMs: number }): Promise<JoinGrant>;
+  admit(member: Newcomer, options: { readonly timeoutMs: number }): Promise<JoinGrant>;
   transferLeadership(options: { readonly to?: string | undefined; readonly timeoutMs: number }): Promise<string>;
   snapshot(options: { readonly timeoutMs: number }): Promise<SnapshotResult>;
   /** A leader hands over first, if `handOver` says so. */

@@ -1,6 +1,6 @@
 /** A whole server of the store: the Raft node with its data directory, and HTTP in front of it. */
 
-import { type Founder, type JoinGrant, type MemberChange, type MemberRole, openNode, RaftError } from "quorate";
+import { type Founder, type JoinGrant, type MemberRole, type Newcomer, openNode, RaftError } from "quorate";
 import { KvError } from "./client/errors.js";
 import { KvClient } from "./client.js";
 import type { KvCommand, KvResult } from "./commands.js";
@@ -59,12 +59,13 @@ export const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 export async function startServer(options: ServerOptions): Promise<KvServer> {
   const { id, directory, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, onError = () => undefined } = options;
   const store = new KvStore();
+  const part = roleOf(options) === "witness" ? ({ role: "witness" } as const) : { stateMachine: store };
   const node: KvNode = await openNode<KvCommand, KvResult>({
     id,
     directory,
     ...placeOf(options),
     clusterName: "quorate-kv",
-    stateMachine: store,
+    ...part,
   });
   node.subscribe("fatal", (fatal) => {
     if (fatal !== null) onError(fatal.error);
@@ -81,6 +82,12 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
       await node.close({ handOver: true });
     },
   };
+}
+
+/** As what it founds its cluster, or joins it. */
+function roleOf({ id, members, join }: ServerOptions): MemberRole | undefined {
+  const founder = members?.[id];
+  return join?.role ?? (typeof founder === "object" ? founder.role : undefined);
 }
 
 /** Which part of which cluster this server is to be. */
@@ -102,7 +109,7 @@ function placeOf(
 /** Throws a {@link StartError} that says why, if the cluster does not take this server in. */
 async function askToJoin(
   { servers, role = "voter" }: NonNullable<ServerOptions["join"]>,
-  request: Omit<MemberChange, "role">,
+  request: Omit<Newcomer, "role">,
 ): Promise<JoinGrant> {
   try {
     return await new KvClient({ servers }).admin.join({ ...request, role });

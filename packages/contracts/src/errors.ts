@@ -102,6 +102,11 @@ export const ERROR_CODES = {
       "Bring its own disk back if there is one. Otherwise remove it from the cluster, give it an empty directory, and let it join as a new member.",
   },
   WITNESS: { outcome: "not-executed", advice: "Ask a server that keeps the state: any voter or learner." },
+  NOT_A_WITNESS: {
+    outcome: "not-executed",
+    advice:
+      "Start it with a state machine, which its role needs; or remove it, give it an empty directory, and let it join as a witness.",
+  },
   CLOSED: { outcome: "not-executed", advice: "This server is closed. Ask another one." },
   CLOSED_UNDER_WAY: {
     outcome: "unknown",

@@ -47,6 +47,7 @@ export {
   type MembersEvent,
   type Membership,
   type MemberUpdate,
+  type Newcomer,
   type NodeEventMap,
   type NodeRole,
   type NodeStatus,
@@ -67,11 +68,12 @@ export {
   type TransferOptions,
   type Tuning,
   updating,
+  type WitnessOptions,
 } from "@quorate/runtime";
 export { LevelLogStorage, type LevelLogStorageOptions } from "@quorate/storage-level";
 export { MemoryDisk, MemoryLogStorage, MemorySnapshotStorage } from "@quorate/storage-memory";
 export { MemoryNetwork, MemoryTransport, type MemoryTransportOptions } from "@quorate/transport-memory";
 export { TcpTransport, type TcpTransportOptions } from "@quorate/transport-tcp";
 export { msgpackrCodec } from "./msgpackr-codec.js";
-export { type Founder, type OpenNodeOptions, openNode } from "./open-node.js";
+export { type Founder, type OpenNodeOptions, type OpenWitnessOptions, openNode } from "./open-node.js";
 export { systemClock } from "./system-clock.js";

@@ -49,6 +49,8 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
   /** Where this server keeps its log and its snapshots, for itself alone; made if it is missing. */
   readonly directory: string;
   readonly stateMachine: StateMachine<Command, Result>;
+  /** Only for {@link OpenWitnessOptions}. */
+  readonly role?: undefined;
   /** Tells clusters apart whose servers have the same names. Default `"quorate"`. */
   readonly clusterName?: string;
   /** Where to listen, if that is not the own address among `members`: `0.0.0.0:7001` in a container, say. */
@@ -67,16 +69,26 @@ export interface OpenNodeOptions<Command, Result> extends Tuning {
 }
 
 /**
+ * For a server that is to be a witness: it needs no state machine. Its founding, or whoever admits it, must say that it is
+ * one; otherwise it is refused, with `NOT_A_WITNESS` or by them.
+ */
+export interface OpenWitnessOptions<Command, Result>
+  extends Omit<OpenNodeOptions<Command, Result>, "stateMachine" | "role"> {
+  readonly role: "witness";
+  readonly stateMachine?: undefined;
+}
+
+/**
  * Opens a server of a cluster: where nothing is stored yet it founds it with the other `members`, or is taken in by way
  * of `join`; else it goes on where it stopped, and needs no more than `listen`. Resolves when the server takes part; a
  * leader may not be elected yet.
  *
- * Rejects with a `RaftError`, and has left nothing open then: `INVALID_OPTIONS`, `FOREIGN_STORAGE` (another server's
- * directory, or another cluster's), `STORAGE_LOCKED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or
+ * Rejects with a `RaftError`, and has left nothing open then: `INVALID_OPTIONS`, `NOT_A_WITNESS`, `FOREIGN_STORAGE` (another
+ * server's directory, or another cluster's), `STORAGE_LOCKED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT`, `STORAGE_FAILED`, or
  * `TRANSPORT_FAILED` (the address is taken, say).
  */
 export async function openNode<Command, Result>(
-  options: OpenNodeOptions<Command, Result>,
+  options: OpenNodeOptions<Command, Result> | OpenWitnessOptions<Command, Result>,
 ): Promise<RaftNode<Command, Result>> {
   const { id, members, address, directory, clusterName = "quorate", onWarning, codec, ...rest } = options;
   const founders = members === undefined ? undefined : foundersOf(members);

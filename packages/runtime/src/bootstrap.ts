@@ -8,7 +8,6 @@
 import {
   type LogStorage,
   RaftError,
-  type SnapshotStorage,
   type StorageIdentity,
   type StoredSnapshot,
   type StoredState,
@@ -27,15 +26,8 @@ import {
   UnsupportedFeatureLevelError,
 } from "@quorate/core";
 import { messageOf, unsupported } from "./fatal.js";
-import {
-  type Bootstrap,
-  type BootstrapMember,
-  invalid,
-  type JoinGrant,
-  type JoinRequest,
-  type RaftNodeOptions,
-  type Settings,
-} from "./options.js";
+import { checkPart, NoState } from "./no-state.js";
+import { type Bootstrap, type BootstrapMember, invalid, type RaftNodeOptions, type Settings } from "./options.js";
 import type { AddressOverrides } from "./peers.js";
 
 const ROLES: readonly MemberRole[] = ["voter", "learner", "witness"];
@@ -89,16 +81,17 @@ export interface Found {
   readonly newest: StoredSnapshot | null;
 }
 
+type Places<Command, Result> = Pick<
+  RaftNodeOptions<Command, Result>,
+  "storage" | "snapshots" | "id" | "bootstrap" | "join" | "stateMachine"
+>;
+
 /**
  * Opens the storages, or founds the cluster there if they are blank. Rejects with `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
- * `STORAGE_CORRUPT`, `INVALID_OPTIONS`, or with what the storages reject with.
+ * `STORAGE_CORRUPT`, `NOT_A_WITNESS`, `INVALID_OPTIONS`, or with what the storages reject with.
  */
-export async function openStorage(
-  storage: LogStorage,
-  snapshots: SnapshotStorage | undefined,
-  name: string,
-  bootstrap: Bootstrap | undefined,
-  join: ((request: JoinRequest) => Promise<JoinGrant>) | undefined,
+export async function openStorage<Command, Result>(
+  { storage, snapshots, id: name, bootstrap, join, stateMachine }: Places<Command, Result>,
   mintIncarnation: () => number,
 ): Promise<Found> {
   const configuration = bootstrap === undefined ? null : initialConfiguration(bootstrap);
@@ -116,12 +109,14 @@ export async function openStorage(
   }
   const incarnation = mintIncarnation();
   if (join !== undefined) {
-    const { clusterId, nodeId } = await join({ name, incarnation });
+    const statement = stateMachine instanceof NoState ? ({ keepsState: false } as const) : {};
+    const { clusterId, nodeId } = await join({ name, incarnation, ...statement });
     return { stored: { ...(await joined(storage, { clusterId, nodeId, name, incarnation })), isNew: true }, newest };
   }
   if (bootstrap === undefined || configuration === null || founder === undefined) {
     throw new RaftError("NOT_BOOTSTRAPPED", `Server ${JSON.stringify(name)} has nothing stored.`);
   }
+  checkPart(stateMachine, configuration, founder.id);
   const identity: StorageIdentity = { clusterId: bootstrap.clusterId, nodeId: founder.id, name, incarnation };
   const founded = await storage.initialize(identity, {
     seq: 0,

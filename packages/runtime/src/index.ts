@@ -20,10 +20,12 @@ export {
   type BootstrapMember,
   type JoinGrant,
   type JoinRequest,
+  type Newcomer,
   type RaftNodeOptions,
   type Settings,
   settingsOf,
   type Tuning,
+  type WitnessOptions,
 } from "./options.js";
 export {
   type ChangeOptions,

@@ -21,7 +21,7 @@ import { isMemberChange, plainChange } from "./admin-messages.js";
 import type { Belonging } from "./belonging.js";
 import type { MemberEdit } from "./member-edits.js";
 import { committedConfiguration, type Membership, membershipOf } from "./members.js";
-import type { JoinGrant } from "./options.js";
+import type { JoinGrant, Newcomer } from "./options.js";
 
 /** A change of members takes as long as new ones need to catch up. */
 const CHANGE_TIMEOUT_MS = 60_000;
@@ -71,7 +71,7 @@ export class Operator {
     return this.members();
   }
 
-  async admit(member: MemberChange, limits: CallOptions): Promise<JoinGrant> {
+  async admit(member: Newcomer, limits: CallOptions): Promise<JoinGrant> {
     const { raft, admin, clusterId } = this.#options;
     const edit: MemberEdit = (members) => checked(claiming(members, member));
     await admin.editMembers(edit, within(limits, CHANGE_TIMEOUT_MS), true);
@@ -134,15 +134,25 @@ function within({ timeoutMs, signal }: CallOptions, defaultMs: number): OrderLim
  * With `member` among them. A place that nobody has claimed becomes that of `member`; whoever asks twice gets the same
  * answer; a place that is taken stays with whoever has it (PITFALLS M18).
  */
-function claiming(members: readonly MemberChange[], member: MemberChange): readonly MemberChange[] {
-  const { name, address, incarnation = UNCLAIMED } = member;
+function claiming(members: readonly MemberChange[], member: Newcomer): readonly MemberChange[] {
+  const { name, address, incarnation = UNCLAIMED, keepsState = true } = member;
   const place = members.find((each) => each.name === name);
+  const { role } = place ?? member;
+  if (!keepsState && role !== "witness")
+    throw unacceptable(
+      `${JSON.stringify(name)} is to be a ${role}, and has no state machine: only a witness needs none`,
+    );
   if (place === undefined) return [...members, member];
   if (incarnation !== UNCLAIMED && place.incarnation === incarnation) return members;
   if (incarnation !== UNCLAIMED && place.incarnation === UNCLAIMED)
     return members.map((each) => (each === place ? { ...place, address, incarnation } : each));
-  const why = `${JSON.stringify(name)} is a member already, with another disk: remove it, then let it join anew`;
-  throw new RaftError("INVALID_MEMBERS", `The members cannot be so: ${why}.`);
+  throw unacceptable(
+    `${JSON.stringify(name)} is a member already, with another disk: remove it, then let it join anew`,
+  );
+}
+
+function unacceptable(why: string): RaftError {
+  return new RaftError("INVALID_MEMBERS", `The members cannot be so: ${why}.`);
 }
 
 function checked(members: readonly MemberChange[]): MemberChange[] {

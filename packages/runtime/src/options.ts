@@ -13,7 +13,7 @@ import type {
   Transport,
 } from "@quorate/contracts";
 import { RaftError } from "@quorate/contracts";
-import type { MemberRole, NodeId } from "@quorate/core";
+import type { MemberChange, MemberRole, NodeId } from "@quorate/core";
 import type { CoreObserver } from "./core-observer.js";
 import { MAX_SESSION_TIMEOUT_MS } from "./sessions/session-table.js";
 
@@ -107,6 +107,14 @@ export interface JoinRequest {
   readonly name: string;
   /** Which life of the server it is: goes with `RaftNode.admit`, and makes asking twice harmless. */
   readonly incarnation: number;
+  /** `false` if it has no state machine: then it is taken in as a witness or not at all. */
+  readonly keepsState?: false;
+}
+
+/** A server that is to be taken in: what it shall be, and what it says of itself in its {@link JoinRequest}. */
+export interface Newcomer extends MemberChange {
+  /** `false` if it has no state machine. Default `true`. */
+  readonly keepsState?: boolean | undefined;
 }
 
 /** What a cluster says to a server that it has taken in (`RaftNode.admit`). */
@@ -138,6 +146,8 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   /** The node owns it from here on, and closes it. */
   readonly transport: Transport;
   readonly stateMachine: StateMachine<Command, Result>;
+  /** Only for {@link WitnessOptions}. */
+  readonly role?: undefined;
   readonly codec: CommandCodec<Command, Result>;
   readonly clock: Clock;
   /** Where randomness begins: a whole number, another one on each server and for each start (PITFALLS E21). */
@@ -154,6 +164,16 @@ export interface RaftNodeOptions<Command, Result> extends Tuning {
   readonly observer?: CoreObserver | undefined;
   /** Told of what hurts no one but should be seen: a listener that throws, say. Counted in `status()` in any case. */
   readonly onWarning?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * For a server that is to be a witness: it needs no state machine. Does not make it one: that is for its founding, or for
+ * whoever admits it, to say. If it turns out to be something else it refuses to start, or stops, with `NOT_A_WITNESS`.
+ */
+export interface WitnessOptions<Command, Result>
+  extends Omit<RaftNodeOptions<Command, Result>, "stateMachine" | "role"> {
+  readonly role: "witness";
+  readonly stateMachine?: undefined;
 }
 
 /** {@link Tuning} with nothing left open. */
@@ -238,7 +258,13 @@ export function checkIdentityOptions(options: {
   readonly seed: number;
   readonly groupId?: GroupId | undefined;
   readonly stateCheckIntervalMs?: number | undefined;
+  readonly stateMachine?: object | undefined;
+  readonly role?: string | undefined;
 }): void {
+  const { role, stateMachine } = options;
+  if (role !== undefined && role !== "witness") throw invalid(`role is "witness" or nothing, not ${role}.`);
+  if ((role === undefined) === (stateMachine === undefined))
+    throw invalid('A server has a stateMachine, or else the role "witness".');
   if (typeof options.id !== "string" || options.id === "") throw invalid("id must be the name of this server.");
   if (!Number.isSafeInteger(options.seed)) throw invalid(`seed must be a whole number, not ${options.seed}.`);
   if (options.stateCheckIntervalMs !== undefined) positive("stateCheckIntervalMs", options.stateCheckIntervalMs);

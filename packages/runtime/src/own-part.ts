@@ -6,18 +6,22 @@
  */
 
 import { memberOf, type NodeId, type Raft } from "@quorate/core";
+import { checkPart } from "./no-state.js";
 
 export class OwnPart {
   readonly #raft: Raft;
   readonly #nodeId: NodeId;
   #isWitness: boolean | null = null;
 
-  constructor(raft: Raft, nodeId: NodeId) {
+  readonly #stateMachine: object;
+
+  constructor(raft: Raft, nodeId: NodeId, stateMachine: object) {
     this.#raft = raft;
     this.#nodeId = nodeId;
+    this.#stateMachine = stateMachine;
   }
 
-  /** Whether it is known by now. */
+  /** Whether it is known by now. Throws `NOT_A_WITNESS` as {@link checkPart} does. */
   get isKnown(): boolean {
     return this.#find() !== null;
   }
@@ -28,8 +32,11 @@ export class OwnPart {
 
   #find(): boolean | null {
     if (this.#isWitness !== null) return this.#isWitness;
-    const own = memberOf(this.#raft.configuration, this.#nodeId);
-    if (own !== undefined) this.#isWitness = own.isWitness === true;
+    const { configuration } = this.#raft;
+    const own = memberOf(configuration, this.#nodeId);
+    if (own === undefined) return null;
+    checkPart(this.#stateMachine, configuration, this.#nodeId);
+    this.#isWitness = own.isWitness === true;
     return this.#isWitness;
   }
 }

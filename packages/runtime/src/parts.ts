@@ -83,7 +83,7 @@ export function assemble<Command, Result>(
   const reader = new LogReader(cache, storage, raft);
   const ids = new RequestIds(seed, now);
   const peers = new Peers(transport, overridesOf(options));
-  const ownPart = new OwnPart(raft, nodeId);
+  const ownPart = new OwnPart(raft, nodeId, stateMachine);
   const time = new ClusterTime(clock);
   const executor = new Executor({ stateMachine, codec, onSessionEnd: (id) => client.onSessionEnd(id) });
   const ticker = new Ticker(time, executor);

@@ -3,23 +3,26 @@
  */
 
 import { RaftError } from "@quorate/contracts";
-import type { FeatureLevels, MemberChange } from "@quorate/core";
+import type { FeatureLevels } from "@quorate/core";
 import { type AbortSignalLike, waitWithin } from "./abort.js";
 import { openStorage } from "./bootstrap.js";
 import { closeWithin } from "./close.js";
 import { EventLoop } from "./event-loop.js";
 import type { MemberEdit } from "./member-edits.js";
 import type { Membership } from "./members.js";
+import { NoState } from "./no-state.js";
 import type { NodeEventMap } from "./node-events.js";
 import type { MembersChange } from "./operator.js";
 import {
   checkIdentityOptions,
   invalid,
   type JoinGrant,
+  type Newcomer,
   type RaftNodeOptions,
   sessionTimeout,
   settingsOf,
   timeoutRefusal,
+  type WitnessOptions,
 } from "./options.js";
 import { type ReadOptions, readRefusal } from "./read-options.js";
 import { recover } from "./recovery.js";
@@ -104,16 +107,19 @@ export class RaftNode<Command, Result> {
    * Opens a server: founds its cluster if `bootstrap` is given and nothing is stored yet, else goes on where it
    * stopped. Resolves when it takes part; a leader need not be elected then.
    *
-   * Rejects with a `RaftError` of code `INVALID_OPTIONS`, `NOT_BOOTSTRAPPED`, `FOREIGN_STORAGE`,
+   * Rejects with a `RaftError` of code `INVALID_OPTIONS`, `NOT_BOOTSTRAPPED`, `NOT_A_WITNESS`, `FOREIGN_STORAGE`,
    * `STORAGE_COMPACTED`, `STORAGE_CORRUPT`, `STORAGE_FORMAT` or `STATE_MACHINE_FAILED`, or with what storage or transport reject with. All are closed then.
    */
-  static async open<Command, Result>(options: RaftNodeOptions<Command, Result>): Promise<RaftNode<Command, Result>> {
-    const { id, bootstrap, join, storage, snapshots, transport, seed, clock } = options;
+  static async open<Command, Result>(
+    given: RaftNodeOptions<Command, Result> | WitnessOptions<Command, Result>,
+  ): Promise<RaftNode<Command, Result>> {
+    const options = given.role === "witness" ? { ...given, role: undefined, stateMachine: new NoState() } : given;
+    const { storage, snapshots, transport, seed, clock } = options;
     try {
-      checkIdentityOptions(options);
+      checkIdentityOptions(given);
       const settings = settingsOf(options);
       const mint = (): number => mintIncarnation(seed, clock.now());
-      const { stored, newest } = await openStorage(storage, snapshots, id, bootstrap, join, mint);
+      const { stored, newest } = await openStorage(options, mint);
       const recovered = await recover(options, stored, newest);
       const { clusterId, nodeId, incarnation } = stored.identity;
       await transport.open({ clusterId, nodeId, incarnation });
@@ -222,9 +228,10 @@ export class RaftNode<Command, Result> {
   /**
    * Takes a new server into the cluster: resolves, as soon as that is certain, with what the server's `join` has to bring
    * home. It is then fed, and becomes what `member` says when it has caught up. Rejects as
-   * {@link RaftNode.changeMembers} does; with `INVALID_MEMBERS` also if there is a member of that name.
+   * {@link RaftNode.changeMembers} does; with `INVALID_MEMBERS` also if there is a member of that name, or if a server
+   * without a state machine were to be anything but a witness.
    */
-  admit(member: MemberChange, options: ChangeOptions = {}): Promise<JoinGrant> {
+  admit(member: Newcomer, options: ChangeOptions = {}): Promise<JoinGrant> {
     const refusal = this.#refusal(options.timeoutMs);
     return refusal === null ? this.#loop.parts.operator.admit(member, options) : Promise.reject(refusal);
   }

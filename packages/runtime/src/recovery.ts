@@ -10,6 +10,7 @@ import { RaftError, type StateMachine, type StoredSnapshot, type StoredState } f
 import { type Configuration, decodeConfiguration, type Index, memberOf, type SnapshotPoint } from "@quorate/core";
 import type { OpenedState } from "./bootstrap.js";
 import { messageOf } from "./fatal.js";
+import { checkPart } from "./no-state.js";
 import { invalid, type RaftNodeOptions } from "./options.js";
 import { decodeSnapshotHeader } from "./snapshot-header.js";
 import { readSections, restoreNewest } from "./snapshot-restore.js";
@@ -50,7 +51,7 @@ export async function recover<Command, Result>(
       throw new RaftError("STORAGE_COMPACTED", `The log starts after entry ${found.compacted.index}, and ${why}.`);
     }
     const keptIndex = await openStateMachine(stateMachine, found.lastIndex);
-    checkMembership(found, null);
+    checkMembership(found, null, stateMachine);
     return { ...FROM_THE_START, stored: found, keptIndex };
   }
   const header = decodeSnapshotHeader(newest.header, newest.place);
@@ -58,7 +59,7 @@ export async function recover<Command, Result>(
     const message = `The snapshot belongs to the cluster ${header.clusterId}, not to ${found.identity.clusterId}.`;
     throw new RaftError("FOREIGN_STORAGE", message);
   }
-  checkMembership(found, header.point);
+  checkMembership(found, header.point, stateMachine);
   const keptIndex = await openStateMachine(stateMachine, Math.max(found.lastIndex, newest.place.index));
   const hasState = newest.sizeBytes > 0;
   if (hasState && stateMachine.restore === undefined) {
@@ -94,13 +95,19 @@ async function openStateMachine<Command, Result>(
   return keptIndex;
 }
 
-/** A server whose number is another's name in its log has the storage of that one. */
-function checkMembership({ identity, memberships, lastIndex }: StoredState, snapshot: SnapshotPoint | null): void {
+/** A server whose number is another's name in its log has the storage of that one; nor must it lack what its role needs. */
+function checkMembership(
+  { identity, memberships, lastIndex }: StoredState,
+  snapshot: SnapshotPoint | null,
+  stateMachine: object,
+): void {
   // A server that has joined waits to be fed: until then it knows nobody.
   if (lastIndex === 0) return;
   const { nodeId, name } = identity;
   // It may not be in there: its log may end before it was added, or after it was removed.
-  const own = memberOf(newestConfiguration(memberships, snapshot), nodeId);
+  const configuration = newestConfiguration(memberships, snapshot);
+  checkPart(stateMachine, configuration, nodeId);
+  const own = memberOf(configuration, nodeId);
   if (own === undefined || own.name === name) return;
   const message = `Server ${nodeId} is ${JSON.stringify(own.name)} in its log, not ${JSON.stringify(name)}.`;
   throw new RaftError("FOREIGN_STORAGE", message);

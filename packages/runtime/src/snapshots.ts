@@ -20,6 +20,7 @@ import {
 } from "@quorate/contracts";
 import { type Index, type Input, memberOf, type NodeId, type Raft, Random, type SnapshotOrder } from "@quorate/core";
 import type { Applier } from "./applier.js";
+import { checkPart } from "./no-state.js";
 import type { Settings } from "./options.js";
 import { decodeSnapshotHeader } from "./snapshot-header.js";
 import { type IncomingSnapshot, refusalOf, SnapshotReceiver, type SnapshotSource } from "./snapshot-receiver.js";
@@ -156,9 +157,10 @@ export class Snapshots {
   }
 
   readonly #onWhole = (stored: StoredSnapshot, source: SnapshotSource): void => {
-    const { raft, applier, step, onFailed } = this.#options;
+    const { raft, applier, step, onFailed, stateMachine, nodeId } = this.#options;
     try {
       const { point, lastCommandIndex } = decodeSnapshotHeader(stored.header, stored.place);
+      checkPart(stateMachine, point.membership.configuration, nodeId);
       const { index, term } = point;
       // What the log holds up to there needs no other state: it is committed now, and applied like everything.
       const isInLog = index <= raft.commitIndex || raft.termAt(index) === term;

@@ -1,6 +1,6 @@
 /** What operators do with a cluster, through any of its servers: look at its members, change them, hand over. */
 
-import type { JoinGrant, MemberChange, SnapshotResult } from "quorate";
+import type { JoinGrant, Newcomer, SnapshotResult } from "quorate";
 import { MEMBERS_PATH } from "../wire.js";
 import { readJson } from "./json.js";
 import type { Answer, Call, CallOptions } from "./servers.js";
@@ -40,7 +40,7 @@ export class KvAdmin {
   }
 
   /** For a new server: takes it in. */
-  join(member: MemberChange, options: CallOptions = {}): Promise<JoinGrant> {
+  join(member: Newcomer, options: CallOptions = {}): Promise<JoinGrant> {
     return this.#change("POST", `${MEMBERS_PATH}/join`, member, options);
   }
 

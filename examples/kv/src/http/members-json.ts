@@ -1,13 +1,15 @@
 /** The bodies of requests about members, read strictly: what is not understood is refused by name. */
 
-import type { MemberChange, MemberRole, MemberUpdate } from "quorate";
+import type { MemberChange, MemberRole, MemberUpdate, Newcomer } from "quorate";
 import { HttpError } from "./errors.js";
+
+const CHANGE_FIELDS = ["name", "address", "role", "priority", "incarnation"];
 
 const ROLES: readonly MemberRole[] = ["voter", "learner", "witness"];
 
 /** `{name, address, role?, priority?, incarnation?}`; a voter unless it says otherwise. */
 export function readChange(body: unknown): MemberChange {
-  const fields = readObject(body, ["name", "address", "role", "priority", "incarnation"]);
+  const fields = readObject(body, CHANGE_FIELDS);
   const incarnation = readNatural(fields, "incarnation");
   return {
     name: required(readText(fields, "name"), "name"),
@@ -16,6 +18,13 @@ export function readChange(body: unknown): MemberChange {
     priority: readNatural(fields, "priority") ?? 0,
     ...(incarnation === undefined ? {} : { incarnation }),
   };
+}
+
+/** The same, with `keepsState: false` from a server without a state machine. */
+export function readNewcomer(body: unknown): Newcomer {
+  const { keepsState = true, ...member } = readObject(body, [...CHANGE_FIELDS, "keepsState"]);
+  if (typeof keepsState !== "boolean") throw invalid("keepsState is true or false.");
+  return { ...readChange(member), keepsState };
 }
 
 /** `{members: […], version?}`. */

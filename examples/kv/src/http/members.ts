@@ -12,7 +12,7 @@ import type { KvNode } from "../node.js";
 import { MEMBERS_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
 import { HttpError } from "./errors.js";
-import { readChange, readMembersChange, readTransfer, readUpdate } from "./members-json.js";
+import { readChange, readMembersChange, readNewcomer, readTransfer, readUpdate } from "./members-json.js";
 import { parseJson, readBody, readQuery, readTimeoutMs } from "./request.js";
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -52,7 +52,7 @@ export function registerMembers(app: FastifyInstance, { node }: HttpContext): vo
     );
     scope.post(
       `${MEMBERS_PATH}/join`,
-      handle(async ({ body }, timeoutMs) => node.admit(readChange(body), { timeoutMs })),
+      handle(async ({ body }, timeoutMs) => node.admit(readNewcomer(body), { timeoutMs })),
     );
     scope.patch(
       `${MEMBERS_PATH}/:name`,

@@ -28,6 +28,9 @@ export const textCodec: CommandCodec<string, number> = {
 
 export type Options = RaftNodeOptions<string, number>;
 
+/** What a test wants to be different; `role: "witness"` is a server without its journal. */
+export type Overrides = Omit<Partial<Options>, "role"> & { readonly role?: "witness" };
+
 export interface Server {
   readonly node: RaftNode<string, number>;
   readonly journal: Journal;
@@ -57,21 +60,21 @@ export class Cluster {
   }
 
   /** Starts server `id`, on the disk that it had. */
-  start(id: number, overrides: Partial<Options> = {}): Promise<Server> {
+  start(id: number, overrides: Overrides = {}): Promise<Server> {
     if (id > this.#names.length) return this.#start(id, overrides);
     const members = this.#names.map((each) => ({ name: each, address: each }));
     return this.#start(id, { bootstrap: { clusterId: "test", members }, ...overrides });
   }
 
   /** Starts server `id`, blank, which asks server `via` to be taken in: as voter, unless said otherwise. */
-  join(id: number, via: number, member: Partial<MemberChange> = {}, overrides: Partial<Options> = {}): Promise<Server> {
+  join(id: number, via: number, member: Partial<MemberChange> = {}, overrides: Overrides = {}): Promise<Server> {
     const { node } = this.server(via);
     const change: MemberChange = { name: `n${id}`, address: `n${id}`, role: "voter", ...member };
     const join: Options["join"] = (request) => this.world.finish(node.admit({ ...change, ...request }));
     return this.#start(id, { join, ...overrides });
   }
 
-  async #start(id: number, how: Partial<Options>): Promise<Server> {
+  async #start(id: number, { role, ...how }: Overrides): Promise<Server> {
     const disk = this.#disks[id - 1] ?? blankDisk();
     this.#disks[id - 1] = disk;
     const name = `n${id}`;
@@ -79,7 +82,7 @@ export class Cluster {
     const transport = new FakeTransport(this.network, name);
     const journal = new Journal();
     this.#seed += 1;
-    const node = await RaftNode.open<string, number>({
+    const options: Options = {
       id: name,
       storage,
       transport,
@@ -89,7 +92,10 @@ export class Cluster {
       seed: this.#seed,
       ...this.#overrides,
       ...how,
-    });
+    };
+    const node = await RaftNode.open<string, number>(
+      role === undefined ? options : { ...options, role, stateMachine: undefined },
+    );
     const server: Server = { node, journal, storage, transport };
     this.servers[id - 1] = server;
     return server;
