@@ -261,10 +261,6 @@ export function checkIdentityOptions(options: {
   readonly stateMachine?: object | undefined;
   readonly role?: string | undefined;
 }): void {
-  const { role, stateMachine } = options;
-  if (role !== undefined && role !== "witness") throw invalid(`role is "witness" or nothing, not ${role}.`);
-  if ((role === undefined) === (stateMachine === undefined))
-    throw invalid('A server has a stateMachine, or else the role "witness".');
   if (typeof options.id !== "string" || options.id === "") throw invalid("id must be the name of this server.");
   if (!Number.isSafeInteger(options.seed)) throw invalid(`seed must be a whole number, not ${options.seed}.`);
   if (options.stateCheckIntervalMs !== undefined) positive("stateCheckIntervalMs", options.stateCheckIntervalMs);
@@ -272,6 +268,10 @@ export function checkIdentityOptions(options: {
   if (!Number.isSafeInteger(groupId) || groupId < 0) {
     throw invalid(`groupId must be a whole number from 0 up, not ${groupId}.`);
   }
+  const { role, stateMachine } = options;
+  if (role !== undefined && role !== "witness") throw invalid(`role is "witness" or nothing, not ${role}.`);
+  if ((role === undefined) === (stateMachine === undefined))
+    throw invalid('A server has a stateMachine, or else the role "witness".');
 }
 
 /** Why a single call must not have this timeout; null if it may. What is left of another deadline may have fractions. */

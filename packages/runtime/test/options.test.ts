@@ -64,6 +64,9 @@ describe("F15: settings that cannot work are refused by name", () => {
     ["id", { id: "", seed: 1 }],
     ["seed", { id: "n1", seed: 0.5 }],
     ["groupId", { id: "n1", seed: 1, groupId: -1 }],
+    ["stateMachine", { id: "n1", seed: 1 }],
+    ["stateMachine", { id: "n1", seed: 1, role: "witness", stateMachine: new Journal() }],
+    ["role", { id: "n1", seed: 1, role: "voter", stateMachine: new Journal() }],
   ])("%s", (name, options) => {
     const error = refusal(() => checkIdentityOptions(options));
     expect(error.code).toBe("INVALID_OPTIONS");
