@@ -40,7 +40,11 @@ export class Client<Command, Result> implements SessionKeeper<Result> {
 
   /** Proposes in the session of this server. */
   propose(command: Command, options: CallOptions): Promise<Result> {
-    return this.proposeIn({ session: this.#ownSession(), sequence: 0, acknowledgedBelow: 0 }, command, options);
+    return this.proposeIn(
+      { session: this.#ownSession(), sequence: 0, acknowledgedBelow: 0, isRetry: false },
+      command,
+      options,
+    );
   }
 
   proposeIn(numbering: Numbering<Result>, command: Command, options: CallOptions): Promise<Result> {

@@ -35,6 +35,8 @@ export interface Numbering<Result> {
   readonly sequence: number;
   /** What the caller acknowledges, if it gave the number. */
   readonly acknowledgedBelow: number;
+  /** Whether the caller, if it gave the number, may have sent the command before, from wherever. */
+  readonly isRetry: boolean;
 }
 
 export interface ProposalOptions<Result> {
@@ -62,6 +64,8 @@ export class Proposal<Result> implements Timed {
   /** Its number in the session; 0 while it has none. */
   sequence: number;
   readonly isNumberedByCaller: boolean;
+  /** What became of the command before this proposal, its caller may not know. */
+  readonly isRetry: boolean;
   /** An attempt went on its way, of which it is not known what became: it may be executed. */
   isInDoubt = false;
   attempts = 0;
@@ -86,6 +90,7 @@ export class Proposal<Result> implements Timed {
     this.session = numbering?.session ?? null;
     this.sequence = numbering?.sequence ?? 0;
     this.isNumberedByCaller = this.sequence > 0;
+    this.isRetry = this.isNumberedByCaller && numbering?.isRetry === true;
     this.#acknowledgedBelow = numbering?.acknowledgedBelow ?? 0;
     this.#data = data;
   }

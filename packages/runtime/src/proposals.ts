@@ -329,12 +329,12 @@ export class Proposals<Result> {
 
   /** The session table, or a limit, says no. */
   #onRefused(proposal: Proposal<Result>, { code, message }: Refusal): void {
-    const { isInDoubt, isForPeer, isNumberedByCaller, session } = proposal;
+    const { isInDoubt, isForPeer, isRetry, session } = proposal;
     if (proposal.stage === "abandoned") this.#release(proposal);
     else if (isForPeer) this.fail(proposal, new RaftError(code, message));
     else if (code === "SESSION_EXPIRED" && session !== null) {
-      // Whoever gave the number may have sent it before, from wherever (PITFALLS K3).
-      if (isInDoubt || isNumberedByCaller) this.fail(proposal, new RaftError("SESSION_EXPIRED_UNDER_WAY", message));
+      // A retry may follow upon an attempt that was executed, from wherever (PITFALLS K3).
+      if (isInDoubt || isRetry) this.fail(proposal, new RaftError("SESSION_EXPIRED_UNDER_WAY", message));
       else if (!this.#keeper.renew(proposal)) this.fail(proposal, new RaftError(code, message));
     } else if (code === "OVERLOADED" && isInDoubt) this.fail(proposal, new RaftError("OUTCOME_UNKNOWN", message));
     else this.fail(proposal, new RaftError(code, message));

@@ -19,6 +19,11 @@ export interface SessionProposeOptions {
    * none of these commands is executed any more. A session holds 4096 numbers from there on. Default: what it was.
    */
   readonly acknowledgedBelow?: number | undefined;
+  /**
+   * With `sequence`: whether this may be a retry, of something that was perhaps executed. Default true. Whoever knows
+   * that it is none, and says false, is told for certain when the session is over: `SESSION_EXPIRED`.
+   */
+  readonly isRetry?: boolean | undefined;
   /** How long it may take, in milliseconds. Default: the node's `proposeTimeoutMs`. */
   readonly timeoutMs?: number | undefined;
   /** Ends the call when it is aborted; a command that is under way may still be executed. */
@@ -52,17 +57,17 @@ export class Session<Command, Result> {
 
   /**
    * As `RaftNode.propose`, in this session. Rejects in addition with `SESSION_EXPIRED`, or `SESSION_EXPIRED_UNDER_WAY`
-   * if the command may have been executed before: always if the caller gave the number; with `SEQUENCE_REUSED` if the
+   * if the command may have been executed before: always if this may be a retry; with `SEQUENCE_REUSED` if the
    * number is another command's (PITFALLS K11); with `RESULT_UNAVAILABLE` if it was executed, but so long ago that the
    * answer is not kept (K12); with `OVERLOADED` if the number is too far above what is acknowledged; with
    * `OUTCOME_UNKNOWN` if it is acknowledged. An `outcome` speaks of this call, and not of earlier ones with its number.
    */
   propose(command: Command, options: SessionProposeOptions = {}): Promise<Result> {
-    const { sequence, acknowledgedBelow = 0 } = options;
+    const { sequence, acknowledgedBelow = 0, isRetry = true } = options;
     const refusal = this.#check(options.timeoutMs) ?? this.#refusal(sequence, acknowledgedBelow);
     if (refusal !== null) return Promise.reject(refusal);
     this.#counts ??= sequence === undefined ? "session" : "caller";
-    const numbering = { session: this.#session, sequence: sequence ?? 0, acknowledgedBelow };
+    const numbering = { session: this.#session, sequence: sequence ?? 0, acknowledgedBelow, isRetry };
     return this.#client.proposeIn(numbering, command, options);
   }
 

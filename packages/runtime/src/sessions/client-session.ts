@@ -8,6 +8,8 @@ import { WINDOW } from "./session-table.js";
 /** Fewer proposals than this are not looked through for settled ones. */
 const PRUNE_FROM = 256;
 
+const NOTHING = new Uint8Array(0);
+
 /** `Item` is a proposal, which is parked as long as it says so. */
 export class ClientSession<Item extends { readonly stage: string }> {
   /** 0 until it is open. */
@@ -19,7 +21,8 @@ export class ClientSession<Item extends { readonly stage: string }> {
   readonly isOwn: boolean;
   #acknowledgedBelow = 1;
   #next = 1;
-  readonly #isSettled = new Uint8Array(WINDOW);
+  /** Made when it counts: for each call in a session that was opened elsewhere there is one of these. */
+  #isSettled = NOTHING;
   /** Proposals without a number, from `#head` on; may hold settled ones. */
   #parked: Item[] = [];
   #head = 0;
@@ -42,6 +45,7 @@ export class ClientSession<Item extends { readonly stage: string }> {
 
   nextSequence(): number {
     const sequence = this.#next;
+    if (this.#isSettled === NOTHING) this.#isSettled = new Uint8Array(WINDOW);
     this.#isSettled[sequence % WINDOW] = 0;
     this.#next += 1;
     return sequence;

@@ -155,6 +155,9 @@ describe("a session of one's own", () => {
     // It may be a retry of what was executed before the session expired: who knows?
     const retried = await world.failure(resumed.propose("retried", { sequence: 1 }));
     expect(retried).toMatchObject({ code: "SESSION_EXPIRED_UNDER_WAY", outcome: "unknown" });
+    // Whoever knows that it is no retry is told for certain.
+    const fresh = await world.failure(resumed.propose("fresh", { sequence: 2, isRetry: false }));
+    expect(fresh).toMatchObject({ code: "SESSION_EXPIRED", outcome: "not-executed" });
     await world.run(100);
     for (const { journal } of cluster.servers) expect(journal.lines).toEqual(["before"]);
   });
