@@ -6,6 +6,7 @@
  * const { revision } = await client.put("greeting", "hello");
  * await client.cas("greeting", revision, "hello again");
  * for await (const { revision, events } of client.watch({ prefix: "gre" })) console.log(revision, events);
+ * await client.close();
  * ```
  */
 
@@ -13,6 +14,7 @@ import { KvAdmin } from "./client/admin.js";
 import { KvError } from "./client/errors.js";
 import { readEntry, readJson, readWritten, toQuery, writeValue } from "./client/json.js";
 import { type Answer, attempt, type Call, type CallOptions, isFailure, problemOf, Servers } from "./client/servers.js";
+import { SessionWriter } from "./client/session-writer.js";
 import type {
   CasAnswer,
   ClusterStatus,
@@ -32,6 +34,9 @@ import type { DeleteResult, KvEntry } from "./commands.js";
 import { findKeyProblem } from "./limits.js";
 import { type EntryJson, KEY_PATH } from "./wire.js";
 
+/** These come from the log: they are what became of the write, however often it was sent. */
+const VERDICTS: ReadonlySet<string> = new Set(["KEY_NOT_FOUND", "REVISION_MISMATCH", "TXN_TOO_LARGE"]);
+
 /** A server that does not answer soon is not well, whatever it would say. */
 const MAX_HEALTH_MS = 2000;
 
@@ -41,10 +46,12 @@ export class KvClient {
   readonly admin: KvAdmin;
   readonly #servers: Servers;
   readonly #timeoutMs: number | undefined;
+  readonly #writer: SessionWriter | null;
 
-  constructor({ servers, timeoutMs }: KvClientOptions) {
+  constructor({ servers, timeoutMs, exactlyOnce = true }: KvClientOptions) {
     this.#servers = new Servers(servers);
     this.#timeoutMs = timeoutMs;
+    this.#writer = exactlyOnce ? new SessionWriter(this.#servers, timeoutMs) : null;
     this.admin = new KvAdmin((call, options) => this.#send(call, options));
   }
 
@@ -55,7 +62,7 @@ export class KvClient {
   /** Writes `key`, whatever it held, and whenever it would have expired. */
   async put(key: string, value: string | Uint8Array, { ttlMs, ...options }: PutOptions = {}): Promise<Written> {
     const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value };
-    return readWritten(await this.#send(call, options));
+    return readWritten(await this.#write(call, options));
   }
 
   /** Writes `key` if its revision is `expectedRevision`; 0 means that it must not exist. */
@@ -67,7 +74,7 @@ export class KvClient {
   ): Promise<CasAnswer> {
     const headers = { "if-match": `"${expectedRevision}"` };
     const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value, headers };
-    const answer = await this.#send(call, options, "REVISION_MISMATCH");
+    const answer = await this.#write(call, options, "REVISION_MISMATCH");
     if (answer.status === 412) return { succeeded: false, currentRevision: problemOf(answer).revision ?? 0 };
     return { succeeded: true, ...readWritten(answer) };
   }
@@ -94,7 +101,7 @@ export class KvClient {
     const headers: Record<string, string> =
       expectedRevision === undefined ? {} : { "if-match": `"${expectedRevision}"` };
     const call: Call = { method: "DELETE", path: keyPath(key), headers };
-    const answer = await this.#send(call, options, "KEY_NOT_FOUND", "REVISION_MISMATCH");
+    const answer = await this.#write(call, options, "KEY_NOT_FOUND", "REVISION_MISMATCH");
     if (answer.status === 200) return { deleted: true, revision: readJson<DeleteResult>(answer).revision };
     return { deleted: false, currentRevision: problemOf(answer).revision ?? 0 };
   }
@@ -124,7 +131,7 @@ export class KvClient {
     });
     const headers = { "content-type": "application/json" };
     const call: Call = { method: "POST", path: "/v1/txn", headers, body };
-    const answer = readJson<TxnAnswer>(await this.#send(call, options));
+    const answer = readJson<TxnAnswer>(await this.#write(call, options));
     const results = answer.results.map((result) => {
       if (result.type !== "get" || result.entry === null) return result;
       return { type: result.type, entry: readEntry(result.entry as unknown as EntryJson) };
@@ -163,17 +170,35 @@ export class KvClient {
     );
   }
 
-  /** Resolves with an answer of success, or with one of the errors that are `expected`. */
-  async #send(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
-    const answer = await this.#servers.request(call, { timeoutMs: this.#timeoutMs, ...options });
-    const { status } = answer;
-    if (status >= 200 && status < 300) return answer;
-    const problem = problemOf(answer);
-    if (expected.includes(problem.code)) return answer;
-    const isCertain = call.method === "GET" || (status >= 400 && status < 500);
-    const outcome = isCertain ? "not-executed" : "unknown";
-    throw new KvError(problem.code, problem.message, { ...problem, status, outcome });
+  /**
+   * Ends the session of this client, once the writes under way are answered; a later write opens another one. Resolves
+   * also if no server can be told: a session that is not used expires by itself.
+   */
+  close(options: CallOptions = {}): Promise<void> {
+    return this.#writer?.close(options) ?? Promise.resolve();
   }
+
+  /** A write of keys: in the session, if there is to be one. */
+  async #write(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
+    if (this.#writer === null) return this.#send(call, options, ...expected);
+    return judge(call, await this.#writer.write(call, { timeoutMs: this.#timeoutMs, ...options }), expected);
+  }
+
+  async #send(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
+    return judge(call, await this.#servers.request(call, { timeoutMs: this.#timeoutMs, ...options }), expected);
+  }
+}
+
+/** Hands on an answer of success, or one of the errors that are `expected`; throws any other. */
+function judge(call: Call, answer: Answer, expected: readonly string[]): Answer {
+  const { status, isRetried = false } = answer;
+  if (status >= 200 && status < 300) return answer;
+  const problem = problemOf(answer);
+  if (expected.includes(problem.code)) return answer;
+  const isRefused = status >= 400 && status < 500;
+  const isCertain = call.method === "GET" || (isRefused && (!isRetried || VERDICTS.has(problem.code)));
+  const outcome = isCertain ? "not-executed" : "unknown";
+  throw new KvError(problem.code, problem.message, { ...problem, status, outcome });
 }
 
 function keyPath(key: string): string {

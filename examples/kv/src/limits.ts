@@ -11,6 +11,12 @@ export const MAX_KEY_BYTES = 1024;
 /** The largest value, in bytes. */
 export const MAX_VALUE_BYTES = 1024 * 1024;
 
+/** How long a session may stay unused before it expires, unless its client says otherwise, in milliseconds. */
+export const DEFAULT_SESSION_MS = 60_000;
+
+/** The longest that it may stay unused, in milliseconds: a day. */
+export const MAX_SESSION_MS = 24 * 60 * 60 * 1000;
+
 /** The longest that a key can be written for, in milliseconds: ten years. */
 export const MAX_TTL_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 

@@ -14,6 +14,24 @@ export interface Freshness {
   readonly maxStalenessMs?: number | undefined;
 }
 
+/** What a write in a session says of itself. */
+export interface Numbering {
+  /** Its number, from 1 on: the same whenever it is sent again. */
+  readonly sequence: number;
+  /** All below it are answered, or nobody waits for them. */
+  readonly acknowledgedBelow: number;
+  /** Whether it may have been executed before. */
+  readonly isRetry: boolean;
+}
+
+/** A session, wherever it was opened. Every call rejects with a `RaftError`. */
+export interface KvSession {
+  /** As `KvNode.propose`; executes under one number one command, once. */
+  propose(command: KvCommand, options: Numbering & { readonly timeoutMs: number }): Promise<KvResult>;
+  keepAlive(options: { readonly timeoutMs: number }): Promise<void>;
+  close(options: { readonly timeoutMs: number }): Promise<void>;
+}
+
 export interface KvNodeStatus {
   readonly id: number;
   readonly name: string;
@@ -36,6 +54,11 @@ export interface LeaderChange {
 export interface KvNode {
   /** Resolves with the store's answer, or rejects with a `RaftError` that says whether the command took effect. */
   propose(command: KvCommand, options: { readonly timeoutMs: number }): Promise<KvResult>;
+  openSession(options: {
+    readonly expiresAfterMs: number;
+    readonly timeoutMs: number;
+  }): Promise<{ readonly id: number }>;
+  session(id: number): KvSession;
   /** Runs `query` on the local store, as soon as what it sees is fresh enough. */
   read<Answer>(query: () => Answer, options: Freshness & { readonly timeoutMs: number }): Promise<Answer>;
   status(): KvNodeStatus;

@@ -6,6 +6,17 @@ export const KEY_PATH = "/v1/kv/";
 /** Who belongs to the cluster. */
 export const MEMBERS_PATH = "/v1/members";
 
+/** Where sessions are opened; below it, by their id, they are renewed and closed. */
+export const SESSIONS_PATH = "/v1/sessions";
+
+/** With a write: the session in which it is made, its number there, and what the client still waits for. */
+export const SESSION_HEADER = "quorate-session";
+export const SEQUENCE_HEADER = "quorate-sequence";
+export const ACKNOWLEDGED_HEADER = "quorate-acknowledged-below";
+
+/** With a write in a session: `false` if nothing of it can have been executed before. */
+export const RETRY_HEADER = "quorate-retry";
+
 /** Asks the server to answer within so many milliseconds; it may only shorten the server's own limit. */
 export const TIMEOUT_HEADER = "quorate-timeout-ms";
 
@@ -15,6 +26,12 @@ export interface EntryJson {
   readonly revision: number;
   readonly createRevision: number;
   readonly version: number;
+}
+
+/** A session that was opened. */
+export interface SessionJson {
+  readonly id: number;
+  readonly expiresAfterMs: number;
 }
 
 export type EventJson =

@@ -11,7 +11,7 @@ import {
 } from "quorate";
 import type { KvCommand, KvResult } from "../src/commands.js";
 import { type HttpServer, type HttpServerOptions, startHttpServer } from "../src/http/server.js";
-import type { Freshness, KvNode, KvNodeStatus, LeaderChange } from "../src/node.js";
+import type { Freshness, KvNode, KvNodeStatus, KvSession, LeaderChange } from "../src/node.js";
 import { KvStore } from "../src/store.js";
 
 type Fatal = { readonly error: Error } | null;
@@ -34,7 +34,13 @@ export class FakeNode implements KvNode {
   onPropose: () => void = () => undefined;
   /** The time of the cluster. */
   timeMs = 0;
+  openError: Error | null = null;
+  /** The sessions that are open: what each has executed, by its number. */
+  readonly sessions = new Map<number, Map<number, KvResult>>();
+  /** What the last write in a session said of itself. */
+  lastNumbering: object | null = null;
   #index = 0;
+  #lastSession = 100;
   #leader: LeaderChange = { leaderId: 11, leaderName: "n1", term: 3 };
   readonly #leaderListeners = new Set<(change: LeaderChange) => void>();
   readonly #fatalListeners = new Set<(fatal: Fatal) => void>();
@@ -49,6 +55,38 @@ export class FakeNode implements KvNode {
     await this.gate;
     if (this.proposeError !== null) throw this.proposeError;
     return unpack(pack(this.apply(command))) as KvResult;
+  }
+
+  async openSession({ timeoutMs }: { readonly expiresAfterMs: number; readonly timeoutMs: number }) {
+    this.lastTimeoutMs = timeoutMs;
+    if (this.openError !== null) throw this.openError;
+    this.#lastSession += 1;
+    this.sessions.set(this.#lastSession, new Map());
+    return { id: this.#lastSession };
+  }
+
+  /** Remembers all that it has executed, as far as tests of HTTP and of clients need it. */
+  session(id: number): KvSession {
+    const tend = async (): Promise<Map<number, KvResult>> => {
+      const executed = this.sessions.get(id);
+      if (executed !== undefined) return executed;
+      throw new RaftError("SESSION_EXPIRED", `There is no session ${id}.`);
+    };
+    return {
+      propose: async (command, { sequence, isRetry, timeoutMs, ...numbering }) => {
+        this.lastNumbering = { id, sequence, isRetry, ...numbering };
+        const executed = this.sessions.get(id);
+        const before = executed?.get(sequence);
+        if (before !== undefined) return before;
+        const code = isRetry ? "SESSION_EXPIRED_UNDER_WAY" : "SESSION_EXPIRED";
+        if (executed === undefined) throw new RaftError(code, `There is no session ${id}.`);
+        const result = await this.propose(command, { timeoutMs });
+        executed.set(sequence, result);
+        return result;
+      },
+      keepAlive: async () => void (await tend()),
+      close: async () => void this.sessions.delete(id),
+    };
   }
 
   /** Executes a command as if it came over the log: its bytes are encoded and decoded on the way. */

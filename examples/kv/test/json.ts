@@ -2,6 +2,7 @@
 
 export interface Json {
   readonly code?: string;
+  readonly id?: number;
   readonly outcome?: string;
   readonly revision?: number;
   readonly entries?: readonly { readonly key: string }[];

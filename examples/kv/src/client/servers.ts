@@ -1,9 +1,10 @@
 /**
  * Servers: one request, any of several servers.
  *
- * A read goes on to the next server whatever went wrong. A write goes on only when it is certain that it was not
- * executed: the connection was refused, or a server said so. When its outcome is unknown the caller is told, and decides
- * (PITFALLS K1, K6); to repeat it blindly might execute it twice. Every request ends by its deadline (PITFALLS K14).
+ * A read goes on to the next server whatever went wrong, and so does what is executed once however often it is sent: a
+ * write in a session. Any other request goes on only when it is certain that it was not executed: the connection was
+ * refused, or a server said so. When its outcome is unknown the caller is told, and decides (PITFALLS K1, K6); to repeat
+ * it blindly might execute it twice. Every request ends by its deadline (PITFALLS K14).
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -24,6 +25,10 @@ export interface Call {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
+  /** Whether it may be sent again though it may have been executed. Default: for a `GET`. */
+  readonly isRepeatable?: boolean;
+  /** More headers, for one attempt; it is a retry if one before it may have been executed. */
+  readonly headersOf?: (isRetry: boolean) => Readonly<Record<string, string>>;
 }
 
 export interface Answer {
@@ -31,6 +36,8 @@ export interface Answer {
   /** By name in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+  /** Whether an earlier attempt may have been executed. */
+  readonly isRetried?: boolean;
 }
 
 /** Why one attempt at one server brought no answer. */
@@ -43,12 +50,18 @@ export interface Failure {
 }
 
 export const DEFAULT_TIMEOUT_MS = 10_000;
-const MIN_READ_ATTEMPT_MS = 1000;
+const MIN_ATTEMPT_MS = 1000;
 export const MIN_RETRY_MS = 50;
 /** The server is asked to answer in this share of the attempt, so that its answer arrives before we give up. */
 const SERVER_SHARE = 0.9;
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1000;
+
+/** What servers and those in front of them answer when they cannot, now. */
+const REFUSALS: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** To ask again does not change these. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["SESSION_EXPIRED_UNDER_WAY", "RESULT_UNAVAILABLE"]);
 
 /** Errors of a connection that never came to be: nothing of the request was sent. */
 const NEVER_CONNECTED = new Set([
@@ -81,25 +94,35 @@ export class Servers {
     this.#preferred = this.urls.indexOf(url);
   }
 
-  /** Resolves with the first answer, whatever its status, that is not a server's "I cannot, now". */
-  async request(call: Call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions = {}): Promise<Answer> {
+  /**
+   * Resolves with the first answer, whatever its status, that is not a server's "I cannot, now". `failures` is told why
+   * each server brought none.
+   */
+  async request(
+    call: Call,
+    { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions = {},
+    failures = new Map<string, Failure>(),
+  ): Promise<Answer> {
     const isRead = call.method === "GET";
+    const { isRepeatable = isRead } = call;
     const deadline = performance.now() + timeoutMs;
-    const share = isRead ? Math.max(MIN_READ_ATTEMPT_MS, timeoutMs / this.urls.length) : timeoutMs;
-    const failures = new Map<string, Failure>();
+    const share = isRepeatable ? Math.max(MIN_ATTEMPT_MS, timeoutMs / this.urls.length) : timeoutMs;
     let attempts = 0;
+    let isInDoubt = false;
     for (const url of this.inTurn()) {
       const remainingMs = deadline - performance.now();
       // Too late for another try: it would end in a timeout, and a write would be in doubt for nothing.
-      if (attempts > 0 && remainingMs < MIN_RETRY_MS) throw unavailable(timeoutMs, failures);
-      const answer = await attempt(url, call, Math.min(share, remainingMs), signal);
-      const result = isFailure(answer) || answer.status !== 503 ? answer : refusalOf(answer);
+      if (attempts > 0 && remainingMs < MIN_RETRY_MS) throw exhausted(timeoutMs, failures, isInDoubt);
+      const answer = await attempt(url, withHeaders(call, isInDoubt), Math.min(share, remainingMs), signal);
+      const result = isFailure(answer) || !REFUSALS.has(answer.status) ? answer : refusalOf(answer);
       if (!isFailure(result)) {
         this.prefer(url);
-        return result;
+        return isInDoubt ? { ...result, isRetried: true } : result;
       }
       if (!isRead && result.outcome === "unknown") {
-        throw new KvError(result.code, `${url}: ${result.message}`, result);
+        if (!isRepeatable || FINAL_CODES.has(result.code))
+          throw new KvError(result.code, `${url}: ${result.message}`, result);
+        isInDoubt = true;
       }
       failures.set(url, result);
       attempts++;
@@ -129,6 +152,11 @@ export async function attempt(
   } finally {
     abort.release();
   }
+}
+
+function withHeaders(call: Call, isRetry: boolean): Call {
+  if (call.headersOf === undefined) return call;
+  return { ...call, headers: { ...call.headers, ...call.headersOf(isRetry) } };
 }
 
 export function isFailure(result: Answer | Failure): result is Failure {
@@ -183,9 +211,20 @@ export function unavailable(
   failures: ReadonlyMap<string, Failure>,
   details: { readonly lastRevision?: number } = {},
 ): KvError {
-  const said = [...failures].map(([url, { code, message }]) => `${url}: ${code}: ${message}`);
-  const message = `No server could take the request within ${timeoutMs} ms.\n  ${said.join("\n  ")}`;
-  return new KvError("UNAVAILABLE", message.trimEnd(), { outcome: "not-executed", ...details });
+  const message = `No server could take the request within ${Math.round(timeoutMs)} ms.\n  ${listOf(failures)}`;
+  return new KvError("UNAVAILABLE", message, { outcome: "not-executed", ...details });
+}
+
+/** The error at the deadline of a request that was repeated. */
+function exhausted(timeoutMs: number, failures: ReadonlyMap<string, Failure>, isInDoubt: boolean): KvError {
+  if (!isInDoubt) return unavailable(timeoutMs, failures);
+  const message = `No answer within ${Math.round(timeoutMs)} ms, though it was asked for again.\n  ${listOf(failures)}`;
+  return new KvError("TIMED_OUT", message, { outcome: "unknown" });
+}
+
+function listOf(failures: ReadonlyMap<string, Failure>): string {
+  if (failures.size === 0) return "None has answered.";
+  return [...failures].map(([url, { code, message }]) => `${url}: ${code}: ${message}`).join("\n  ");
 }
 
 /** What a request that failed on the way means for the caller. */
@@ -200,7 +239,7 @@ export function failureOf(cause: unknown, isTimedOut: boolean, timeoutMs: number
   return { code: "CONNECTION_LOST", message: message || code || "The request failed.", outcome: "unknown", cause };
 }
 
-/** A 503 names the outcome; one that does not is not from our servers, and proves nothing. */
+/** A refusal names the outcome; one that does not is not from our servers, and proves nothing. */
 function refusalOf(answer: Answer): Failure {
   const problem = problemOf(answer);
   const outcome = problem.outcome === "not-executed" ? "not-executed" : "unknown";

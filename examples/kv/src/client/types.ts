@@ -11,6 +11,11 @@ export interface KvClientOptions {
   readonly servers: readonly string[];
   /** For calls that do not say otherwise; default 10 000. */
   readonly timeoutMs?: number;
+  /**
+   * Whether writes are made in a session, so that they can be repeated until they are answered and are executed once.
+   * Default true. Without it, each write whose outcome is unknown ends with a `KvError` that says so.
+   */
+  readonly exactlyOnce?: boolean;
 }
 
 export interface ReadOptions extends CallOptions {

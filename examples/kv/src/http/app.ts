@@ -12,6 +12,7 @@ import type { HttpContext } from "./context.js";
 import { HttpError, toErrorAnswer } from "./errors.js";
 import { registerKv } from "./kv.js";
 import { registerMembers } from "./members.js";
+import { registerSessions } from "./sessions.js";
 import { registerStatus } from "./status.js";
 import { registerTxn } from "./txn.js";
 import { registerWatch } from "./watch.js";
@@ -29,6 +30,8 @@ const METHODS_BY_PATH: readonly (readonly [path: RegExp, methods: string])[] = [
   [/^\/v1\/kv\//, "GET, HEAD, PUT, DELETE"],
   [/^\/v1\/kv$/, "GET, HEAD"],
   [/^\/v1\/txn$/, "POST"],
+  [/^\/v1\/sessions$/, "POST"],
+  [/^\/v1\/sessions\/[^/]+$/, "PUT, DELETE"],
   [/^\/v1\/members$/, "GET, HEAD, PUT, POST"],
   [/^\/v1\/members\/join$/, "POST"],
   [/^\/v1\/members\/[^/]+$/, "PATCH, DELETE"],
@@ -81,6 +84,7 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
   });
   registerKv(app, context);
   registerTxn(app, context);
+  registerSessions(app, context);
   registerWatch(app, context);
   registerMembers(app, context);
   registerStatus(app, context);

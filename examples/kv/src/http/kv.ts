@@ -25,6 +25,7 @@ import {
   readTimeoutMs,
   revisionTag,
 } from "./request.js";
+import { propose } from "./sessions.js";
 
 const DEFAULT_PAGE_ENTRIES = 100;
 const MAX_PAGE_ENTRIES = 1000;
@@ -53,7 +54,7 @@ async function onPut(context: HttpContext, request: FastifyRequest, reply: Fasti
   const query = readQuery(request.url, ["ttl_ms"]);
   const ttlMs = readInteger("INVALID_QUERY", "ttl_ms", query.ttl_ms, { min: 1, max: MAX_TTL_MS });
   const value = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
-  const result = await propose(context, request, { type: "put", key, value, ...(ttlMs === null ? {} : { ttlMs }) });
+  const result = await write(context, request, { type: "put", key, value, ...(ttlMs === null ? {} : { ttlMs }) });
   if (result.type !== "put") throw unexpectedResult(result);
   const { revision, createRevision, version } = result;
   reply.header("etag", revisionTag(revision));
@@ -63,7 +64,7 @@ async function onPut(context: HttpContext, request: FastifyRequest, reply: Fasti
 async function onDelete(context: HttpContext, request: FastifyRequest): Promise<object> {
   const key = readKey(request.url);
   readQuery(request.url, []);
-  const result = await propose(context, request, { type: "delete", key });
+  const result = await write(context, request, { type: "delete", key });
   if (result.type !== "delete") throw unexpectedResult(result);
   if (!result.deleted) throw keyNotFound(key);
   return { key, deleted: true, revision: result.revision };
@@ -108,17 +109,14 @@ async function onList(context: HttpContext, request: FastifyRequest): Promise<ob
   };
 }
 
-async function propose(context: HttpContext, request: FastifyRequest, command: WriteCommand): Promise<KvResult> {
-  const condition = readCondition(request.headers);
-  const timeoutMs = readTimeoutMs(request.headers, context.requestTimeoutMs);
-  const result = await context.node.propose(condition === undefined ? command : { ...command, condition }, {
-    timeoutMs,
-  });
+async function write(context: HttpContext, { headers }: FastifyRequest, command: WriteCommand): Promise<KvResult> {
+  const condition = readCondition(headers);
+  const result = await propose(context, headers, condition === undefined ? command : { ...command, condition });
   if (result.type !== "conflict") return result;
   const { revision } = result;
   const message = revision === 0 ? "The key does not exist." : `The key is at revision ${revision}.`;
-  const headers: Record<string, string> = revision === 0 ? {} : { etag: revisionTag(revision) };
-  throw new HttpError("REVISION_MISMATCH", message, { details: { revision }, headers });
+  const tag: Record<string, string> = revision === 0 ? {} : { etag: revisionTag(revision) };
+  throw new HttpError("REVISION_MISMATCH", message, { details: { revision }, headers: tag });
 }
 
 function read<Answer>(

@@ -79,10 +79,15 @@ export function readInteger(
 
 /** How long this request may take: the server's limit, or less if the client asked for less. */
 export function readTimeoutMs(headers: IncomingHttpHeaders, limitMs: number): number {
-  const given = headers[TIMEOUT_HEADER];
-  const text = Array.isArray(given) ? given.join(",") : given;
-  const wantedMs = readInteger("INVALID_HEADER", TIMEOUT_HEADER, text, { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const bounds = { min: 1, max: Number.MAX_SAFE_INTEGER };
+  const wantedMs = readInteger("INVALID_HEADER", TIMEOUT_HEADER, readHeader(headers, TIMEOUT_HEADER), bounds);
   return Math.min(wantedMs ?? limitMs, limitMs);
+}
+
+/** A header that is sent once; if it was not, what it says cannot be read. */
+export function readHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const given = headers[name];
+  return Array.isArray(given) ? given.join(",") : given;
 }
 
 /**

@@ -12,7 +12,8 @@ import { MAX_TXN_BYTES } from "../limits.js";
 import type { HttpContext } from "./context.js";
 import { entryToJson } from "./encoding.js";
 import { HttpError } from "./errors.js";
-import { parseJson, readBody, readQuery, readTimeoutMs } from "./request.js";
+import { parseJson, readBody, readQuery } from "./request.js";
+import { propose } from "./sessions.js";
 import { readTxn } from "./txn-json.js";
 
 /** Room for `MAX_TXN_BYTES` in base64 (2 MiB), and the JSON around it. */
@@ -32,8 +33,7 @@ export function registerTxn(app: FastifyInstance, context: HttpContext): void {
 async function onTxn(context: HttpContext, request: FastifyRequest): Promise<object> {
   readQuery(request.url, []);
   const command = readTxn(request.body);
-  const timeoutMs = readTimeoutMs(request.headers, context.requestTimeoutMs);
-  const result = await context.node.propose(command, { timeoutMs });
+  const result = await propose(context, request.headers, command);
   if (result.type === "tooLarge") {
     const message = `Its gets found ${result.sizeBytes} bytes; one answer carries ${MAX_TXN_BYTES}. Nothing was written.`;
     throw new HttpError("TXN_TOO_LARGE", message);
