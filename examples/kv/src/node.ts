@@ -43,6 +43,8 @@ export interface KvNodeStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly lastIndex: number;
+  /** How many are open, those of servers included. */
+  readonly sessions: number;
 }
 
 export interface LeaderChange {

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../src/cli/program.js";
 import { programArguments, type SpawnedServer, spawnServer } from "../src/spawn.js";
 import { EventStream } from "./event-stream.js";
+import { startProxy } from "./faulty-proxy.js";
 import { freeAddresses } from "./free-addresses.js";
 
 let directory: string;
@@ -138,6 +139,25 @@ describe("keys", () => {
     ]);
   }, 30_000);
 });
+
+it("K1: a write whose answer is lost is asked for again, executed once, and leaves no session behind", async () => {
+  let lost = 0;
+  const proxy = await startProxy(server.httpUrl, ({ url = "" }) => {
+    if (lost > 0 || url.startsWith("/v1/sessions")) return true;
+    lost += 1;
+    return false;
+  });
+  try {
+    const [put] = json(await kv(["put", "once-only", "1", "--json"], "", `${proxy.url},${server.httpUrl}`));
+    expect([put.version, lost]).toEqual([1, 1]);
+    const [get] = json(await kv(["get", "once-only", "--json"]));
+    expect(get).toMatchObject({ revision: put.revision, version: 1 });
+    const cluster = await fetch(`${server.httpUrl}/v1/cluster`);
+    expect(await cluster.json()).toMatchObject({ sessions: 0 });
+  } finally {
+    await proxy.close();
+  }
+}, 30_000);
 
 it("watch prints each change once, from the past and as it happens", async () => {
   const [{ revision }] = json(await kv(["put", "w/1", "a", "--json"])) as [{ revision: number }];

@@ -115,6 +115,7 @@ export class FakeNode implements KvNode {
       ...{ id: 11, name: "n1", role: "leader", currentTerm: 3 },
       ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
       ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
+      sessions: this.sessions.size,
     };
   }
 

@@ -14,6 +14,7 @@ import {
   readValue,
   usageError,
   wholeNumber,
+  withClient,
 } from "./options.js";
 import { entryJson, oneLine, printJson, printLine, printTable, valueText } from "./output.js";
 
@@ -106,9 +107,12 @@ export function examples(...lines: readonly string[]): string {
 }
 
 async function onPut(key: string, value: string | undefined, options: ClientOptions & PutOptions): Promise<void> {
-  const written = await createClient(options).put(key, await readValue(value, options.file), { ttlMs: options.ttl });
-  if (options.json) printJson({ key, ...written });
-  else printLine(`revision ${written.revision}`);
+  const bytes = await readValue(value, options.file);
+  await withClient(options, async (client) => {
+    const written = await client.put(key, bytes, { ttlMs: options.ttl });
+    if (options.json) printJson({ key, ...written });
+    else printLine(`revision ${written.revision}`);
+  });
 }
 
 async function onGet(key: string, options: ClientOptions & FreshnessOptions & { readonly raw?: true }): Promise<void> {
@@ -120,10 +124,12 @@ async function onGet(key: string, options: ClientOptions & FreshnessOptions & { 
 }
 
 async function onDel(key: string, options: ClientOptions & { readonly expect?: number }): Promise<void> {
-  const answer = await createClient(options).del(key, { expectedRevision: options.expect });
-  if (!answer.deleted) return negative(options, { key, ...answer }, describeRevision(key, answer.currentRevision));
-  if (options.json) printJson({ key, ...answer });
-  else printLine(`revision ${answer.revision}`);
+  await withClient(options, async (client) => {
+    const answer = await client.del(key, { expectedRevision: options.expect });
+    if (!answer.deleted) return negative(options, { key, ...answer }, describeRevision(key, answer.currentRevision));
+    if (options.json) printJson({ key, ...answer });
+    else printLine(`revision ${answer.revision}`);
+  });
 }
 
 async function onCas(
@@ -132,10 +138,12 @@ async function onCas(
   options: ClientOptions & PutOptions & { readonly expect: number },
 ): Promise<void> {
   const bytes = await readValue(value, options.file);
-  const answer = await createClient(options).cas(key, options.expect, bytes, { ttlMs: options.ttl });
-  if (!answer.succeeded) return negative(options, { key, ...answer }, describeRevision(key, answer.currentRevision));
-  if (options.json) printJson({ key, ...answer });
-  else printLine(`revision ${answer.revision}`);
+  await withClient(options, async (client) => {
+    const answer = await client.cas(key, options.expect, bytes, { ttlMs: options.ttl });
+    if (!answer.succeeded) return negative(options, { key, ...answer }, describeRevision(key, answer.currentRevision));
+    if (options.json) printJson({ key, ...answer });
+    else printLine(`revision ${answer.revision}`);
+  });
 }
 
 async function onList(
@@ -160,11 +168,14 @@ async function onList(
 }
 
 async function onTxn(file: string, options: ClientOptions): Promise<void> {
-  const answer = await createClient(options).txn(parseTxn(await readInput(file)));
-  if (!answer.succeeded) process.exitCode = EXIT.negative;
-  if (options.json) return printJson({ ...answer, results: answer.results.map(resultJson) });
-  printLine(`${answer.succeeded ? "success" : "failure"} at revision ${answer.revision}`);
-  for (const result of answer.results) printLine(resultText(result));
+  const txn = parseTxn(await readInput(file));
+  await withClient(options, async (client) => {
+    const answer = await client.txn(txn);
+    if (!answer.succeeded) process.exitCode = EXIT.negative;
+    if (options.json) return printJson({ ...answer, results: answer.results.map(resultJson) });
+    printLine(`${answer.succeeded ? "success" : "failure"} at revision ${answer.revision}`);
+    for (const result of answer.results) printLine(resultText(result));
+  });
 }
 
 /** The server judges what is in it; here it need only be JSON. */

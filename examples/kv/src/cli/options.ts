@@ -36,6 +36,16 @@ export function createClient({ servers, timeoutMs }: Omit<ClientOptions, "json">
   }
 }
 
+/** For what writes: the session that the client may have opened is closed behind it, for it comes never again. */
+export async function withClient(options: ClientOptions, act: (client: KvClient) => Promise<void>): Promise<void> {
+  const client = createClient(options);
+  try {
+    await act(client);
+  } finally {
+    await client.close();
+  }
+}
+
 /** For commander: a whole number from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -98,6 +98,8 @@ export interface ClusterStatus {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   readonly lastIndex: number;
+  /** Sessions that are open, those of servers included. */
+  readonly sessions: number;
   readonly revision: number;
   readonly keys: number;
   readonly membership: MembersInfo;

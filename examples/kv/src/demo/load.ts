@@ -22,8 +22,9 @@ export class Load {
   #longestGap: Gap = { fromMs: 0, ms: 0 };
   #isStopping = false;
 
-  constructor(servers: readonly string[], clients: number) {
-    this.#done = Promise.all(Array.from({ length: clients }, (_, client) => this.#write(servers, client)));
+  /** Each write may take `timeoutMs`: the longer, the less of them are in doubt. */
+  constructor(servers: readonly string[], clients: number, timeoutMs = 5_000) {
+    this.#done = Promise.all(Array.from({ length: clients }, (_, client) => this.#write(servers, client, timeoutMs)));
     // Whoever calls `stop` hears of a failure; until then it is nobody's.
     this.#done.catch(() => undefined);
   }
@@ -49,10 +50,10 @@ export class Load {
     this.#endedAt = performance.now();
   }
 
-  async #write(servers: readonly string[], client: number): Promise<void> {
+  async #write(servers: readonly string[], client: number, timeoutMs: number): Promise<void> {
     // Each client begins with another server, as behind a load balancer.
     const first = client % servers.length;
-    const kv = new KvClient({ servers: [...servers.slice(first), ...servers.slice(0, first)], timeoutMs: 5_000 });
+    const kv = new KvClient({ servers: [...servers.slice(first), ...servers.slice(0, first)], timeoutMs });
     for (let request = 0; !this.#isStopping; request += 1) {
       const key = `client-${client}/${String(request).padStart(7, "0")}`;
       const value = `value ${request} of client ${client}`;
@@ -65,6 +66,7 @@ export class Load {
         else this.refused += 1;
       }
     }
+    await kv.close();
   }
 
   #onAcknowledged(key: string, value: string): void {

@@ -14,7 +14,8 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
 
   app.get("/v1/cluster", async (request) => {
     readQuery(request.url, []);
-    const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex } = node.status();
+    const { id, name, role, currentTerm, leaderId, leaderName, commitIndex, appliedIndex, lastIndex, sessions } =
+      node.status();
     return {
       server: { id, name, role, health: readiness.health(), watches: watchHub.size },
       leader: leaderId === 0 ? null : { id: leaderId, name: leaderName },
@@ -22,6 +23,7 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
       commitIndex,
       appliedIndex,
       lastIndex,
+      sessions,
       revision: store.revision,
       keys: store.size,
       membership: membersJson(node.members()),
