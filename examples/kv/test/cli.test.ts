@@ -104,7 +104,7 @@ describe("keys", () => {
     expect(await kv(["cas", "fleeting", "again", "--expect", "0"])).toMatchObject({ code: 0 });
     expect(await kv(["get", "fleeting"])).toMatchObject({ code: 0, stdout: "again\n" });
     expect((await kv(["del", "greeting"])).code).toBe(1);
-  }, 30_000);
+  });
 
   it("take bytes from files and standard input, and give them back exactly", async () => {
     const path = join(directory, "bytes");

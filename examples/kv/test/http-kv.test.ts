@@ -359,7 +359,7 @@ describe("GET /health and /v1/cluster", () => {
     expect(await response.json()).toEqual({
       server: { id: 11, name: "n1", role: "leader", health: { status: "UP" }, watches: 0 },
       leader: { id: 11, name: "n1" },
-      ...{ term: 3, commitIndex: 1, appliedIndex: 1, lastIndex: 1, revision: 1, keys: 1 },
+      ...{ term: 3, commitIndex: 1, appliedIndex: 1, lastIndex: 1, sessions: 0, revision: 1, keys: 1 },
       membership: {
         version: 1,
         phase: "done",

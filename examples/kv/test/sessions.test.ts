@@ -56,7 +56,10 @@ describe("three servers", () => {
     expect([first.status, refused.status]).toEqual([200, 412]);
     for (const takesSnapshot of [false, true]) {
       if (takesSnapshot)
-        await eachServer(cluster, (id) => cluster.servers.get(id)?.node.snapshot() ?? Promise.reject());
+        await eachServer(
+          cluster,
+          (id) => cluster.servers.get(id)?.node.snapshot({ timeoutMs: 10_000 }) ?? Promise.reject(),
+        );
       const ids = [...cluster.servers.keys()];
       await Promise.all(ids.map((id) => cluster.stop(id)));
       await Promise.all(ids.map((id) => cluster.start(id)));
