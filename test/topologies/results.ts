@@ -32,6 +32,7 @@ export function describeCase({ size, graph, leader, past, other }: TopologyCase)
 
 function describePast({ leader, past, other }: Pick<TopologyCase, "leader" | "past" | "other">): string {
   if (past === "equal") return `${leader} led`;
+  if (past === "behind") return `${leader} led, and ${other} lacks what all others have only in snapshots`;
   if (past === "rival") return `${leader} led, after ${other}, and each has entries of its own`;
   return `${leader} led, with an entry that ${other === leader ? "nobody" : `only ${other}`} got`;
 }

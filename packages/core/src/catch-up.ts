@@ -22,15 +22,20 @@
  * term, committed or not. Leaders rely on it (a match index never falls; a heartbeat commits up to it unseen, PITFALLS
  * R5, R11). Hence whoever drops entries here goes to the next term in the same write.
  *
- * Limits: entries that are compacted away cannot be pulled, and a witness has none to give.
+ * Where the other log no longer has what is asked for, its snapshot is sent instead. That contains nothing but what is
+ * committed, and so may come from anybody; what it replaces of a log, it covers or contradicts. Here no term is left:
+ * nothing that was acknowledged to the leader of this term can be lost, for that leader had all that is in it.
+ *
+ * A witness has nothing to give.
  */
 
 import { hearsLeader, isWitness, mayCampaign, startPreVote } from "./election.js";
 import type { PullEntries, PulledEntries, RequestPreVoteResult } from "./messages.js";
 import { appendNew, isKnown, isWellFormed } from "./replication.js";
+import { sendSnapshot } from "./snapshot.js";
 import type { CatchUp, RaftState } from "./state.js";
 import { adoptTerm } from "./transitions.js";
-import { type Entry, type EntryId, NOBODY } from "./types.js";
+import { type Entry, type EntryId, NOBODY, type NodeId } from "./types.js";
 
 // --- whoever lacks entries ---
 
@@ -62,8 +67,8 @@ function ask(
 /** A page of the other log, or a place where the logs may agree. Whatever is not asked for any more is dropped. */
 export function onPulledEntries(state: RaftState, message: PulledEntries): void {
   const { catchUp } = state;
-  if (catchUp === null || catchUp.round !== message.round || catchUp.term !== state.currentTerm) return;
-  if (!isLeaderless(state) || !isWellFormed(message) || !isWithinLog(message)) return;
+  if (catchUp === null || catchUp.round !== message.round || pulledFrom(state) === NOBODY) return;
+  if (!isWellFormed(message) || !isWithinLog(message)) return;
   state.catchUp = null;
   const { prevLogIndex, prevLogTerm, entries, lastLogIndex, lastLogTerm } = message;
   // Looked at again: this server's log may be another one by now, and so may the other's.
@@ -71,7 +76,6 @@ export function onPulledEntries(state: RaftState, message: PulledEntries): void 
   const prev: EntryId = { index: prevLogIndex, term: prevLogTerm };
   if (!isKnown(state, prev)) {
     const lower = state.log.findConflictByTerm(prevLogIndex, prevLogTerm);
-    // If that leads nowhere, the other log is compacted beyond where the two agree.
     if (isAhead(catchUp.asked, lower)) ask(state, catchUp, lower);
     return;
   }
@@ -82,6 +86,18 @@ export function onPulledEntries(state: RaftState, message: PulledEntries): void 
   } else if (reached.index !== catchUp.asked.index || reached.term !== catchUp.asked.term) {
     ask(state, catchUp, { index: reached.index, term: reached.term });
   }
+}
+
+/** A snapshot is here instead of entries that are gone: what follows it is asked for. */
+export function onPulledSnapshot(state: RaftState, { index, term }: EntryId): void {
+  const { catchUp } = state;
+  if (catchUp !== null && pulledFrom(state) !== NOBODY) ask(state, catchUp, { index, term });
+}
+
+/** Whom this server asks for entries, while it knows no leader; or NOBODY. */
+export function pulledFrom(state: RaftState): NodeId {
+  const { catchUp } = state;
+  return catchUp !== null && catchUp.term === state.currentTerm && isLeaderless(state) ? catchUp.from : NOBODY;
 }
 
 /** Takes over what is new; before anything is dropped for it, this server leaves the term (see above). */
@@ -120,13 +136,17 @@ function endOf({ log: { lastIndex, lastTerm } }: RaftState): EntryId {
 /**
  * Someone wants entries of this log. Like a request for a pre-vote, it gets nothing from those who hear a leader, and
  * does not depose one. A page begins after the entry that was asked about; without that entry, the answer says where the
- * logs may agree.
+ * logs may agree, or is a snapshot if that is gone.
  */
 export function onPullEntries(state: RaftState, { from, term, round, prevLogIndex, prevLogTerm }: PullEntries): void {
   if (hearsLeader(state, from) || isWitness(state)) return;
   if (term > state.currentTerm) adoptTerm(state, term);
   const { log } = state;
   const hasEntry = log.matches(prevLogIndex, prevLogTerm);
+  if (!hasEntry && prevLogIndex <= log.compacted.index) {
+    sendSnapshot(state, from, round);
+    return;
+  }
   const prev = hasEntry
     ? { index: prevLogIndex, term: prevLogTerm }
     : log.findConflictByTerm(prevLogIndex, prevLogTerm);

@@ -50,12 +50,12 @@ export interface Compact {
 }
 
 /**
- * A snapshot that `leaderId` sent in `term`, in answer to its order `stream`, is whole and durable here. If it reaches
+ * A snapshot that `from` sent in `term`, in answer to its order `stream`, is whole and durable here. If it reaches
  * beyond what is committed, the log begins anew after it, or keeps what goes on from it (§7).
  */
 export interface SnapshotInstalled {
   readonly kind: "snapshotInstalled";
-  readonly leaderId: NodeId;
+  readonly from: NodeId;
   readonly term: Term;
   readonly stream: number;
   readonly snapshot: SnapshotPoint;

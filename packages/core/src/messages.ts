@@ -181,8 +181,9 @@ export interface AppendRange extends Head {
 }
 
 /**
- * The order to send the newest durable snapshot, for the entries that the follower lacks are no longer in the log (§7).
- * Ends with the follower's acknowledgement of an append, with `snapshotFailed`, or with the leadership.
+ * The order to send the newest durable snapshot, for the entries that the other server lacks are no longer in the log
+ * (§7). A leader's ends with the follower's acknowledgement of an append, with `snapshotFailed`, or with the leadership.
+ * One that comes from a server without a leader, whose log is pulled, ends when the snapshot is there, or a leader.
  */
 export interface SnapshotOrder extends Head {
   readonly kind: "snapshotOrder";

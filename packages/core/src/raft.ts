@@ -18,7 +18,7 @@
  * | `effects.ts`     | why a message waits      |
  */
 
-import { onPullEntries, onPulledEntries, onRefusal } from "./catch-up.js";
+import { onPullEntries, onPulledEntries, onPulledSnapshot, onRefusal, pulledFrom } from "./catch-up.js";
 import { advanceCommit } from "./commit.js";
 import { membersOf } from "./configuration.js";
 import type { Effects, ReadLease } from "./effects.js";
@@ -144,7 +144,8 @@ export class Raft {
       case "compact":
         return onCompact(state, input);
       case "snapshotInstalled":
-        return onSnapshotInstalled(state, input);
+        onSnapshotInstalled(state, input);
+        return onPulledSnapshot(state, input.snapshot);
       case "snapshotFailed":
         return onSnapshotFailed(state, input);
       case "changeMembers":
@@ -234,6 +235,11 @@ export class Raft {
    */
   configurationAt(index: Index): ConfigurationEntry {
     return this.#state.configurations.at(index);
+  }
+
+  /** Whom this server asks for what it lacks, while it knows no leader; or NOBODY. A snapshot may come from there. */
+  get pulledFrom(): NodeId {
+    return pulledFrom(this.#state);
   }
 
   /** Every server that this one may have to talk to: the members, and those that a leader is seeing off. */

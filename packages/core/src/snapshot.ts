@@ -1,8 +1,8 @@
 /**
  * Snapshots (§7): what stands for the part of the log that is gone.
  *
- * A server takes one of its own state whenever it likes, and may forget the entries that it covers. A leader whose
- * follower needs such an entry orders the snapshot to be sent instead. The bytes are not the core's concern: it is told
+ * A server takes one of its own state whenever it likes, and may forget the entries that it covers. To who needs such an
+ * entry it has the snapshot sent instead: a leader to its followers, and without a leader anybody to who pulls its log. The bytes are not the core's concern: it is told
  * when a snapshot is whole and durable, and never acts on one that is not (PITFALLS S4, S16).
  */
 
@@ -11,7 +11,8 @@ import { invariant } from "./invariant-error.js";
 import type { Progress } from "./progress.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
-import { adoptTerm } from "./transitions.js";
+import { adoptTerm, knownLeader } from "./transitions.js";
+import type { NodeId } from "./types.js";
 
 /** This server has a durable snapshot of its own. Throws a `RangeError` if it covers less than is to be forgotten. */
 export function onCompact(state: RaftState, { snapshotIndex, compactTo }: Compact): void {
@@ -19,12 +20,12 @@ export function onCompact(state: RaftState, { snapshotIndex, compactTo }: Compac
 }
 
 /**
- * A leader's snapshot is here. What this server has committed already it keeps: such a snapshot adds nothing, and takes
- * nothing back (PITFALLS S2). Either way the leader may go on after it.
+ * Another server's snapshot is here. What this server has committed already it keeps: such a snapshot adds nothing, and takes
+ * nothing back (PITFALLS S2). Either way a leader may go on after it.
  */
-export function onSnapshotInstalled(state: RaftState, { leaderId, term, stream, snapshot }: SnapshotInstalled): void {
+export function onSnapshotInstalled(state: RaftState, { from, term, stream, snapshot }: SnapshotInstalled): void {
   const { index } = snapshot;
-  // As with every message: whoever sent this leads a term of which the heartbeats may still be on their way.
+  // As with every message.
   if (term > state.currentTerm) adoptTerm(state, term);
   if (index > state.commitIndex) {
     state.installSnapshot(snapshot);
@@ -35,11 +36,12 @@ export function onSnapshotInstalled(state: RaftState, { leaderId, term, stream, 
       () => `entry ${index} of term ${known} is committed; a snapshot has term ${snapshot.term}`,
     );
   }
-  if (term !== state.currentTerm || leaderId === state.id) return;
+  // Whoever sent it for want of a leader relies on nothing; a leader that is not known here yet asks again.
+  if (term !== state.currentTerm || knownLeader(state) !== from) return;
   state.outbox.promise({
     kind: "appendEntriesResult",
     from: state.id,
-    to: leaderId,
+    to: from,
     term,
     stream,
     success: true,
@@ -54,13 +56,12 @@ export function onSnapshotInstalled(state: RaftState, { leaderId, term, stream, 
 export function orderSnapshot(state: RaftState, leader: Leader, progress: Progress): void {
   leader.lastStream += 1;
   progress.becomeSnapshot(leader.lastStream);
-  state.outbox.send({
-    kind: "snapshotOrder",
-    from: state.id,
-    to: progress.id,
-    term: state.currentTerm,
-    stream: progress.stream,
-  });
+  sendSnapshot(state, progress.id, progress.stream);
+}
+
+/** Orders the newest snapshot to be sent. */
+export function sendSnapshot({ id: from, currentTerm: term, outbox }: RaftState, to: NodeId, stream: number): void {
+  outbox.send({ kind: "snapshotOrder", from, to, term, stream });
 }
 
 /** It did not arrive: the follower is asked again what it has (PITFALLS S5). */

@@ -20,6 +20,7 @@ import {
   requestPreVoteResult,
 } from "./support/messages.js";
 import { ELECTION_TIMEOUT_MS, type Server, serverWith } from "./support/server.js";
+import { installing, snapshotAt } from "./support/snapshots.js";
 
 /** The server campaigns, and `from` refuses it for a log that ends in `last`. */
 function refused(server: Server, last: readonly [number, Term], from: NodeId = 2): Effects {
@@ -142,10 +143,25 @@ describe("whoever lacks entries", () => {
     expect(server.terms).toEqual([1, 2, 2]);
   });
 
-  it("gives up where the other log is compacted beyond what the two share", () => {
+  it("S5: asks for what follows a snapshot that came for what is gone, and keeps its term", () => {
     const server = serverWith([1, 2]);
-    const round = roundOf(refused(server, [9, 2]));
-    expect(server.receive(pulledEntries({ from: 2, term: 2, round, prev: [7, 2], last: [9, 2] })).messages).toEqual([]);
+    refused(server, [9, 2]);
+    expect(server.raft.pulledFrom).toBe(2);
+    const installed = server.turn(installing(server, snapshotAt(7, 2)));
+    expect(installed.write).toMatchObject({ hardState: null, reset: { index: 7, term: 2 } });
+    const next = server.persist();
+    expect(sent(next, "pullEntries")).toMatchObject([{ to: 2, prevLogIndex: 7, prevLogTerm: 2 }]);
+    const page = pulledEntries({ from: 2, term: 2, round: roundOf(next), prev: [7, 2], terms: [2, 2], last: [9, 2] });
+    expect(sent(server.receive(page), "requestPreVote")).toMatchObject([{ lastLogIndex: 9 }, { lastLogIndex: 9 }]);
+  });
+
+  it("S5: asks nobody for more when a leader has appeared before the snapshot", () => {
+    const server = serverWith([1, 2]);
+    refused(server, [9, 2]);
+    server.receive(heartbeat({ from: 3, term: 2 }));
+    expect(server.raft.pulledFrom).toBe(0);
+    server.turn(installing(server, snapshotAt(7, 2)));
+    expect(sent(server.persist(), "pullEntries")).toEqual([]);
   });
 
   it("pulls from whoever has most, and in one campaign from nobody who has less", () => {
@@ -213,6 +229,22 @@ describe("whoever has them", () => {
     const server = serverWith([1, 2, 2, 4, 4]);
     const { messages } = server.receive(pullEntries({ from: 2, term: 4, prev: [6, 3] }));
     expect(messages).toMatchObject([{ prevLogIndex: 3, prevLogTerm: 2, lastIndex: 3, lastLogIndex: 5 }]);
+  });
+
+  it.each([
+    ["lies before its log", [2, 2]],
+    ["contradicts the last one that is gone", [3, 1]],
+  ] as const)("S5: has its snapshot sent if the entry %s", (_, prev) => {
+    const server = serverWith([2], { compacted: { index: 3, term: 2 } });
+    const { messages } = server.receive(pullEntries({ from: 2, term: 2, round: 7, prev }));
+    expect(messages).toEqual([{ kind: "snapshotOrder", from: 1, to: 2, term: 2, stream: 7 }]);
+  });
+
+  it("S5: has none sent to who has the last entry that is gone, or more", () => {
+    const server = serverWith([2], { compacted: { index: 3, term: 2 } });
+    const answer = (prev: readonly [number, Term]) => server.receive(pullEntries({ from: 2, term: 2, prev })).messages;
+    expect(answer([3, 2])).toMatchObject([{ kind: "pulledRange", prevLogIndex: 3, lastIndex: 4 }]);
+    expect(answer([4, 1])).toMatchObject([{ kind: "pulledRange", prevLogIndex: 3, lastIndex: 3 }]);
   });
 
   it("E16, E17: while it hears a leader, neither the request nor its term means anything", () => {

@@ -234,7 +234,7 @@ describe("a leader that sends a snapshot", () => {
 
   it("is no leader for long if a snapshot tells it of a later term", () => {
     const server = compactedLeader();
-    server.step({ kind: "snapshotInstalled", leaderId: 2, term: 4, stream: 7, snapshot: snapshotAt(5, 2) });
+    server.step({ kind: "snapshotInstalled", from: 2, term: 4, stream: 7, snapshot: snapshotAt(5, 2) });
     expect(server.status).toMatchObject({ role: "follower", currentTerm: 4 });
   });
 

@@ -120,7 +120,7 @@ describe("a server that supports less", () => {
     const behind = new Server({ entries: logOf([1], 3) });
     const configuration = { ...configurationOf(3), featureLevels: levels(2) };
     const snapshot = { index: 9, term: 1, membership: { index: 5, configuration } };
-    expect(() => behind.turn({ kind: "snapshotInstalled", leaderId: 2, term: 1, stream: 1, snapshot })).toThrow(
+    expect(() => behind.turn({ kind: "snapshotInstalled", from: 2, term: 1, stream: 1, snapshot })).toThrow(
       UnsupportedFeatureLevelError,
     );
   });

@@ -27,6 +27,7 @@ describe("a follower that gets a snapshot", () => {
 
   it("S1: keeps what goes on from it", () => {
     const server = serverWith([1, 1, 1, 1, 1]);
+    server.receive(heartbeat({ from: 2, term: 1 }));
     install(server, snapshotAt(3, 1));
     expect(server.effects.write).toBeNull();
     expect(server.status).toMatchObject({ lastIndex: 5, commitIndex: 3, snapshotIndex: 3 });
@@ -62,12 +63,15 @@ describe("a follower that gets a snapshot", () => {
     expect(server.effects.write).toMatchObject({ hardState: null });
   });
 
-  it("S3: follows the sender into a later term, as with every message", () => {
+  it("S3: follows the sender into a later term, as with every message, and acknowledges nothing before that leads", () => {
     const server = serverWith([1, 1]);
     install(server, snapshotAt(4, 2), 3);
     expect(server.status).toMatchObject({ currentTerm: 3, votedFor: 0, lastIndex: 4 });
     expect(server.effects.write).toMatchObject({ hardState: { currentTerm: 3 }, reset: { index: 4, term: 2 } });
-    expect(sent(server.persist(), "appendEntriesResult")).toMatchObject([{ term: 3, success: true }]);
+    expect(sent(server.persist(), "appendEntriesResult")).toEqual([]);
+    server.receive(heartbeat({ from: 2, term: 3 }));
+    install(server, snapshotAt(4, 2), 3);
+    expect(sent(server.effects, "appendEntriesResult")).toMatchObject([{ term: 3, success: true, matchIndex: 4 }]);
   });
 
   it("tells nobody who leads no more, and takes it nevertheless", () => {

@@ -1,5 +1,6 @@
 /**
- * Takes in a snapshot that a leader sends (§7; PITFALLS S2, S7, S9, S10, S16).
+ * Takes in a snapshot that a leader sends, or, as long as there is none, whoever was asked for entries that are gone (§7;
+ * PITFALLS S2, S7, S9, S10, S16).
  *
  * One at a time, from the start to its end: what does not go on where the last chunk ended is answered with the place
  * that is wanted. Heartbeats do not end it, nor does a new leader, who may send the same one on. It is told as whole when it
@@ -7,6 +8,7 @@
  */
 
 import {
+  type Clock,
   RaftError,
   type SnapshotChunk,
   type SnapshotChunkResult,
@@ -14,15 +16,18 @@ import {
   type SnapshotWriter,
   type StoredSnapshot,
 } from "@quorate/contracts";
-import type { Index, NodeId, Raft, SnapshotPoint, Term } from "@quorate/core";
+import { type Index, NOBODY, type NodeId, type Raft, type SnapshotPoint, type Term } from "@quorate/core";
 import { decodeSnapshotHeader } from "./snapshot-header.js";
 
 /** What may wait to be written, in bytes, besides one chunk: leaders send less ahead, and what is dropped comes again. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
+/** For which part of `snapshotTimeoutMs` a transfer counts as under way: what got lost has been sent again by then. */
+const PATIENCE_PART = 1 / 2;
+
 /** Who sends, and as which order. */
 export interface SnapshotSource {
-  readonly leaderId: NodeId;
+  readonly from: NodeId;
   readonly term: Term;
   readonly stream: number;
 }
@@ -31,7 +36,10 @@ export interface SnapshotReceiverOptions {
   readonly nodeId: NodeId;
   readonly clusterId: string;
   readonly raft: Raft;
+  readonly clock: Clock;
   readonly storage: SnapshotStorage;
+  /** How long a transfer may take without getting on, in milliseconds. */
+  readonly snapshotTimeoutMs: number;
   /** Whether another one could be put in place now; if not, the leader is not answered, and asks again. */
   readonly canInstall: () => boolean;
   /** The snapshot is whole and durable. Must not throw. */
@@ -57,6 +65,8 @@ interface Incoming {
   readonly first: SnapshotChunk;
   readonly point: SnapshotPoint;
   writer: SnapshotWriter | null;
+  /** When it last got on. */
+  takenAt: number;
   waiting: Uint8Array[];
   waitingBytes: number;
   /** What was taken in, written or not. */
@@ -79,14 +89,13 @@ export class SnapshotReceiver {
     const incoming = this.#incoming;
     if (incoming === null || incoming.phase === "whole") return null;
     const { source, first, writtenBytes } = incoming;
-    return { from: source.leaderId, index: first.place.index, sizeBytes: first.sizeBytes, receivedBytes: writtenBytes };
+    return { from: source.from, index: first.place.index, sizeBytes: first.sizeBytes, receivedBytes: writtenBytes };
   }
 
   onChunk(chunk: SnapshotChunk): void {
     const { raft, canInstall } = this.#options;
-    // Who leads is for heartbeats and appends to say; whoever leads sends it again.
-    if (chunk.term !== raft.currentTerm || raft.leaderId !== chunk.from) return;
     const incoming = this.#incoming;
+    if (chunk.term !== raft.currentTerm || !this.#isHeard(chunk)) return;
     if (incoming !== null && isSame(incoming.first, chunk)) {
       incoming.source = sourceOf(chunk);
       this.#add(incoming, chunk);
@@ -97,6 +106,20 @@ export class SnapshotReceiver {
     if (!canInstall()) return;
     if (chunk.offset === 0) this.#begin(chunk);
     else this.#answer(chunk, sourceOf(chunk), 0);
+  }
+
+  /**
+   * Who leads is for heartbeats and appends to say; whoever leads sends it again. Without a leader it comes from whom
+   * entries were asked of; but another one does not take the place of what is well under way, or nothing would come to
+   * an end where several are asked in turn.
+   */
+  #isHeard(chunk: SnapshotChunk): boolean {
+    const { raft, clock, snapshotTimeoutMs } = this.#options;
+    if (raft.leaderId !== NOBODY) return raft.leaderId === chunk.from;
+    const incoming = this.#incoming;
+    if (incoming?.phase !== "receiving" || clock.now() - incoming.takenAt > PATIENCE_PART * snapshotTimeoutMs)
+      return raft.pulledFrom === chunk.from;
+    return incoming.source.from === chunk.from || (raft.pulledFrom === chunk.from && isSame(incoming.first, chunk));
   }
 
   /** Entries were appended and committed past it: it is no longer wanted (PITFALLS S7). To be called in every turn. */
@@ -135,6 +158,7 @@ export class SnapshotReceiver {
       first: { ...chunk, header: new Uint8Array(chunk.header), data: new Uint8Array(0) },
       point,
       writer: null,
+      takenAt: this.#options.clock.now(),
       waiting: [],
       waitingBytes: 0,
       takenBytes: 0,
@@ -159,6 +183,7 @@ export class SnapshotReceiver {
       this.#answer(first, source, incoming.writtenBytes);
       return;
     }
+    incoming.takenAt = this.#options.clock.now();
     incoming.takenBytes += data.length;
     incoming.waitingBytes += data.length;
     incoming.waiting.push(data);
@@ -224,13 +249,13 @@ export class SnapshotReceiver {
   }
 
   #send(
-    { leaderId, term, stream }: SnapshotSource,
+    { from: to, term, stream }: SnapshotSource,
     place: SnapshotChunk["place"],
     nextOffset: number,
     isAccepted: boolean,
   ): void {
     const { nodeId, send } = this.#options;
-    send({ kind: "snapshotChunkResult", from: nodeId, to: leaderId, term, stream, place, nextOffset, isAccepted });
+    send({ kind: "snapshotChunkResult", from: nodeId, to, term, stream, place, nextOffset, isAccepted });
   }
 }
 
@@ -249,7 +274,7 @@ export function refusalOf({ from, to, term, stream, place }: SnapshotChunk): Sna
 }
 
 function sourceOf({ from, term, stream }: SnapshotChunk): SnapshotSource {
-  return { leaderId: from, term, stream };
+  return { from, term, stream };
 }
 
 function isSame(one: SnapshotChunk, other: SnapshotChunk): boolean {

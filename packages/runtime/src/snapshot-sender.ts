@@ -1,8 +1,9 @@
 /**
- * Sends snapshots to followers that lack what the log no longer has (§7; PITFALLS S5, S6, S8, S9).
+ * Sends snapshots to followers that lack what the log no longer has (§7; PITFALLS S5, S6, S8, S9), and where there is no
+ * leader, to whoever pulls this log.
  *
- * Each transfer belongs to one order of the core, and ends: because the follower is served otherwise, because this
- * server no longer leads, or without success, which the core is told. It goes a chunk at a time, some ahead of the answers,
+ * Each transfer belongs to one order of the core, and ends: because the follower has it or is served otherwise, because
+ * somebody else leads, or without success, which the core is told. It goes a chunk at a time, some ahead of the answers,
  * and never faster than all transfers together may; what else there is to send does not wait for it. Where it goes on
  * after a loss, the follower says.
  */
@@ -15,7 +16,7 @@ import {
   type SnapshotReader,
   type SnapshotStorage,
 } from "@quorate/contracts";
-import type { Index, Input, NodeId, Raft, SnapshotOrder } from "@quorate/core";
+import { type Index, type Input, NOBODY, type NodeId, type Raft, type SnapshotOrder } from "@quorate/core";
 
 /** How many chunks may be under way to one follower without an answer. */
 const WINDOW_CHUNKS = 4;
@@ -87,8 +88,14 @@ export class SnapshotSender {
     this.#options = options;
   }
 
-  /** Takes in an order: it replaces the one before for the same follower (PITFALLS S23). */
+  /**
+   * Takes in an order: it replaces the one before for the same follower (PITFALLS S23). Not without a leader: then it is
+   * asked for in every campaign, and goes on.
+   */
   onOrder(order: SnapshotOrder): void {
+    const { role } = this.#options.raft;
+    const before = this.#transfers.get(order.to);
+    if (role !== "leader" && before?.order.term === order.term && before.failsAt === null) return;
     this.#end(order.to);
     const transfer: Transfer = {
       order,
@@ -202,10 +209,11 @@ export class SnapshotSender {
     schedule();
   }
 
-  /** Whether the follower still waits for this, from this leader. */
-  #isCurrent({ order }: Transfer): boolean {
+  /** Whether the follower still waits for this, from this server. */
+  #isCurrent({ order, isAnswered, ackedBytes, sizeBytes }: Transfer): boolean {
     const { raft } = this.#options;
-    if (raft.role !== "leader" || raft.currentTerm !== order.term) return false;
+    if (raft.currentTerm !== order.term) return false;
+    if (raft.role !== "leader") return raft.leaderId === NOBODY && !(isAnswered && ackedBytes === sizeBytes);
     return raft.followers.find(({ id }) => id === order.to)?.state === "snapshot";
   }
 

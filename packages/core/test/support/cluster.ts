@@ -238,11 +238,11 @@ export class Cluster {
   }
 
   /** A snapshot is whole and durable at its receiver; what is returned tells the core so. */
-  save({ from: leaderId, to, term, stream, snapshot }: SnapshotTransfer): Input {
+  save({ from, to, term, stream, snapshot }: SnapshotTransfer): Input {
     const server = this.server(to);
     this.invariants.onSnapshot(server, snapshot);
     server.disk.saveSnapshot(snapshot);
-    return { kind: "snapshotInstalled", leaderId, term, stream, snapshot };
+    return { kind: "snapshotInstalled", from, term, stream, snapshot };
   }
 
   /** Stops a server. Of its outstanding writes the oldest `completing` made it to the disk. */

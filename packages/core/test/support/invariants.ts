@@ -226,7 +226,6 @@ export class Invariants {
       case "appendEntries":
       case "heartbeat":
       case "commit":
-      case "snapshot":
       case "timeoutNow":
         ensure(
           this.leaders.get(message.term) === server.id,

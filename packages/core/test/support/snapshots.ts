@@ -15,7 +15,7 @@ export function snapshotAt(index: number, term: Term): SnapshotPoint {
 /** It is durable here, sent by server 2 as stream 7 in `term`; what is returned tells the core. */
 export function installing(server: Server, snapshot: SnapshotPoint, term = server.raft.currentTerm): Input {
   server.disk.saveSnapshot(snapshot);
-  return { kind: "snapshotInstalled", leaderId: 2, term, stream: 7, snapshot };
+  return { kind: "snapshotInstalled", from: 2, term, stream: 7, snapshot };
 }
 
 export function install(server: Server, snapshot: SnapshotPoint, term?: Term): void {

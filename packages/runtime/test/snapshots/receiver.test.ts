@@ -35,7 +35,7 @@ function chunk(offset: number, length: number, changes: Partial<SnapshotChunk> =
 function open() {
   const world = new World();
   const storage = new FakeSnapshotStorage();
-  const leader = { currentTerm: 7, leaderId: 1, commitIndex: 10 };
+  const leader = { currentTerm: 7, leaderId: 1, pulledFrom: 0, commitIndex: 10 };
   const answers: SnapshotChunkResult[] = [];
   const whole: [number, number][] = [];
   const known: [number, number][] = [];
@@ -44,7 +44,9 @@ function open() {
     nodeId: 2,
     clusterId: "test",
     raft: leader as unknown as Raft,
+    clock: world.clock,
     storage,
+    snapshotTimeoutMs: 4000,
     canInstall: () => true,
     onWhole: ({ place }, { stream }) => {
       leader.commitIndex = place.index;
@@ -60,7 +62,7 @@ function open() {
     await world.run(1);
     return answers.map(({ nextOffset, isAccepted }) => (isAccepted ? nextOffset : -1));
   };
-  return { receiver, storage, leader, answers, whole, known, warnings, take };
+  return { world, receiver, storage, leader, answers, whole, known, warnings, take };
 }
 
 describe("chunks that come in", () => {
@@ -108,6 +110,29 @@ describe("chunks that come in", () => {
     expect(answers[0]).toMatchObject({ to: 3, term: 8, stream: 1 });
     await take(chunk(40, 60, { from: 3, term: 8, stream: 1 }));
     expect(whole).toEqual([[50, 1]]);
+  });
+
+  it("S7: come from whoever is asked for entries, where nobody leads", async () => {
+    const { take, leader, whole } = open();
+    Object.assign(leader, { leaderId: 0, pulledFrom: 0 });
+    expect(await take(chunk(0, 40))).toEqual([]);
+    leader.pulledFrom = 1;
+    expect(await take(chunk(0, 40))).toEqual([40]);
+    // The next campaign asks another server: what is under way goes on, and comes to an end.
+    leader.pulledFrom = 3;
+    expect(await take(chunk(0, 100, { from: 3, place: { index: 60, term: 2 }, stream: 9 }))).toEqual([]);
+    await take(chunk(40, 60));
+    expect(whole).toEqual([[50, 3]]);
+  });
+
+  it("S7: of a server that has fallen silent are given up for those of the next, who is asked by then", async () => {
+    const { world, take, leader, whole } = open();
+    Object.assign(leader, { leaderId: 0, pulledFrom: 1 });
+    await take(chunk(0, 40));
+    leader.pulledFrom = 3;
+    await world.run(2001);
+    await take(chunk(0, 100, { from: 3, place: { index: 60, term: 2 }, stream: 9 }));
+    expect(whole).toEqual([[60, 9]]);
   });
 
   it("S2: of what is committed here are not taken in, but acknowledged", async () => {

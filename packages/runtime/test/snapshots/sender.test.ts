@@ -173,6 +173,34 @@ describe("a transfer", () => {
     }
   });
 
+  it("S6: without a leader goes on until all of it is there, however often it is asked for", async () => {
+    const { world, sender, leader, answer, offsets } = open(300);
+    Object.assign(leader, { role: "follower", leaderId: 0 });
+    sender.onOrder(order(2, 3));
+    await world.run(10);
+    answer(100);
+    await world.run(10);
+    expect(offsets()).toEqual([0, 100, 200]);
+    sender.onOrder(order(2, 4));
+    answer(200);
+    await world.run(10);
+    expect(offsets()).toEqual([]);
+    answer(300);
+    await world.run(10);
+    expect(sender.transfers).toEqual([]);
+  });
+
+  it("S6: without a leader ends as soon as there is one", async () => {
+    const { world, sender, leader, answer } = open(300);
+    Object.assign(leader, { role: "follower", leaderId: 0 });
+    sender.onOrder(order(2, 3));
+    await world.run(10);
+    Object.assign(leader, { leaderId: 3 });
+    answer(100);
+    await world.run(10);
+    expect(sender.transfers).toEqual([]);
+  });
+
   it("S23: is replaced by the next order for the same follower", async () => {
     const { world, sender, sent, answer, storage } = open();
     sender.onOrder(order(2, 3));

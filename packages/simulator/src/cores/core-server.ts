@@ -293,9 +293,9 @@ export class CoreServer {
     const result = this.#incoming.take(chunk);
     this.#surroundings.send(result);
     if (chunk.offset + chunk.data.length < chunk.sizeBytes || result.nextOffset < chunk.sizeBytes) return false;
-    const { from: leaderId, term, stream, snapshot } = chunk;
+    const { from, term, stream, snapshot } = chunk;
     this.#keep(snapshot, "received");
-    this.#untold.push({ kind: "snapshotInstalled", leaderId, term, stream, snapshot });
+    this.#untold.push({ kind: "snapshotInstalled", from, term, stream, snapshot });
     if (!isLate) this.#tell();
     return true;
   }

@@ -17,8 +17,9 @@ import {
  * - `ahead`: the leader made an entry that reached nobody but `other`; nobody at all if that is the leader itself.
  * - `rival`: `other` led before, and has entries that nobody got; the entry with which the leader opened its term, nobody
  *   has but the leader. So two logs contradict each other, and all others are shorter.
+ * - `behind`: `other` lacks what the rest has committed, and keeps in snapshots alone.
  */
-export type Past = "equal" | "ahead" | "rival";
+export type Past = "equal" | "ahead" | "rival" | "behind";
 
 export interface TopologyCase {
   readonly size: number;
@@ -48,7 +49,8 @@ function casesOf(size: number, { graph, symmetries }: GraphClass): TopologyCase[
       if (!isFirst(leader, other, symmetries)) continue;
       if (other === NOBODY) cases.push({ size, graph, leader, past: "equal", other });
       else cases.push({ size, graph, leader, past: "ahead", other });
-      if (other !== NOBODY && other !== leader) cases.push({ size, graph, leader, past: "rival", other });
+      if (other === NOBODY || other === leader) continue;
+      cases.push({ size, graph, leader, past: "rival", other }, { size, graph, leader, past: "behind", other });
     }
   }
   return cases;

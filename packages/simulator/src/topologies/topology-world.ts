@@ -3,8 +3,7 @@
  * network that takes a little while, disks that do. Whoever can talk with a majority must come to lead, and go on.
  */
 
-import { isCoreMessage } from "@quorate/contracts";
-import { type Effects, type Message, type NodeId, Random, type RoleName, type Term } from "@quorate/core";
+import { type Effects, type NodeId, Random, type RoleName, type Term } from "@quorate/core";
 import TinyQueue from "tinyqueue";
 import { CoreServer, ELECTION_TIMEOUT_MS } from "../cores/core-server.js";
 import { foundingEntry } from "../cores/founding.js";
@@ -44,7 +43,7 @@ interface Event {
   readonly order: number;
   readonly to: NodeId;
   /** Null: its disk is done. */
-  readonly message: Message | null;
+  readonly message: Parcel | null;
 }
 
 /** Runs one case, and says when the first commit was. The same case and seed give the same outcome. */
@@ -61,7 +60,7 @@ class TopologyWorld {
   /** Whose timers ring; all if null. */
   #awake: NodeId | null = null;
   /** What arrives. */
-  #carries: (message: Message) => boolean = () => true;
+  #carries: (message: Parcel) => boolean = () => true;
   #now = 0;
   #order = 0;
   #nextProposalAt = 0;
@@ -85,10 +84,7 @@ class TopologyWorld {
       }),
       maxEntriesPerAppend: 4,
       chunks: 1,
-      send: (parcel: Parcel) => {
-        // Nobody takes a snapshot here.
-        if (isCoreMessage(parcel)) this.#send(parcel);
-      },
+      send: (parcel: Parcel) => this.#send(parcel),
       onEffects: (server: CoreServer, effects: Effects) => this.#onEffects(server, effects),
     };
     this.#servers = Array.from(
@@ -150,6 +146,15 @@ class TopologyWorld {
       this.#mustRun(
         () => isLeading() && this.#servers.every(({ id, raft }) => id === other || raft?.leaderId === leader),
       );
+    } else if (past === "behind") {
+      this.#propose(leader, 2);
+      this.#carries = ({ from, to }) => from !== other && to !== other;
+      const rest = this.#servers.filter(({ id }) => id !== other);
+      this.#mustRun(() => rest.every(({ raft }) => raft?.commitIndex === 4));
+      for (const server of rest) {
+        server.takeSnapshot(0);
+        server.drain();
+      }
     }
   }
 
@@ -231,7 +236,11 @@ class TopologyWorld {
       server.store(server.pendingWrites);
       server.drain();
     } else if (this.#carries(message)) {
-      this.#step(server, { kind: "receive", message });
+      server.now = this.#now;
+      if (message.kind === "snapshotChunk") server.onChunk(message, false);
+      else if (message.kind === "snapshotChunkResult") server.onChunkResult(message);
+      else server.step({ kind: "receive", message });
+      server.drain();
     }
   }
 
@@ -249,13 +258,13 @@ class TopologyWorld {
 
   // --- what follows ---
 
-  #send(message: Message): void {
+  #send(message: Parcel): void {
     if (!this.#carries(message)) return;
     const at = this.#now + this.#random.between(MIN_LATENCY_MS, MAX_LATENCY_MS);
     this.#push(at, message.to, message);
   }
 
-  #push(at: number, to: NodeId, message: Message | null): void {
+  #push(at: number, to: NodeId, message: Parcel | null): void {
     this.#order += 1;
     this.#events.push({ at, order: this.#order, to, message });
   }

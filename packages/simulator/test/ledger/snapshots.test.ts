@@ -21,7 +21,7 @@ function committed(): Stage {
 function received(stage: Stage, snapshot: SnapshotPoint = stage.snapshotOf(1, 3)): SnapshotPoint {
   stage.hear(3, 2);
   stage.ledger.onSnapshotStored(3, snapshot, "received");
-  stage.ledger.onStep(3, { kind: "snapshotInstalled", leaderId: 1, term: 2, stream: 1, snapshot });
+  stage.ledger.onStep(3, { kind: "snapshotInstalled", from: 1, term: 2, stream: 1, snapshot });
   return snapshot;
 }
 
