@@ -2,7 +2,10 @@ import type { CommittedCommand } from "quorate";
 import { describe, expect, it } from "vitest";
 import { Cluster, Journal, linesUpTo } from "./cluster.js";
 
+const ELECTION_TIMEOUT_MS = 250;
+
 const SMALL = {
+  electionTimeoutMs: ELECTION_TIMEOUT_MS,
   snapshotAfterEntries: 20,
   snapshotKeepEntries: 5,
   snapshotChunkBytes: 64,
@@ -185,5 +188,43 @@ describe("a snapshot on demand", () => {
     await cluster.propose(1, 4, 5);
     await cluster.world.finish(cluster.server(1).node.snapshot());
     expect(cluster.status(1).snapshots?.lastError).toBeNull();
+  });
+});
+
+describe("whoever alone can talk with a majority, and lacks what is compacted", () => {
+  /** Five servers, of whom all but 3 have what 3 lacks; from now on all can talk with 3 only. */
+  async function star(overrides = {}): Promise<Cluster> {
+    const cluster = new Cluster(5, { ...SMALL, ...overrides });
+    await cluster.startAll();
+    await cluster.leader();
+    await cluster.world.until(() => cluster.status(3).appliedIndex > 0);
+    cluster.kill(3);
+    await cluster.propose(await cluster.leader(), 1, 60);
+    await cluster.world.until(() => [1, 2, 4, 5].every((id) => cluster.server(id).journal.lines.length === 60));
+    await cluster.world.until(() =>
+      [1, 2, 4, 5].every((id) => (cluster.status(id).snapshots?.compactedIndex ?? 0) > 30),
+    );
+    await cluster.start(3);
+    cluster.passes = (from, to) => from === 3 || to === 3;
+    return cluster;
+  }
+
+  it("E16, S5: is sent a snapshot by one of those whose vote it needs, and leads with it", async () => {
+    const cluster = await star();
+    await cluster.world.until(() => cluster.status(3).role === "leader");
+    await cluster.propose(3, 61, 65);
+    expect(cluster.server(3).journal.lines).toEqual(linesUpTo(65));
+    expect(cluster.server(3).journal.restores).toBe(1);
+    expect([1, 2, 4, 5].flatMap((id) => cluster.status(id).snapshots?.outgoing ?? [])).toEqual([]);
+    expect(cluster.warnings).toEqual([]);
+  });
+
+  it("E16, S9: gets there though it takes longer than many campaigns, and is asked of another one each time", async () => {
+    const cluster = await star({ snapshotBytesPerSecond: 400 });
+    const startedAt = cluster.world.now;
+    await cluster.world.until(() => cluster.status(3).role === "leader");
+    expect(cluster.world.now - startedAt).toBeGreaterThan(4 * ELECTION_TIMEOUT_MS);
+    expect(cluster.server(3).journal.restores).toBe(1);
+    await cluster.propose(3, 61, 61);
   });
 });
