@@ -2,7 +2,7 @@
  * What the HTTP server needs of the Raft library: `RaftNode` of `quorate`, and what tests put in its place.
  */
 
-import type { JoinGrant, MemberChange, MemberEdit, Membership, Newcomer, SnapshotResult } from "quorate";
+import type { FeatureLevels, JoinGrant, MemberChange, MemberEdit, Membership, Newcomer, SnapshotResult } from "quorate";
 import type { KvCommand, KvResult } from "./commands.js";
 
 export type Consistency = "linearizable" | "lease" | "stale";
@@ -70,7 +70,7 @@ export interface KvNode {
   subscribe(event: "fatal", listener: (fatal: { readonly error: Error } | null) => void): () => void;
   /** Who belongs to the cluster, and how a change of that stands. */
   members(): Membership;
-  /** These five reject with a `RaftError` that says why, and whether the change goes on by itself. */
+  /** These six reject with a `RaftError` that says why, and whether the change goes on by itself. */
   changeMembers(change: {
     readonly members: readonly MemberChange[];
     readonly version?: number | undefined;
@@ -79,6 +79,7 @@ export interface KvNode {
   editMembers(edit: MemberEdit, options: { readonly timeoutMs: number }): Promise<Membership>;
   admit(member: Newcomer, options: { readonly timeoutMs: number }): Promise<JoinGrant>;
   transferLeadership(options: { readonly to?: string | undefined; readonly timeoutMs: number }): Promise<string>;
+  raiseFeatureLevels(options: { readonly timeoutMs: number }): Promise<FeatureLevels>;
   snapshot(options: { readonly timeoutMs: number }): Promise<SnapshotResult>;
   /** A leader hands over first, if `handOver` says so. */
   close(options?: { readonly handOver?: boolean }): Promise<void>;

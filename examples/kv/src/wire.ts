@@ -5,6 +5,7 @@ export const KEY_PATH = "/v1/kv/";
 
 /** Who belongs to the cluster. */
 export const MEMBERS_PATH = "/v1/members";
+export const FEATURE_LEVELS_RAISE_PATH = "/v1/feature-levels/raise";
 
 /** Where sessions are opened; below it, by their id, they are renewed and closed. */
 export const SESSIONS_PATH = "/v1/sessions";

@@ -2,6 +2,7 @@
 
 import { pack, unpack } from "msgpackr";
 import {
+  type FeatureLevels,
   type JoinGrant,
   type MemberChange,
   type MemberEdit,
@@ -156,6 +157,12 @@ export class FakeNode implements KvNode {
     this.lastTimeoutMs = timeoutMs;
     if (this.adminError !== null) throw this.adminError;
     return to;
+  }
+
+  async raiseFeatureLevels({ timeoutMs }: { readonly timeoutMs: number }): Promise<FeatureLevels> {
+    this.lastTimeoutMs = timeoutMs;
+    if (this.adminError !== null) throw this.adminError;
+    return { library: 1, application: 2 };
   }
 
   async snapshot(): Promise<SnapshotResult> {

@@ -104,6 +104,20 @@ it("leadership is handed over, to whom it is asked or to whoever fits best", asy
   expect(await send("POST", "/v1/transfer")).toMatchObject({ status: 409, body: { code: "NO_SUCCESSOR" } });
 });
 
+it("O7: feature levels are shown, and raised when every member can be asked", async () => {
+  const levels = { library: 1, application: 1 };
+  expect(await send("GET", "/v1/members")).toMatchObject({ body: { featureLevels: levels } });
+  expect(await send("GET", "/v1/cluster")).toMatchObject({ body: { membership: { featureLevels: levels } } });
+  expect(await send("POST", "/v1/feature-levels/raise")).toEqual({ status: 200, body: { library: 1, application: 2 } });
+  server.node.adminError = new RaftError("MEMBERS_OUT_OF_TOUCH", "n2 is away.");
+  const { admin } = new KvClient({ servers: [server.url] });
+  await expect(admin.raiseFeatureLevels()).rejects.toMatchObject({
+    code: "MEMBERS_OUT_OF_TOUCH",
+    outcome: "not-executed",
+    status: 409,
+  });
+});
+
 it("O11: health says what to do with a server that was removed, or wiped", async () => {
   server.node.fail(new RaftError("REMOVED", "Gone."));
   expect(await send("GET", "/health")).toMatchObject({ status: 503, body: { reason: "REMOVED" } });

@@ -297,7 +297,7 @@ it("the command line shows members, takes orders, and says what is wrong with th
   await cluster.members(({ committed }) => committed.members.every(({ incarnation }) => incarnation !== undefined));
   const list = await cluster.kv("member", "list");
   expect(list.stdout).toMatch(/^NAME +ID +ADDRESS +ROLE +PRIORITY +MATCH +LAST CONTACT\n/);
-  expect(list.stdout).toContain("nothing is under way");
+  expect(list.stdout).toContain("nothing is under way; feature levels: library 1, application 1");
   const set = await cluster.kv("member", "set", "n2", "--priority", "7", "--json");
   const info = JSON.parse(set.stdout) as MembersInfo;
   expect(info.members.map(({ name, priority }) => [name, priority])).toEqual([
@@ -322,6 +322,16 @@ it("the command line shows members, takes orders, and says what is wrong with th
     code: 0,
     stdout: expect.stringMatching(/^snapshot of entry \d+/),
   });
+  const levels = await cluster.kv("feature-levels");
+  expect(levels.stdout).toMatch(/^NAME +SUPPORTS\n/);
+  expect(levels.stdout).toContain("in force: library 1, application 1");
+  const shown = await cluster.kv("feature-levels", "show", "--json");
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    featureLevels: { library: 1, application: 1 },
+    members: [{ name: "n1" }, { name: "n2" }],
+  });
+  const raised = await cluster.kv("feature-levels", "raise", "--json");
+  expect(JSON.parse(raised.stdout)).toEqual({ featureLevels: { library: 1, application: 1 } });
   const status = await cluster.kv("status");
   expect(status.stdout).toMatch(/MEMBERS/);
   expect(status.stdout).toMatch(/2 v\d+/);

@@ -31,9 +31,16 @@ export function onChangeMembers(state: RaftState, { changeId, basedOn, members }
   const { index, configuration: current } = state.configurations;
   if (basedOn !== index) return refuse("versionMismatch", `version ${index} is in force, not ${basedOn}`);
 
+  const awaited = members.find((change) => {
+    const place = replacedBy(state, leader, change);
+    return place !== null && isAwaited(state, leader, place);
+  });
+  if (awaited !== undefined)
+    return refuse("changePending", `${JSON.stringify(awaited.name)} may yet come, with the disk that was let in`);
+
   let next: Configuration;
   try {
-    next = configurationTowards(current, members);
+    next = configurationTowards(current, members, (change) => replacedBy(state, leader, change) !== null);
     validate(next);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -46,14 +53,39 @@ export function onChangeMembers(state: RaftState, { changeId, basedOn, members }
   acceptChange(state, changeId);
 }
 
+/**
+ * The place that `change` takes from its holder, who was given it and never came: a server that crashed before it wrote
+ * down who it is comes again as another one (PITFALLS M17). It counts nowhere yet, and its number goes with it. Null if it
+ * takes none: from whoever has been heard here, or votes, nobody takes anything.
+ */
+function replacedBy({ configurations }: RaftState, leader: Leader, change: MemberChange): Member | null {
+  const { configuration } = configurations;
+  const { name, incarnation = UNCLAIMED } = change;
+  const place = configuration.learners.find((learner) => learner.name === name);
+  if (place === undefined || configuration.outgoingVoters.some(({ id }) => id === place.id)) return null;
+  const { id, incarnation: holder = UNCLAIMED } = place;
+  if (incarnation === UNCLAIMED || holder === UNCLAIMED || holder === incarnation) return null;
+  const progress = leader.progressOf(id);
+  return progress?.supportedLevels === null && progress.matchIndex === 0 ? place : null;
+}
+
+/** Whether the holder of a place, whom nobody has heard of, has not had the time to come. */
+function isAwaited({ now, electionTimeoutMs }: RaftState, leader: Leader, { id }: Member): boolean {
+  return now - (leader.progressOf(id)?.lastContactAt ?? Number.NEGATIVE_INFINITY) < electionTimeoutMs;
+}
+
 /** The first step on the way from `current` to `changes`. Throws a `RangeError` if there is no way. */
-function configurationTowards(current: Configuration, changes: readonly MemberChange[]): Configuration {
+function configurationTowards(
+  current: Configuration,
+  changes: readonly MemberChange[],
+  takesPlace: (change: MemberChange) => boolean,
+): Configuration {
   const known = membersOf(current);
   const { featureLevels } = current;
   let { nextId } = current;
   const wanted = changes.map((change) => {
     const { name, address, role, priority = 0 } = change;
-    const before = known.find((member) => member.name === name);
+    const before = takesPlace(change) ? undefined : known.find((member) => member.name === name);
     const isWitness = role === "witness";
     if (before !== undefined && (before.isWitness === true) !== isWitness)
       throw new RangeError(`${JSON.stringify(name)} cannot turn from or into a witness: remove it, then add it anew`);

@@ -21,7 +21,7 @@ export {
   type Transport,
   TransportError,
 } from "@quorate/contracts";
-export type { Index, Member, MemberChange, MemberRole, NodeId, Term } from "@quorate/core";
+export type { FeatureLevels, Index, Member, MemberChange, MemberRole, NodeId, Term } from "@quorate/core";
 export {
   type AbortSignalLike,
   adding,

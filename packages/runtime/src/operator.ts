@@ -76,7 +76,10 @@ export class Operator {
     const edit: MemberEdit = (members) => checked(claiming(members, member));
     await admin.editMembers(edit, within(limits, CHANGE_TIMEOUT_MS), true);
     const { configuration } = committedConfiguration(raft);
-    const admitted = membersOf(configuration).find(({ name }) => name === member.name);
+    const { name, incarnation } = member;
+    const admitted = membersOf(configuration).find((each) => {
+      return each.name === name && (incarnation === undefined || each.incarnation === incarnation);
+    });
     if (admitted === undefined) throw new RaftError("CHANGE_REPLACED", "The new member is gone already.");
     return { clusterId, nodeId: admitted.id };
   }
@@ -132,7 +135,7 @@ function within({ timeoutMs, signal }: CallOptions, defaultMs: number): OrderLim
 
 /**
  * With `member` among them. A place that nobody has claimed becomes that of `member`; whoever asks twice gets the same
- * answer; a place that is taken stays with whoever has it (PITFALLS M18).
+ * answer. One that is taken stays with whoever has it (PITFALLS M18), unless that one never came: the leader knows (M17).
  */
 function claiming(members: readonly MemberChange[], member: Newcomer): readonly MemberChange[] {
   const { name, address, incarnation = UNCLAIMED, keepsState = true } = member;
@@ -144,7 +147,7 @@ function claiming(members: readonly MemberChange[], member: Newcomer): readonly 
     );
   if (place === undefined) return [...members, member];
   if (incarnation !== UNCLAIMED && place.incarnation === incarnation) return members;
-  if (incarnation !== UNCLAIMED && place.incarnation === UNCLAIMED)
+  if (incarnation !== UNCLAIMED && place.incarnation !== undefined)
     return members.map((each) => (each === place ? { ...place, address, incarnation } : each));
   throw unacceptable(
     `${JSON.stringify(name)} is a member already, with another disk: remove it, then let it join anew`,

@@ -271,6 +271,43 @@ describe("a server that joins", () => {
     expect(node.status().fatal).toBeNull();
   });
 
+  it("M17: that crashed before it wrote down who it is comes again, under another number, and nobody need help", async () => {
+    const cluster = await Cluster.open(1);
+    cluster.network.saysIncarnations = true;
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    const grants: number[] = [];
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      const crashing = cluster.start(2, {
+        join: async (request) => {
+          grants.push((await cluster.world.finish(node.admit({ ...voter(2), ...request }))).nodeId);
+          throw new Error("the power fails");
+        },
+      });
+      await expect(crashing).rejects.toThrow("the power fails");
+    }
+    const server = await cluster.join(2, 1);
+    await cluster.world.until(() => voters(cluster, 1).length === 2);
+    expect(grants).toEqual([2, 3]);
+    expect(server.node.status()).toMatchObject({ id: 4, fatal: null });
+    expect(node.members().members).toMatchObject([{ name: "n1" }, { id: 4, name: "n2", role: "voter" }]);
+    expect(await cluster.world.finish(cluster.propose(2, "here"))).toBe(1);
+  });
+
+  it("M17: whoever was replaced, and comes after all, takes no part", async () => {
+    const cluster = await Cluster.open(1);
+    cluster.network.saysIncarnations = true;
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    const slow = await cluster.world.finish(node.admit({ ...voter(2), incarnation: 7 }));
+    await cluster.join(2, 1);
+    await cluster.world.until(() => voters(cluster, 1).length === 2);
+    const late = await cluster.start(5, { id: "n2", join: async () => slow });
+    await cluster.world.run(3000);
+    expect(late.node.status()).toMatchObject({ id: 2, currentTerm: 0, leaderId: 0 });
+    expect(voters(cluster, 1)).toEqual([1, 3]);
+  });
+
   it("M18: is refused under the name of a member", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
@@ -438,6 +475,33 @@ describe("a server that was removed", () => {
     await cluster.world.until(() => node.status().role === "stopped");
     expect(fatal).toMatchObject({ error: { code: "REMOVED" } });
     expect(cluster.server(leader).node.status().currentTerm).toBe(term);
+  });
+});
+
+describe("a server that was removed while it was away", () => {
+  it("O11: learns of it from the first answer to its question, though but one follower is within its reach", async () => {
+    const cluster = await Cluster.open(5);
+    const leader = await cluster.leader();
+    const [ghost, near, ...far] = cluster.others(leader) as [number, number, ...number[]];
+    cluster.network.isolate(ghost);
+    await cluster.world.finish(cluster.server(leader).node.editMembers(removing(`n${ghost}`)));
+    // It asks, and asks again, and nobody hears it.
+    await cluster.world.run(5000);
+    const { node } = cluster.server(ghost);
+    expect(node.status().role).not.toBe("stopped");
+    cluster.network.heal();
+    const unreachable = new Set([leader, ...far]);
+    cluster.network.fate = ({ from, to }) =>
+      (from === ghost && unreachable.has(to)) || (to === ghost && unreachable.has(from)) ? "drop" : "deliver";
+    const sentBefore = cluster.network.sent.length;
+    const startedAt = cluster.world.now;
+    await cluster.world.until(() => node.status().role === "stopped");
+    expect(node.status().fatal).toMatchObject({ code: "REMOVED" });
+    // One wait for a leader, at its longest, and one round trip.
+    expect(cluster.world.now - startedAt).toBeLessThanOrEqual(2 * 250 + 2);
+    const asked = cluster.network.sent.slice(sentBefore).filter(({ from, to }) => from === ghost && to === near);
+    expect(asked.map(({ kind }) => kind)).toEqual(["requestPreVote"]);
+    expect(cluster.server(leader).node.status()).toMatchObject({ role: "leader" });
   });
 });
 

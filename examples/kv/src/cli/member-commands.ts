@@ -5,6 +5,7 @@ import { InvalidArgumentError } from "commander";
 import type { KvAdmin } from "../client/admin.js";
 import type { MemberEdit, MemberInfo, MembersInfo } from "../client/types.js";
 import { examples } from "./data-commands.js";
+import { levelsText } from "./feature-level-commands.js";
 import { addClientOptions, type ClientOptions, createClient, usageError, wholeNumber } from "./options.js";
 import { printJson, printLine, printTable } from "./output.js";
 
@@ -116,11 +117,11 @@ function readRole(text: string): string {
 
 function print(options: ClientOptions, membership: MembersInfo): void {
   if (options.json) return printJson(membership);
-  const { version, phase, members, committed } = membership;
+  const { version, phase, members, committed, featureLevels } = membership;
   printTable(["NAME", "ID", "ADDRESS", "ROLE", "PRIORITY", "MATCH", "LAST CONTACT"], members.map(row));
   const state =
     phase === "done" ? "nothing is under way" : `${PHASES[phase]} (version ${committed.version} is committed)`;
-  printLine(`version ${version}; ${state}`);
+  printLine(`version ${version}; ${state}; feature levels: ${levelsText(featureLevels)}`);
 }
 
 const PHASES = {

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addDataCommands, examples } from "./data-commands.js";
 import { EXIT, exitCodeOf, isExpected } from "./exit-codes.js";
+import { addFeatureLevelCommands } from "./feature-level-commands.js";
 import { addLeadershipCommands, addMemberCommands } from "./member-commands.js";
 import { printError } from "./output.js";
 import { addServeCommand } from "./serve-command.js";
@@ -40,6 +41,7 @@ function createProgram(): Command {
   addStatusCommand(program);
   addMemberCommands(program);
   addLeadershipCommands(program);
+  addFeatureLevelCommands(program);
   return program;
 }
 

@@ -21,16 +21,17 @@ async function onStatus(options: ClientOptions): Promise<void> {
   if (options.json) printJson({ servers });
   else
     printTable(
-      ["SERVER", "NAME", "ROLE", "TERM", "LEADER", "MEMBERS", "COMMIT", "APPLIED", "HEALTH"],
+      ["SERVER", "NAME", "ROLE", "TERM", "LEADER", "MEMBERS", "LEVELS", "COMMIT", "APPLIED", "HEALTH"],
       servers.map(row),
     );
 }
 
 function row({ server, cluster, ...answer }: ServerHealth): readonly string[] {
   const health = answer.status === "UP" ? "UP" : `DOWN (${answer.reason})`;
-  if (cluster === undefined) return [server, "-", "-", "-", "-", "-", "-", "-", health];
+  if (cluster === undefined) return [server, "-", "-", "-", "-", "-", "-", "-", "-", health];
   const { server: self, term, leader, commitIndex, appliedIndex } = cluster;
   const membership = membersText(cluster);
+  const { library, application } = cluster.membership.featureLevels;
   const leaderName = leader === null ? "-" : (leader.name ?? String(leader.id));
   return [
     server,
@@ -39,6 +40,7 @@ function row({ server, cluster, ...answer }: ServerHealth): readonly string[] {
     String(term),
     leaderName,
     membership,
+    `${library}.${application}`,
     String(commitIndex),
     String(appliedIndex),
     health,

@@ -1,7 +1,7 @@
 /** What operators do with a cluster, through any of its servers: look at its members, change them, hand over. */
 
-import type { JoinGrant, Newcomer, SnapshotResult } from "quorate";
-import { MEMBERS_PATH } from "../wire.js";
+import type { FeatureLevels, JoinGrant, Newcomer, SnapshotResult } from "quorate";
+import { FEATURE_LEVELS_RAISE_PATH, MEMBERS_PATH } from "../wire.js";
 import { readJson } from "./json.js";
 import type { Answer, Call, CallOptions } from "./servers.js";
 import type { MemberEdit, MembersInfo, MemberWish } from "./types.js";
@@ -47,6 +47,11 @@ export class KvAdmin {
   /** Has another server lead, `to` if it is given. */
   transfer(to?: string, options: CallOptions = {}): Promise<{ readonly leader: string }> {
     return this.#call("POST", "/v1/transfer", { to }, options);
+  }
+
+  /** Puts the levels in force that every member supports: servers of an older version do not start from then on. */
+  raiseFeatureLevels(options: CallOptions = {}): Promise<FeatureLevels> {
+    return this.#call("POST", FEATURE_LEVELS_RAISE_PATH, undefined, options);
   }
 
   /** Has one server, the first that answers, take a snapshot of its own. */

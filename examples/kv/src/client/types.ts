@@ -1,6 +1,6 @@
 /** What {@link KvClient} is asked and what it answers. */
 
-import type { ChangePhase, Member, MemberRole } from "quorate";
+import type { ChangePhase, FeatureLevels, Member, MemberRole } from "quorate";
 import type { DeleteResult, KvEntry, PutResult } from "../commands.js";
 import type { Consistency } from "../node.js";
 import type { Health } from "../readiness.js";
@@ -110,6 +110,8 @@ export interface MemberProgress {
   readonly state: string;
   readonly matchIndex: number;
   readonly lastContactMs: number;
+  /** What it said that it can read; null until it has. */
+  readonly supportedLevels: FeatureLevels | null;
 }
 
 export interface MemberInfo {
@@ -131,6 +133,8 @@ export interface MembersInfo {
   readonly version: number;
   /** `done`, or how far a change is: `catchingUp`, `joint`, `committing`. */
   readonly phase: ChangePhase;
+  /** What the log may ask of every server. */
+  readonly featureLevels: FeatureLevels;
   readonly members: readonly MemberInfo[];
   readonly committed: { readonly version: number; readonly members: readonly Member[] };
 }

@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { adding, type MemberChange, type Membership, type MemberUpdate, removing, updating } from "quorate";
 import type { KvNode } from "../node.js";
-import { MEMBERS_PATH } from "../wire.js";
+import { FEATURE_LEVELS_RAISE_PATH, MEMBERS_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
 import { HttpError } from "./errors.js";
 import { readChange, readMembersChange, readNewcomer, readTransfer, readUpdate } from "./members-json.js";
@@ -78,6 +78,10 @@ function registerLeadership(scope: FastifyInstance, node: KvNode): void {
     })),
   );
   scope.post(
+    FEATURE_LEVELS_RAISE_PATH,
+    handle(async (_request, timeoutMs) => node.raiseFeatureLevels({ timeoutMs })),
+  );
+  scope.post(
     "/v1/snapshot",
     handle(async (_request, timeoutMs) => node.snapshot({ timeoutMs })),
   );
@@ -104,15 +108,16 @@ function findMember(node: KvNode, name: string): MemberChange | undefined {
 }
 
 /** Times as how long ago, for those who have another clock. */
-export function membersJson({ version, phase, members, committed }: Membership): object {
+export function membersJson({ version, phase, featureLevels, members, committed }: Membership): object {
   return {
     version,
     phase,
+    featureLevels,
     members: members.map(({ progress, isWitness: _, priority = 0, ...member }) => {
       if (progress === null) return { ...member, priority };
-      const { state, matchIndex, lastContactAt } = progress;
+      const { state, matchIndex, lastContactAt, supportedLevels } = progress;
       const lastContactMs = Math.max(0, Math.round(performance.now() - lastContactAt));
-      return { ...member, priority, progress: { state, matchIndex, lastContactMs } };
+      return { ...member, priority, progress: { state, matchIndex, lastContactMs, supportedLevels } };
     }),
     committed,
   };
