@@ -11,7 +11,7 @@
  * (M1–M3, M6). A change that adds no voter starts with 2; one that leaves the voters as they are is a single entry.
  */
 
-import { encodeConfiguration, foundingConfiguration, memberOf, membersOf, validate } from "./configuration.js";
+import { encodeConfiguration, foundingConfiguration, membersOf, validate } from "./configuration.js";
 import { acceptChange, passGate, refuseChange } from "./configuration-gate.js";
 import type { ChangeRefusal } from "./effects.js";
 import type { ChangeMembers } from "./input.js";
@@ -125,8 +125,8 @@ function incarnationOf(before: Member | undefined, { name, incarnation }: Member
 }
 
 /**
- * Whether the voters that are wanted could commit anything: of those that are members already, the ones out of touch
- * must not make up half. New ones prove themselves by catching up.
+ * Whether the voters that are wanted could commit anything: of those that vote already, the ones out of touch must not
+ * make up half. The others prove themselves by catching up, and nothing counts on them before.
  */
 function canReachMajority(
   state: RaftState,
@@ -135,7 +135,7 @@ function canReachMajority(
   current: Configuration,
 ): boolean {
   const inTouch = wanted.filter((id) => {
-    if (id === state.id || memberOf(current, id) === undefined) return true;
+    if (id === state.id || !current.voters.some((voter) => voter.id === id)) return true;
     const progress = leader.progressOf(id);
     return progress !== undefined && state.now - progress.lastContactAt < state.electionTimeoutMs;
   });

@@ -19,6 +19,7 @@ import {
   membersOf,
   type NodeId,
   type Raft,
+  UNCLAIMED,
 } from "@quorate/core";
 import { committedConfiguration, isFinal, isRemoved } from "./members.js";
 
@@ -76,9 +77,10 @@ export class Belonging {
     return false;
   }
 
+  /** Whoever bears a number that nobody has claimed here has claimed it where this server has yet to get. */
   #isForeign(configuration: Configuration, id: NodeId, incarnation: number): boolean {
-    const known = memberOf(configuration, id)?.incarnation;
-    return known !== undefined && known !== incarnation;
+    const known = memberOf(configuration, id)?.incarnation ?? UNCLAIMED;
+    return known !== UNCLAIMED && known !== incarnation;
   }
 
   #tell({ from: to }: PeerMessage, index: Index, incarnation: number): void {

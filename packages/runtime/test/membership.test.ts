@@ -420,6 +420,36 @@ describe("incarnations", () => {
   });
 });
 
+describe("places that were made in advance", () => {
+  it("M11, M18: whoever has claimed one is heard by a server that knows only of the place", async () => {
+    const cluster = await Cluster.open(3);
+    cluster.network.saysIncarnations = true;
+    const leader = await cluster.leader();
+    const [other, behind] = cluster.others(leader) as [number, number];
+    const { node } = cluster.server(leader);
+    await cluster.world.failure(node.editMembers(adding(voter(4)), { timeoutMs: 200 }));
+    const { committed } = cluster.server(behind).node.members();
+    expect(committed.members[3]).toMatchObject({ id: 4, incarnation: 0 });
+    cluster.network.isolate(behind);
+    await cluster.join(4, other);
+    await cluster.world.until(() => voters(cluster, leader).length === 4);
+    await cluster.world.finish(node.transferLeadership({ to: "n4" }));
+    cluster.network.heal();
+    await cluster.world.until(() => voters(cluster, behind).length === 4);
+    expect(cluster.server(4).node.status()).toMatchObject({ role: "leader", fatal: null });
+  });
+
+  it("M22: two of them can be claimed, though nobody is there who could be in touch", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    for (const id of [2, 3]) await cluster.world.failure(node.editMembers(adding(voter(id)), { timeoutMs: 500 }));
+    await cluster.join(2, 1);
+    await cluster.join(3, 1);
+    await cluster.world.until(() => voters(cluster, 1).length === 3);
+  });
+});
+
 describe("a witness", () => {
   it("votes and counts, but keeps no payloads, never leads, and answers no read", async () => {
     const cluster = await grown(2);
