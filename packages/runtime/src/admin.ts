@@ -359,6 +359,8 @@ export class Admin {
   #fail(operation: Operation, code: RaftErrorCode, message: string): void {
     if (!operation.outlives(code)) return this.#end(operation, () => operation.fail(code, message));
     operation.lastRefusal = { code, message };
+    // It was done, as far as that went, and is to be done again.
+    if (code === "CHANGE_REPLACED") operation.isUncertain = true;
     this.#retryLater(operation);
   }
 

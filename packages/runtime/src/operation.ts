@@ -90,12 +90,16 @@ export class Operation {
     this.#resolve(leaderId);
   }
 
+  /** It came to nothing this time. What was asked for before, without an answer, may have come to something (K6). */
   fail(code: RaftErrorCode, message: string): void {
-    this.#reject(new RaftError(code, message));
+    this.abandon(new RaftError(code, message));
   }
 
   abandon(error: unknown): void {
-    this.#reject(error);
+    if (!this.isUncertain || !(error instanceof RaftError) || error.outcome !== "not-executed") this.#reject(error);
+    else if (error.code === "MEMBERS_CHANGED" || error.code === "CHANGE_PENDING")
+      this.#reject(new RaftError("CHANGE_REPLACED", "It may have been done before another change.", { cause: error }));
+    else this.#reject(new RaftError("OUTCOME_UNKNOWN", "It may have been done, or may still be.", { cause: error }));
   }
 
   /** Its caller gives up. */

@@ -207,7 +207,7 @@ export class RaftNode<Command, Result> {
    *
    * Rejects with a `RaftError`. Nothing was done after `MEMBERS_CHANGED` (another version is in force), `CHANGE_PENDING`,
    * `INVALID_MEMBERS`, `WOULD_LOSE_QUORUM`, `NOT_COMMITTED`, `NO_LEADER`, `ABORTED`, `CLOSED`, `STOPPED` or
-   * `INVALID_OPTIONS`. After `CHANGE_UNDER_WAY` it goes on by itself, after `TIMED_OUT`, `ABORTED_UNDER_WAY`,
+   * `INVALID_OPTIONS`. After `CHANGE_UNDER_WAY` it goes on by itself, after `TIMED_OUT` or `OUTCOME_UNKNOWN`, `ABORTED_UNDER_WAY`,
    * `CLOSED_UNDER_WAY` and `STOPPED_UNDER_WAY` it may; `CHANGE_REPLACED`: another change took its place. To give the same
    * order again does no harm.
    */

@@ -120,6 +120,46 @@ describe("the deadline of an order", () => {
   });
 });
 
+describe("K6: what may have been done", () => {
+  it("is not told to be not executed when it cannot be done once more", async () => {
+    const cluster = await Cluster.open(1);
+    await cluster.leader();
+    const { node } = cluster.server(1);
+    const add = adding({ name: "n2", address: "n2", role: "voter" });
+    let wants = add;
+    const edit = cluster.world.failure(node.editMembers((members) => wants(members)));
+    await cluster.world.until(() => node.members().committed.members.length === 2);
+    wants = () => [];
+    await cluster.world.finish(node.editMembers(removing("n2")));
+    expect(await edit).toMatchObject({
+      code: "OUTCOME_UNKNOWN",
+      outcome: "unknown",
+      cause: { code: "INVALID_MEMBERS" },
+    });
+  });
+
+  it("M23: is told to be replaced when its answer was lost and another change came after it", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const [follower] = cluster.others(leader) as [number];
+    const { node } = cluster.server(leader);
+    const { version, members } = node.members();
+    const kept = members.map(({ name, address, role }) => ({ name, address, role }));
+    cluster.network.fate = ({ kind }) => (kind === "adminResult" ? "drop" : "deliver");
+    const change = cluster.world.failure(
+      cluster.server(follower).node.changeMembers({ members: kept.map((each) => ({ ...each, priority: 1 })), version }),
+    );
+    await cluster.world.until(() => node.members().committed.members.every(({ priority }) => priority === 1));
+    await cluster.world.finish(node.editMembers(updating("n1", { priority: 2 })));
+    cluster.network.fate = () => "deliver";
+    expect(await change).toMatchObject({
+      code: "CHANGE_REPLACED",
+      outcome: "unknown",
+      cause: { code: "MEMBERS_CHANGED" },
+    });
+  });
+});
+
 describe("snapshot", () => {
   async function held(): Promise<{ cluster: Cluster; node: Node; release: () => void }> {
     const snapshots = new FakeSnapshotStorage();
