@@ -226,7 +226,8 @@ export interface Transport {
    * are named with another address, end. The own id may be among them and is ignored.
    *
    * A server of the cluster that is not named but has connected to this one can be sent to as well, as long as it stays
-   * connected: a new server knows nobody yet, and one that lags behind does not know the newest (PITFALLS M11, O11).
+   * connected: a new server knows nobody yet, and one that lags behind does not know the newest (PITFALLS M11, O11). So
+   * can one that is named where it is not: whoever lags behind knows the addresses of before.
    */
   setPeers(peers: ReadonlyMap<NodeId, string>): void;
 

@@ -3,7 +3,7 @@
  *
  * Messages are handed over as the objects they are: entries are immutable, and nothing here writes to a message
  * (PITFALLS F11). A peer counts as connected while it listens at its address with the right identity. One that was
- * not named counts as having connected once something came from it.
+ * not named, or is not where it is named, counts as having connected once something came from it.
  */
 
 import {
@@ -30,7 +30,7 @@ export class MemoryTransport implements Transport {
   readonly #network: MemoryNetwork;
   readonly #receivers = new Map<GroupId, MessageReceiver>();
   #peers: ReadonlyMap<NodeId, string> = new Map();
-  /** Servers that are not named, and from which something came. */
+  /** Servers from which something came, wherever they are named. */
   readonly #guests = new Set<NodeId>();
   /** Null before `open` and after `close`. */
   #identity: TransportIdentity | null = null;
@@ -55,7 +55,7 @@ export class MemoryTransport implements Transport {
 
   setPeers(peers: ReadonlyMap<NodeId, string>): void {
     // Those who are no longer named have to connect anew; other guests stay.
-    for (const nodeId of [...this.#peers.keys(), ...peers.keys()]) this.#guests.delete(nodeId);
+    for (const nodeId of this.#peers.keys()) if (!peers.has(nodeId)) this.#guests.delete(nodeId);
     this.#peers = new Map(peers);
   }
 
@@ -86,7 +86,7 @@ export class MemoryTransport implements Transport {
 
   status(): TransportStatus {
     const connected: NodeId[] = [];
-    for (const nodeId of [...this.#peers.keys(), ...this.#guests]) {
+    for (const nodeId of new Set([...this.#peers.keys(), ...this.#guests])) {
       const peer = this.#identityOf(nodeId);
       const address = this.#addressOf(nodeId);
       if (peer === null || address === undefined) continue;
@@ -110,12 +110,13 @@ export class MemoryTransport implements Transport {
   #addressOf(nodeId: NodeId): string | undefined {
     const named = this.#peers.get(nodeId);
     const identity = this.#identityOf(nodeId);
-    if (named !== undefined || identity === null || !this.#guests.has(nodeId)) return named;
-    return this.#network.addressOf(identity);
+    if (identity === null || !this.#guests.has(nodeId)) return named;
+    const isThere = named !== undefined && this.#network.find(named, identity) !== undefined;
+    return isThere ? named : (this.#network.addressOf(identity) ?? named);
   }
 
   #onEnvelope({ groupId, message, incarnation }: Envelope): void {
-    if (!this.#peers.has(message.from)) this.#guests.add(message.from);
+    this.#guests.add(message.from);
     const receive = this.#receivers.get(groupId);
     if (receive === undefined) this.#droppedMessages += 1;
     else receive(message, incarnation);

@@ -1,6 +1,7 @@
 /**
  * The ways to all peers: to those that are named, and to guests: servers of the cluster that are not named but have
  * connected, and said where they listen. A guest can be answered as long as its own connection lasts (PITFALLS M11, O11).
+ * A peer that has moved is answered there, too, by those who know its old address alone.
  */
 
 import type { TransportIdentity } from "@quorate/contracts";
@@ -21,6 +22,8 @@ export class Links {
   readonly #options: LinksOptions;
   readonly #links = new Map<NodeId, PeerLink>();
   #named: ReadonlyMap<NodeId, string> = new Map();
+  /** Where those listen, as they say, who have connected. */
+  readonly #said = new Map<NodeId, string>();
   /** Links that were replaced and are not quite over. */
   readonly #leaving = new Set<Promise<void>>();
   #isClosed = false;
@@ -49,13 +52,16 @@ export class Links {
 
   /** A peer has connected, and listens at `address` if it says so. */
   onPeer(peer: NodeId, address: string): void {
-    this.#links.get(peer)?.wake();
-    if (this.#isClosed || this.#named.has(peer)) return;
-    const parsed = parseAddress(address);
-    if (parsed !== null && parsed.port !== 0) this.#link(peer, address);
+    if (this.#isClosed) return;
+    const isAddress = (parseAddress(address)?.port ?? 0) !== 0;
+    if (isAddress) this.#said.set(peer, address);
+    else this.#said.delete(peer);
+    if (isAddress && !this.#named.has(peer)) this.#link(peer, address);
+    this.#links.get(peer)?.wake(this.#said.get(peer));
   }
 
   onPeerGone(peer: NodeId): void {
+    this.#said.delete(peer);
     if (!this.#named.has(peer)) this.#drop(peer);
   }
 
@@ -73,7 +79,7 @@ export class Links {
     const link = this.#links.get(peer);
     if (link?.address === address) return;
     this.#drop(peer);
-    this.#links.set(peer, new PeerLink({ ...this.#options, peer, address }));
+    this.#links.set(peer, new PeerLink({ ...this.#options, peer, address, otherAddress: this.#said.get(peer) }));
   }
 
   #drop(peer: NodeId): void {

@@ -29,6 +29,8 @@ const GATHER_BYTES = 64 * 1024;
 export interface PeerLinkOptions {
   readonly peer: NodeId;
   readonly address: string;
+  /** Where the peer says that it listens: tried in turn with the address. */
+  readonly otherAddress: string | undefined;
   /** Where the peer reaches this server; empty if that is not known. */
   readonly ownAddress: string;
   readonly identity: TransportIdentity;
@@ -38,6 +40,7 @@ export interface PeerLinkOptions {
 
 export class PeerLink {
   readonly address: string;
+  #otherAddress: string | undefined;
   readonly #peer: NodeId;
   readonly #ownAddress: string;
   readonly #identity: TransportIdentity;
@@ -61,9 +64,10 @@ export class PeerLink {
   /** The last warning, so that the same one is not given for every dial. */
   #lastWarning: TcpWarningCode | null = null;
 
-  constructor({ peer, address, ownAddress, identity, settings, onDropped }: PeerLinkOptions) {
+  constructor({ peer, address, otherAddress, ownAddress, identity, settings, onDropped }: PeerLinkOptions) {
     this.#ownAddress = ownAddress;
     this.address = address;
+    this.#otherAddress = otherAddress;
     this.#peer = peer;
     this.#identity = identity;
     this.#settings = settings;
@@ -83,9 +87,10 @@ export class PeerLink {
     else if (this.#state === "connected") this.#planFlush();
   }
 
-  /** The peer was heard of: if a dial is waiting for its time, the time is now. */
-  wake(): void {
-    if (this.#state !== "waiting" || this.#redialTimer === undefined) return;
+  /** The peer was heard of, and says where it listens: if a dial is waiting for its time, the time is now. */
+  wake(otherAddress: string | undefined): void {
+    this.#otherAddress = otherAddress;
+    if (this.#state !== "waiting") return;
     clearTimeout(this.#redialTimer);
     this.#dial();
   }
@@ -105,11 +110,13 @@ export class PeerLink {
 
   #dial(): void {
     this.#redialTimer = undefined;
-    const address = parseAddress(this.address);
-    if (address === null || address.port === 0) {
-      this.#warn({ code: "BAD_ADDRESS", reason: "this is no address." });
-      return; // and no other dial: `setPeers` will name another address
-    }
+    const named = parseAddress(this.address);
+    const isSound = named !== null && named.port !== 0;
+    if (!isSound) this.#warn({ code: "BAD_ADDRESS", reason: "this is no address." });
+    const isOtherTurn = !isSound || this.#failures % 2 === 1;
+    const other = isOtherTurn ? parseAddress(this.#otherAddress ?? "") : null;
+    if (!isSound && other === null) return; // and no other dial: `setPeers` will name another address, or the peer will
+    const address = other ?? (named as NonNullable<typeof named>);
     this.#state = "connecting";
     const socket = connect({ ...address, noDelay: true });
     const limits = { ...this.#settings, maxFrameBytes: 0 };

@@ -81,6 +81,23 @@ export function testPeers<T extends Transport>(network: () => Network<T>): void 
     await network().deliver(a, guest, heartbeat(1, 2, 96));
   });
 
+  it("M11: a peer that is not where it is named can be answered when it has connected", async () => {
+    const dead = await network().deadAddress();
+    const other = await network().start(3);
+    for (const address of [dead, other.address, "no address at all"]) {
+      const a = await network().start(1, { peers: peers([2, address]) });
+      const moved = await network().start(2, { peers: peers([1, a.address]) });
+      await network().deliver(moved, a, heartbeat(2, 1, 94));
+      await network().deliver(a, moved, heartbeat(1, 2, 95));
+      // Other news of the members change nothing of that.
+      a.transport.setPeers(peers([2, address], [4, dead]));
+      await network().deliver(a, moved, heartbeat(1, 2, 96));
+      expect(a.transport.status().connected).toStrictEqual([2]);
+      await Promise.all([a.transport.close(), moved.transport.close()]);
+    }
+    expect(other.received).toStrictEqual([]);
+  });
+
   it("O11: a peer that is named no more can be answered when it has connected again", async () => {
     const [a, b] = await network().pair();
     a.transport.setPeers(peers());
