@@ -133,7 +133,7 @@ export class Disks {
   #matched(server: ServerRecord, known: EntryNode, tip: EntryNode, entry: Entry): EntryNode {
     const { tree } = this.#books;
     const isSamePast = tree.follows(known, tip);
-    if (isSamePast && tree.hasContent(known, entry)) return known;
+    if (isSamePast && tree.hasContentFor(server.id, known, entry)) return known;
     const first = `${nameOf(known)} was first seen on n${known.seenOn} ${this.#books.at(known.seenAt)}`;
     const second = `${nameOf(known)}, as n${server.id} asks to store it ${this.#books.at()},`;
     this.#books.breach(

@@ -15,6 +15,7 @@ import {
   type EntryKind,
   foundingConfiguration,
   type Member,
+  membersOf,
 } from "@quorate/core";
 
 /** A configuration, and the entry that carries it. */
@@ -129,6 +130,8 @@ export class EntryTree {
   readonly root = new EntryNode(0, 0, null, 0, 0);
   readonly #byIndex: (EntryNode | undefined)[] = [];
   readonly #commandOf: CommandOf | undefined;
+  /** Whoever is one stays one. */
+  readonly #witnesses = new Set<NodeId>();
   /** The fingerprint that was drawn last. */
   #low = 0;
   #high = 0;
@@ -170,6 +173,13 @@ export class EntryTree {
     return true;
   }
 
+  /** As {@link hasContent}, for what `holder` stores or is sent: a witness has entries without their payloads. */
+  hasContentFor(holder: NodeId, node: EntryNode, entry: Entry): boolean {
+    const isBare = entry.kind === "command" && entry.data.length === 0;
+    if (isBare && node.kind === "command" && this.#witnesses.has(holder)) return true;
+    return this.hasContent(node, entry);
+  }
+
   /** Whether `node` says what `entry` says. One whose content nobody has shown so far takes it over. */
   hasContent(node: EntryNode, entry: Pick<Entry, "kind" | "data">): boolean {
     this.#draw(entry.data);
@@ -204,6 +214,7 @@ export class EntryTree {
     const voterSets = [voters.map(({ id }) => id)];
     if (outgoingVoters.length > 0) voterSets.push(outgoingVoters.map(({ id }) => id));
     node.membership = { node, configuration, voterSets, previous: node.parent.membership };
+    for (const { id, isWitness } of membersOf(configuration)) if (isWitness === true) this.#witnesses.add(id);
   }
 
   /**

@@ -107,7 +107,7 @@ export class Wire {
       const entry = entries[place] as Entry;
       const isRight =
         entry.index === prevLogIndex + 1 + place && entry.index === node.index && entry.term === node.term;
-      if (!isRight || !tree.hasContent(node, entry)) wrong = entry;
+      if (!isRight || !tree.hasContentFor(to, node, entry)) wrong = entry;
       node = node.parent;
     }
     if (wrong === null && node.index === prevLogIndex && node.term !== prevLogTerm)

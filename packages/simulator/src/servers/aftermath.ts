@@ -11,10 +11,12 @@ import type { Dice } from "./dice.js";
 import type { DiskAccount } from "./disk-account.js";
 import type { Machine } from "./machine.js";
 import type { Network } from "./network.js";
+import type { Operator } from "./operator.js";
 import type { Outcomes } from "./outcomes.js";
 import type { Pump } from "./pump.js";
 import type { Call } from "./scenario.js";
 import type { ServersParameters } from "./servers-parameters.js";
+import type { Settlement } from "./settlement.js";
 import type { SimulatedTime } from "./simulated-time.js";
 import type { Spectator } from "./spectator.js";
 
@@ -41,6 +43,9 @@ export interface AftermathOptions {
   readonly outcomes: Outcomes;
   readonly pump: Pump;
   readonly spectator: Spectator;
+  readonly operator: Operator;
+  /** Null where members stay who they are. */
+  readonly settlement: Settlement | null;
 }
 
 export class Aftermath {
@@ -55,6 +60,8 @@ export class Aftermath {
   readonly #outcomes: Outcomes;
   readonly #pump: Pump;
   readonly #spectator: Spectator;
+  readonly #operator: Operator;
+  readonly #settlement: Settlement | null;
   readonly #calmAt: number;
   /** The machine whose disk hangs while the others must get on. */
   #hanging: Machine | null = null;
@@ -71,6 +78,8 @@ export class Aftermath {
     this.#outcomes = options.outcomes;
     this.#pump = options.pump;
     this.#spectator = options.spectator;
+    this.#operator = options.operator;
+    this.#settlement = options.settlement;
     this.#calmAt = options.time.now;
   }
 
@@ -118,10 +127,18 @@ export class Aftermath {
         });
     };
     ask(0);
+    if (this.#settlement !== null) this.#tend(this.#settlement, deadline);
     await this.#pump.runUntil(() => (isAnswered && this.#haveConverged()) || this.#time.now >= deadline);
     if (!this.#isBroken && !(isAnswered && this.#haveConverged())) this.#stuck(connected, isAnswered, limitMs);
     this.#hanging?.diskTiming.release();
     await this.#readEverything(deadline + limitMs);
+  }
+
+  #tend(settlement: Settlement, deadline: number): void {
+    if (this.#time.now >= deadline) return;
+    settlement.tend();
+    const { electionTimeoutMs } = this.#parameters;
+    this.#time.schedule(this.#time.now + electionTimeoutMs / 2, () => this.#tend(settlement, deadline));
   }
 
   /** A cluster gets on without one server whose disk does nothing, if the others are a majority. */
@@ -139,6 +156,8 @@ export class Aftermath {
 
   /** A majority of servers whose disks hold what they should, and work. */
   #connectedMajority(): readonly Machine[] {
+    // Where members change, all links are mended, and nobody knows beforehand who is to be a majority.
+    if (this.#settlement !== null) return this.#machines;
     const rotation = this.#dice.seedFor("request", 0) % this.#machines.length;
     const rotated = [...this.#machines.slice(rotation), ...this.#machines.slice(0, rotation)];
     const healthy = rotated.filter((machine) => machine !== this.#hanging && !this.#account.isLost(machine.id));
@@ -158,9 +177,15 @@ export class Aftermath {
   /** Whoever can be reached by everybody has applied everything. */
   #haveConverged(): boolean {
     if (this.#parameters.lastingCuts > 0) return true;
+    const settlement = this.#settlement;
+    if (settlement !== null && settlement.unfinished !== null) return false;
     const length = this.#outcomes.length;
     return this.#machines.every(
-      (machine) => machine === this.#hanging || this.#account.isLost(machine.id) || machine.appliedLength === length,
+      (machine) =>
+        machine === this.#hanging ||
+        this.#account.isLost(machine.id) ||
+        settlement?.mustHaveAll(machine) === false ||
+        machine.appliedLength === length,
     );
   }
 
@@ -171,13 +196,15 @@ export class Aftermath {
       const leader = raft.leaderId === NOBODY ? "no leader" : `leader n${raft.leaderId}`;
       return `${name} is ${raft.role} in term ${raft.currentTerm} with ${leader}, commit index ${raft.commitIndex}, ${machine.appliedLength} commands applied`;
     });
+    const reason = this.#settlement?.unfinished ?? null;
+    const unfinished = reason === null ? [] : [reason];
     this.#spectator.violated({
       property: "Progress",
       oracle: isAnswered ? "servers/convergence" : "servers/progress",
       statement: `Once the faults stop, a majority that can talk executes a command, and all that can be reached apply it, within ${PROGRESS_LIMIT} election timeouts.`,
       facts: [
         `The faults stopped ${limitMs.toFixed(0)} ms ago; ${connected.map(({ name }) => name).join(", ")} could talk to each other${this.#parameters.lastingCuts > 0 ? "" : ", and all others with them"}.`,
-        `${isAnswered ? "A command was executed" : "No command was executed"}; ${said.join("; ")}.`,
+        `${isAnswered ? "A command was executed" : "No command was executed"}; ${[...unfinished, ...said].join("; ")}.`,
       ],
     });
   }
@@ -261,8 +288,10 @@ export class Aftermath {
       );
     }
     const deadline = this.#time.now + 20_000;
-    await this.#pump.runUntil(() => (open === 0 && this.#clients.pending === 0) || this.#time.now >= deadline);
+    const pending = (): number => this.#clients.pending + this.#operator.pending;
+    await this.#pump.runUntil(() => (open === 0 && pending() === 0) || this.#time.now >= deadline);
     if (open > 0) this.#notClosed(`${open} servers did not close within 20 s`);
+    if (this.#operator.pending > 0) this.#notClosed(`${this.#operator.pending} orders were never answered`);
     if (this.#clients.pending > 0) this.#notClosed(`${this.#clients.pending} requests were never answered`);
   }
 

@@ -38,6 +38,7 @@ const PURPOSES = {
   answer: 12,
   query: 13,
   session: 14,
+  order: 15,
   snapshot: 16,
 } as const;
 

@@ -19,7 +19,7 @@ export interface Fault {
 
 /** All faults of a run, by rising time. */
 export function drawFaults(random: Random, parameters: ServersParameters): readonly Omit<Fault, "unit">[] {
-  const { servers, faultyMs, electionTimeoutMs, everyMs } = parameters;
+  const { servers, spares, faultyMs, electionTimeoutMs, everyMs } = parameters;
   const faults: Omit<Fault, "unit">[] = [];
   for (const name of FAULTS) {
     const meanMs = everyMs[name];
@@ -28,7 +28,7 @@ export function drawFaults(random: Random, parameters: ServersParameters): reado
     const own = new Random(random.nextUint32());
     for (let atMs = own.between(0, meanMs); atMs < faultyMs; atMs += own.between(0, 2 * meanMs)) {
       const durationMs = own.between(0.1, own.between(0.2, 8)) * electionTimeoutMs;
-      const server = 1 + Math.floor(own.between(0, servers));
+      const server = 1 + Math.floor(own.between(0, servers + spares));
       faults.push({ name, atMs, durationMs, server, seed: own.nextUint32() });
     }
   }

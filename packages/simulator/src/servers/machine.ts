@@ -4,8 +4,16 @@
  */
 
 import { isCoreMessage, type PeerMessage, RaftError } from "@quorate/contracts";
-import type { Effects, Input, NodeId, Raft, RestoredState } from "@quorate/core";
-import { type NodeStatus, RaftNode, type ReadOptions, type SessionProposeOptions } from "@quorate/runtime";
+import { type Effects, type Input, NOBODY, type NodeId, type Raft, type RestoredState } from "@quorate/core";
+import {
+  type CloseOptions,
+  type JoinGrant,
+  type JoinRequest,
+  type NodeStatus,
+  RaftNode,
+  type ReadOptions,
+  type SessionProposeOptions,
+} from "@quorate/runtime";
 import type { MemoryNetwork } from "@quorate/transport-memory";
 import { openLogStorage } from "../disk/index.js";
 import type { Ledger, SnapshotOrigin } from "../ledger/index.js";
@@ -49,6 +57,10 @@ export interface Surroundings {
   onStarting(machine: Machine): void;
   /** Its core begins with this. */
   onStarted(machine: Machine, restored: RestoredState): void;
+  /** A process has read, or was given, the number of its server. */
+  onIdentity(machine: Machine, nodeId: NodeId): void;
+  /** A process with a blank disk wants to join the cluster. */
+  join(machine: Machine, request: JoinRequest): Promise<JoinGrant>;
   onDiskRead(): void;
   /** A query takes long. */
   onStalledRead(): void;
@@ -75,9 +87,17 @@ interface Life {
 }
 
 export class Machine {
-  readonly name: string;
-  readonly id: NodeId;
+  /** Which machine of the world it is. The server on it may get another number when its disk is blank again. */
+  readonly id: number;
+  /** By which name the operator knows its server. */
+  readonly memberName: string;
   readonly disk: MachineDisk;
+  /** Where its next process listens. */
+  address: string;
+  /** Whether processes run on it at all. */
+  isInService: boolean;
+  /** How its process begins on a blank disk. */
+  entrance: "founds" | "joins";
   /** Whether the process is told to found the cluster on a blank disk. An operator does that once. */
   mayBootstrap = true;
   /** Until when its state machine is slow. */
@@ -87,24 +107,46 @@ export class Machine {
   failuresToCome = 0;
   readonly #durable: DurableState;
   readonly #surroundings: Surroundings;
-  readonly #members: readonly { readonly name: string; readonly address: string }[];
+  readonly #founders: readonly { readonly name: string; readonly address: string }[];
+  #nodeId: NodeId = NOBODY;
   readonly #rate: number;
   #life: Life | null = null;
   #lives = 0;
   #applications = 0;
   #queries = 0;
 
-  constructor(id: NodeId, names: readonly string[], surroundings: Surroundings) {
+  /** Whoever is not among the founders waits to be put into service. */
+  constructor(id: number, founders: readonly string[], surroundings: Surroundings) {
     const { dice, parameters } = surroundings;
     this.id = id;
-    this.name = names[id - 1] as string;
+    this.memberName = founders[id - 1] ?? `s${id}`;
+    this.address = this.memberName;
+    this.isInService = id <= founders.length;
+    this.entrance = this.isInService ? "founds" : "joins";
+    // Founders get their numbers in the order of their names.
+    if (this.isInService) this.#nodeId = id;
     this.#surroundings = surroundings;
-    this.#members = names.map((name) => ({ name, address: name }));
+    this.#founders = founders.map((name) => ({ name, address: name }));
     this.#rate = 1 + parameters.driftRate * (2 * dice.roll("drift", id) - 1);
     const onDone = (): void => surroundings.onDiskDone();
     this.diskTiming = new DiskTiming({ time: surroundings.time, dice, parameters, id, onDone });
     this.disk = new MachineDisk((operation, part, done) => this.diskTiming.onOperation(operation, part, done));
     this.#durable = new DurableState(surroundings.ledger);
+  }
+
+  /** What the story calls it: by the number of its server, as the ledger does, once it has one. */
+  get name(): string {
+    return this.#nodeId === NOBODY ? this.memberName : `n${this.#nodeId}`;
+  }
+
+  /** The number of the server on its disk, or of the last one that was there. */
+  get nodeId(): NodeId {
+    return this.#nodeId;
+  }
+
+  /** The node that runs on it; null while none does, or it opens. */
+  get node(): RaftNode<Command, number> | null {
+    return this.#life?.node ?? null;
   }
 
   get isRunning(): boolean {
@@ -132,9 +174,9 @@ export class Machine {
     return this.#life?.clock ?? null;
   }
 
-  /** Starts a process if none is running. */
+  /** Starts a process if none is running, and one should. */
   start(): void {
-    if (this.#life !== null) return;
+    if (this.#life !== null || !this.isInService) return;
     this.#lives += 1;
     const { time, network, dice, parameters } = this.#surroundings;
     this.#surroundings.onStarting(this);
@@ -153,14 +195,19 @@ export class Machine {
       },
       answerLater: (place) => this.#answerLater(life, place),
     });
-    const transport = new WireTransport(network, this.name, (message) => this.#onSend(life, message));
+    const transport = new WireTransport(network, this.address, {
+      onOpen: ({ nodeId }) => this.#onIdentity(life, nodeId),
+      onSend: (message) => this.#onSend(life, message),
+    });
     const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
     this.#life = life;
     const { heartbeatIntervalMs, electionTimeoutMs, maxAppendBytes, logCacheBytes, sessionTimeoutMs } = parameters;
-    const bootstrap = { clusterId: "simulated", members: this.#members };
+    const bootstrap = { clusterId: "simulated", members: this.#founders };
+    const join = (request: JoinRequest): Promise<JoinGrant> => this.#surroundings.join(this, request);
     const opened = RaftNode.open<Command, number>({
-      id: this.name,
-      bootstrap: this.mayBootstrap ? bootstrap : undefined,
+      id: this.memberName,
+      bootstrap: this.mayBootstrap && this.entrance === "founds" ? bootstrap : undefined,
+      join: this.entrance === "joins" ? join : undefined,
       storage: new WatchedStorage(openLogStorage(this.disk.log), {
         onStored: (writes) => {
           if (this.#life === life) this.#durable.onStored(writes);
@@ -204,6 +251,12 @@ export class Machine {
     );
   }
 
+  #onIdentity(life: Life, nodeId: NodeId): void {
+    if (this.#life !== life) return;
+    this.#nodeId = nodeId;
+    this.#surroundings.onIdentity(this, nodeId);
+  }
+
   #onOpened(life: Life, node: RaftNode<Command, number>): void {
     if (this.#life !== life) return;
     life.node = node;
@@ -216,32 +269,32 @@ export class Machine {
   #onStart(life: Life, raft: Raft, restored: RestoredState): void {
     if (this.#life !== life) return;
     life.raft = raft;
-    this.#durable.onStart(this.id, restored);
+    this.#durable.onStart(this.#nodeId, restored);
     this.#surroundings.onStarted(this, restored);
   }
 
   #onStep(life: Life, input: Input): void {
     if (this.#life !== life) return;
-    this.#surroundings.ledger.onStep(this.id, input);
+    this.#surroundings.ledger.onStep(this.#nodeId, input);
     this.#surroundings.onStep(input);
   }
 
   #onEffects(life: Life, effects: Effects): void {
     if (this.#life !== life || life.raft === null) return;
-    this.#surroundings.ledger.onEffects(this.id, effects, life.raft);
+    this.#surroundings.ledger.onEffects(this.#nodeId, effects, life.raft);
     this.#surroundings.onEffects(this, effects);
   }
 
   #onSend(life: Life, message: PeerMessage): void {
     if (this.#life !== life) return;
-    if (isCoreMessage(message)) this.#surroundings.ledger.onWire(this.id, message);
+    if (isCoreMessage(message)) this.#surroundings.ledger.onWire(this.#nodeId, message);
     this.#surroundings.onSent(message);
   }
 
   #onApplied(life: Life, ...[committed, place]: Parameters<OnApplied>): void {
     if (this.#life !== life) return;
     const { index, term, command } = committed;
-    this.#surroundings.ledger.onApplied(this.id, index, term, registersCodec.encodeCommand(command));
+    this.#surroundings.ledger.onApplied(this.#nodeId, index, term, registersCodec.encodeCommand(command));
     this.#surroundings.onApplied(this, committed, place);
     if (this.#surroundings.time.now >= this.slowApplyUntil) return;
     this.#applications += 1;
@@ -285,7 +338,7 @@ export class Machine {
     this.disk.crash(survives);
     // The network sees the address go; the dead process hears of nothing.
     void life.transport.close();
-    if (life.raft !== null) this.#surroundings.ledger.onCrash(this.id);
+    if (life.raft !== null) this.#surroundings.ledger.onCrash(this.#nodeId);
     life.onEnd();
   }
 
@@ -300,9 +353,9 @@ export class Machine {
   }
 
   /** Ends the process in good order, unless it dies meanwhile. */
-  async close(): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
     const life = this.#life;
-    if (life !== null && life.node !== null) await Promise.race([life.node.close(), life.ended]);
+    if (life !== null && life.node !== null) await Promise.race([life.node.close(options), life.ended]);
   }
 
   // --- what it is asked ---

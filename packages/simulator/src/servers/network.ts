@@ -2,11 +2,10 @@
  * The network: delays, reorders, doubles, holds back and loses messages, and knows which links carry nothing.
  *
  * What becomes of a message depends on which message of its link it is, and on nothing else, so that a run can do
- * without some of them and stay the same otherwise.
+ * without some of them and stay the same otherwise. Links are between machines, whichever servers run on them.
  */
 
 import type { PeerMessage } from "@quorate/contracts";
-import type { NodeId } from "@quorate/core";
 import type { Dice } from "./dice.js";
 import type { ServersParameters } from "./servers-parameters.js";
 import type { SimulatedTime } from "./simulated-time.js";
@@ -36,6 +35,7 @@ export class Network {
   readonly #without: ReadonlySet<string>;
   readonly #log: NetworkLog;
   readonly #links: Link[] = [];
+  readonly #machines: number;
   #isCalm = false;
 
   constructor(
@@ -50,7 +50,8 @@ export class Network {
     this.#parameters = parameters;
     this.#without = without;
     this.#log = log;
-    for (let link = 0; link < parameters.servers ** 2; link += 1) {
+    this.#machines = parameters.servers + parameters.spares;
+    for (let link = 0; link < this.#machines ** 2; link += 1) {
       this.#links.push({ sent: 0, cuts: 0, cloggedUntil: 0, lastArrivalMs: 0 });
     }
   }
@@ -61,11 +62,11 @@ export class Network {
   }
 
   /** A link is cut once for each call, and carries again when each was taken back. */
-  cut(from: NodeId, to: NodeId): void {
+  cut(from: number, to: number): void {
     this.#link(from, to).cuts += 1;
   }
 
-  mend(from: NodeId, to: NodeId): void {
+  mend(from: number, to: number): void {
     const link = this.#link(from, to);
     link.cuts = Math.max(0, link.cuts - 1);
   }
@@ -78,26 +79,25 @@ export class Network {
   }
 
   /** The link carries nothing for a while, and then everything at once. */
-  clog(from: NodeId, to: NodeId, durationMs: number): void {
+  clog(from: number, to: number, durationMs: number): void {
     this.#link(from, to).cloggedUntil = this.#time.now + durationMs;
   }
 
-  isCut(from: NodeId, to: NodeId): boolean {
+  isCut(from: number, to: number): boolean {
     return this.#link(from, to).cuts > 0;
   }
 
-  #link(from: NodeId, to: NodeId): Link {
-    return this.#links[(from - 1) * this.#parameters.servers + to - 1] as Link;
+  #link(from: number, to: number): Link {
+    return this.#links[(from - 1) * this.#machines + to - 1] as Link;
   }
 
-  /** `arrive` is called when the message gets there, which may be never or twice. */
-  carry(message: PeerMessage, arrive: (unit: string) => void): void {
-    const { from, to } = message;
+  /** From one machine to another. `arrive` is called when the message gets there, which may be never or twice. */
+  carry(message: PeerMessage, from: number, to: number, arrive: (unit: string) => void): void {
     const link = this.#link(from, to);
     link.sent += 1;
     const number = link.sent;
     const unit = `m${from}>${to}#${number}`;
-    const place = (from - 1) * this.#parameters.servers + to;
+    const place = (from - 1) * this.#machines + to;
     const { lossRate, duplicationRate } = this.#parameters;
     if (this.#isLeftOut(unit) || link.cuts > 0 || this.#happens(lossRate, "loss", place, number)) {
       this.#log.onLost(message, unit);

@@ -23,6 +23,8 @@ export interface Scenario {
 /** Three servers as users run them by default, on a good network and good disks, and nobody who asks for anything. */
 export const QUIET: ServersParameters = {
   servers: 3,
+  spares: 0,
+  orderEveryMs: 0,
   clients: 0,
   keys: 1,
   faultyMs: 5_000,

@@ -5,6 +5,9 @@ import { FAULTS, type FaultName } from "./fault-names.js";
 
 export interface ServersParameters {
   readonly servers: number;
+  /** Machines besides, on which servers may join, and the mean time between two orders of an operator; 0 without one. */
+  readonly spares: number;
+  readonly orderEveryMs: number;
   readonly clients: number;
   readonly keys: number;
   /** How long faults happen, in simulated milliseconds. */
@@ -96,6 +99,8 @@ type SnapshotParameter =
   | "snapshotBytesPerSecond"
   | "snapshotTimeoutMs"
   | "keptStateRate";
+/** The share of runs in which an operator changes members. */
+const MEMBERS_RATE = 0.35;
 
 /** Draws everything anew for each seed, and switches a random subset of the faults on. */
 export function drawServersParameters(random: Random): ServersParameters {
@@ -117,9 +122,12 @@ export function drawServersParameters(random: Random): ServersParameters {
   // and clients who ask all the time.
   const triesLeases = leaseRate > 0 && isOn(0.2);
   if (triesLeases) everyMs["isolated leader"] = random.between(1.5, 4) * electionTimeoutMs;
+  const changesMembers = isOn(MEMBERS_RATE);
   const slowestMs = triesLeases ? electionTimeoutMs / 10 : electionTimeoutMs;
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
+    spares: changesMembers ? whole(1, 3) : 0,
+    orderEveryMs: changesMembers ? random.between(0.3, 3) * electionTimeoutMs : 0,
     clients: whole(1, 6),
     keys: whole(1, 4),
     faultyMs,
@@ -144,8 +152,9 @@ export function drawServersParameters(random: Random): ServersParameters {
     maxWriteMs: random.between(0.1, 0.15) * slowestMs * random.between(0, 1),
     maxReadMs: random.between(0.1, 10),
     driftRate: triesLeases ? random.between(0.1, 0.3) : isOn() ? random.between(0, 0.2) : 0,
-    lastingCuts: isOn(0.4) ? random.between(0.3, 1) : 0,
-    lastingHang: isOn(0.2),
+    // Where members change, whoever is cut off for good may be just whom the change needs.
+    lastingCuts: isOn(0.4) && !changesMembers ? random.between(0.3, 1) : 0,
+    lastingHang: isOn(0.2) && !changesMembers,
     lateAnswerRate: isOn(0.25) ? random.between(0, 0.5) : 0,
     everyMs,
     leaseRate,

@@ -4,7 +4,7 @@
  */
 
 import type { PeerMessage, RaftError } from "@quorate/contracts";
-import { Random } from "@quorate/core";
+import { foundingConfiguration, type NodeId, Random } from "@quorate/core";
 import { commandOf } from "@quorate/runtime";
 import { MemoryNetwork } from "@quorate/transport-memory";
 import { describeMessage } from "../describe.js";
@@ -12,17 +12,25 @@ import { Ledger, type Violation } from "../ledger/index.js";
 import type { RunReport, Script, Settle } from "../run.js";
 import { Aftermath } from "./aftermath.js";
 import { Clients } from "./clients.js";
+import { ClusterView } from "./cluster-view.js";
 import { describeError } from "./describe-error.js";
 import { Dice } from "./dice.js";
 import { DiskAccount } from "./disk-account.js";
+import { durationText } from "./duration-text.js";
 import { FaultInjector } from "./fault-injector.js";
 import { drawFaults, named } from "./faults.js";
+import { Joining } from "./joining.js";
 import { Machine, type Surroundings } from "./machine.js";
+import { MemberOutcomes } from "./member-outcomes.js";
+import { situationsBetween } from "./member-situations.js";
 import { Network } from "./network.js";
+import { Operator } from "./operator.js";
+import { drawOrders } from "./orders.js";
 import { Outcomes } from "./outcomes.js";
 import { Pump } from "./pump.js";
 import { QUIET } from "./scenario.js";
 import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
+import { Settlement } from "./settlement.js";
 import { SimulatedTime } from "./simulated-time.js";
 import { Spectator } from "./spectator.js";
 
@@ -56,6 +64,17 @@ export class ServersWorld {
   readonly #clients: Clients;
   readonly #account: DiskAccount;
   readonly #injector: FaultInjector;
+  readonly #view: ClusterView;
+  readonly #memberOutcomes: MemberOutcomes;
+  readonly #operator: Operator;
+  readonly #joining: Joining;
+  /** By the number of the server that runs on it, or ran on it last. */
+  readonly #machineOf = new Map<NodeId, Machine>();
+  /** Who has stopped because it was removed. */
+  readonly #removed = new Set<NodeId>();
+  /** The last configuration that was committed. */
+  #configurationIndex = 0;
+  #configuration = foundingConfiguration([]);
   #isCalm = false;
 
   constructor(script: Script, settle: Settle, isTraced: boolean) {
@@ -81,16 +100,23 @@ export class ServersWorld {
       onLimbo: () => this.#spectator.faults.add("limbo"),
     });
     this.#machines = this.#makeMachines();
-    this.#account = new DiskAccount(this.#machines.length);
+    this.#view = new ClusterView(this.#machines, () => this.#ledger.committedConfiguration);
+    this.#account = new DiskAccount((id, lost) => this.#isBearable(id, lost));
+    this.#memberOutcomes = new MemberOutcomes(report);
+    this.#operator = this.#makeOperator();
+    this.#joining = this.#makeJoining();
     this.#clients = this.#makeClients(without);
     this.#injector = this.#makeInjector();
     const faults = named(scenario?.faults ?? drawFaults(random, this.#parameters));
     this.#injector.schedule(faults.filter(({ unit }) => !without.has(unit)));
     this.#clients.schedule(scenario?.calls ?? []);
+    if (scenario === undefined)
+      this.#operator.schedule(drawOrders(random, this.#parameters).filter(({ unit }) => !without.has(unit)));
   }
 
   #makeMachines(): Machine[] {
-    const names = Array.from({ length: this.#parameters.servers }, (_, place) => `n${place + 1}`);
+    const { servers, spares } = this.#parameters;
+    const names = Array.from({ length: servers }, (_, place) => `n${place + 1}`);
     const network = new MemoryNetwork({ deliver: ({ message }, handOver) => this.#carry(message, handOver) });
     const surroundings: Surroundings = {
       time: this.#time,
@@ -103,7 +129,10 @@ export class ServersWorld {
         const { write, reads, proposals } = effects;
         if (write !== null || reads.length > 0 || proposals.length > 0) this.#pump.expectPromises();
         this.#spectator.onEffects(machine, effects, this.#machines);
+        if (spares > 0) this.#onTurn(machine);
       },
+      onIdentity: (machine, nodeId) => this.#machineOf.set(nodeId, machine),
+      join: (machine, request) => this.#joining.join(machine, request),
       onSent: (message) => this.#spectator.onSent(message),
       onApplied: (machine, committed, place) => {
         this.#pump.expectPromises();
@@ -142,7 +171,8 @@ export class ServersWorld {
       },
       onStopped: (machine, error, when) => this.#onStopped(machine, error, when),
     };
-    return names.map((_, place) => new Machine(place + 1, names, surroundings));
+    const count = servers + spares;
+    return Array.from({ length: count }, (_, place) => new Machine(place + 1, names, surroundings));
   }
 
   #makeClients(without: ReadonlySet<string>): Clients {
@@ -170,13 +200,16 @@ export class ServersWorld {
         if (code === "SESSION_EXPIRED_UNDER_WAY") this.#spectator.situations.add("a session had expired");
         if (code === "SEQUENCE_REUSED") this.#spectator.situations.add("a number was used twice");
       },
-      onOddError: (error, asked) =>
-        this.#spectator.violated({
-          property: "Typed errors",
-          oracle: "servers/typed-errors",
-          statement: "Whatever goes wrong, a caller gets a RaftError with a code.",
-          facts: [`${asked} was asked for.`, `It failed with ${describeError(error)}.`],
-        }),
+      onOddError: (error, asked) => this.#onOddError(error, asked),
+    });
+  }
+
+  #onOddError(error: unknown, asked: string): void {
+    this.#spectator.violated({
+      property: "Typed errors",
+      oracle: "servers/typed-errors",
+      statement: "Whatever goes wrong, a caller gets a RaftError with a code.",
+      facts: [`${asked} was asked for.`, `It failed with ${describeError(error)}.`],
     });
   }
 
@@ -190,7 +223,63 @@ export class ServersWorld {
       isOver: () => this.#isCalm,
       onFault: (fault, where, text) => this.#spectator.note(where, fault.name, text, fault.unit),
       crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
-      onDiskLost: (machine) => this.#ledger.onDiskLost(machine.id),
+      onDiskLost: (machine) => this.#ledger.onDiskLost(machine.nodeId),
+    });
+  }
+
+  #makeOperator(): Operator {
+    return new Operator({
+      time: this.#time,
+      parameters: this.#parameters,
+      view: this.#view,
+      account: this.#account,
+      outcomes: this.#memberOutcomes,
+      tally: this.#spectator.faults,
+      isOver: () => this.#isCalm,
+      saw: (situation) => this.#spectator.situations.add(situation),
+      note: (...noted) => this.#noteOfOperator(...noted),
+      crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
+      cutOff: (machine, durationMs) => this.#cutOff(machine, durationMs),
+      wipe: (machine) => {
+        machine.disk.wipe();
+        if (machine.nodeId > 0) this.#ledger.onDiskLost(machine.nodeId);
+      },
+      onOddError: (error, asked) => this.#onOddError(error, asked),
+    });
+  }
+
+  #makeJoining(): Joining {
+    return new Joining({
+      time: this.#time,
+      dice: this.#dice,
+      parameters: this.#parameters,
+      view: this.#view,
+      operator: this.#operator,
+      outcomes: this.#memberOutcomes,
+      isOver: () => this.#isCalm,
+      saw: (situation) => this.#spectator.situations.add(situation),
+      note: (...noted) => this.#noteOfOperator(...noted),
+      crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
+    });
+  }
+
+  #noteOfOperator(where: string, kind: string, text: () => string, unit = ""): void {
+    this.#pump.expectPromises();
+    this.#spectator.note(where, kind, text, unit);
+  }
+
+  #cutOff(machine: Machine, durationMs: number): void {
+    const links = this.#machines.filter((other) => other !== machine);
+    this.#spectator.note(machine.name, "cut off", () => `for ${durationText(durationMs)}`);
+    for (const { id } of links) {
+      this.#network.cut(machine.id, id);
+      this.#network.cut(id, machine.id);
+    }
+    this.#time.schedule(this.#time.now + durationMs, () => {
+      for (const { id } of this.#isCalm ? [] : links) {
+        this.#network.mend(machine.id, id);
+        this.#network.mend(id, machine.id);
+      }
     });
   }
 
@@ -220,19 +309,69 @@ export class ServersWorld {
       outcomes: this.#outcomes,
       pump: this.#pump,
       spectator: this.#spectator,
+      operator: this.#operator,
+      settlement:
+        this.#parameters.spares === 0
+          ? null
+          : new Settlement({ view: this.#view, operator: this.#operator, account: this.#account }),
     });
   }
 
   #carry(message: PeerMessage, handOver: () => void): void {
-    this.#network.carry(message, (unit) => {
-      const machine = this.#machines[message.to - 1] as Machine;
+    const sender = this.#machineOf.get(message.from) as Machine;
+    const machine = this.#machineOf.get(message.to) as Machine;
+    this.#network.carry(message, sender.id, machine.id, (unit) => {
       machine.receive(() => {
         this.#spectator.note(machine.name, "receive", () => `from n${message.from}: ${describeMessage(message)}`, unit);
         // The answer to a proposal, unlike what cores say to each other, is for somebody who waits.
         if (message.kind === "proposeResult" || message.kind === "propose") this.#pump.expectPromises();
         handOver();
+        if (message.kind === "timeoutNow") this.#operator.onTimeoutNow(sender);
       });
     });
+  }
+
+  // --- members ---
+
+  #onTurn(machine: Machine): void {
+    this.#view.onTurn(machine);
+    const { index, configuration } = this.#ledger.committedConfiguration;
+    if (index > this.#configurationIndex) {
+      this.#configurationIndex = index;
+      this.#memberOutcomes.onCommitted(index, configuration);
+      for (const situation of situationsBetween(this.#configuration, configuration, machine.nodeId))
+        this.#spectator.situations.add(situation);
+      this.#configuration = configuration;
+    }
+    if (machine.raft?.role === "leader") this.#operator.onLeaderTurn(machine);
+  }
+
+  #isBearable(id: number, lost: ReadonlySet<number>): boolean {
+    const { servers, spares } = this.#parameters;
+    const machine = this.#machines[id - 1] as Machine;
+    if (spares === 0) return lost.size < Math.floor((servers - 1) / 2);
+    return this.#view.isMember(machine) && this.#operator.isQuiet && this.#view.canLose(machine, lost);
+  }
+
+  /** Whether the server was told for good that it does not belong; what is to be seen of that. */
+  #isSentAway(machine: Machine, { code }: RaftError, when: "opening" | "running"): boolean {
+    const { situations } = this.#spectator;
+    if (code === "REMOVED" && this.#view.isRemoved(machine)) {
+      situations.add(
+        this.#removed.has(machine.nodeId)
+          ? "a removed server was started again, and stopped"
+          : "a removed server stopped",
+      );
+      this.#removed.add(machine.nodeId);
+      return true;
+    }
+    if (code === "FOREIGN_INCARNATION" && this.#account.isLost(machine.id)) {
+      situations.add("a server came back with a blank disk, and was refused");
+      return true;
+    }
+    if (code !== "INVALID_MEMBERS" || when !== "opening" || machine.entrance !== "joins") return false;
+    situations.add("a joiner was refused, for its place is taken");
+    return true;
   }
 
   // --- lives ---
@@ -259,9 +398,12 @@ export class ServersWorld {
     this.#pump.expectPromises();
     this.#spectator.note(machine.name, "stops", () => `${when}: ${error.code}: ${error.message}`);
     this.#spectator.situations.add(when === "opening" ? "a server did not open" : "a server stopped for good");
+    const isSentAway = this.#isSentAway(machine, error, when);
+    if (isSentAway) machine.isInService = false;
     const isLost = this.#account.isLost(machine.id);
     const isFull = describeError(error).includes(NO_SPACE);
-    const isExpected = (isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code);
+    const isExpected =
+      isSentAway || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));
     if (!isFull) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
     if (!isExpected) {
       this.#spectator.violated({

@@ -13,6 +13,8 @@ import { Tally } from "../tally.js";
 import { Trace } from "../trace.js";
 import { FAULTS, type FaultName, STEADY_FAULTS, type SteadyFaultName } from "./fault-names.js";
 import type { Machine } from "./machine.js";
+import { MEMBER_SITUATIONS } from "./member-situations.js";
+import { ORDERS, type OrderName } from "./orders.js";
 import type { SimulatedTime } from "./simulated-time.js";
 import { SNAPSHOT_SITUATIONS, SnapshotSituations } from "./snapshot-situations.js";
 
@@ -39,12 +41,13 @@ const SITUATIONS = [
   "all servers were down",
   "a history was too hard to check",
   ...SNAPSHOT_SITUATIONS,
+  ...MEMBER_SITUATIONS,
 ] as const;
 
 type Situation = (typeof SITUATIONS)[number];
 
 export class Spectator {
-  readonly faults = new Tally<FaultName | SteadyFaultName>([...STEADY_FAULTS, ...FAULTS]);
+  readonly faults = new Tally<FaultName | SteadyFaultName | OrderName>([...STEADY_FAULTS, ...FAULTS, ...ORDERS]);
   readonly situations = new Tally<Situation>(SITUATIONS);
   readonly snapshots = new SnapshotSituations((situation) => this.situations.add(situation));
   readonly #time: SimulatedTime;
@@ -104,6 +107,7 @@ export class Spectator {
   }
 
   onSent(message: PeerMessage): void {
+    if (message.kind === "adminRequest") this.situations.add("an order was passed on");
     if (message.kind === "propose") this.situations.add("a proposal was passed on");
     this.snapshots.onSent(message);
     if (message.kind === "appendEntriesResult" && !message.success) this.situations.add("an append was refused");
