@@ -360,6 +360,11 @@ describe("GET /health and /v1/cluster", () => {
       server: { id: 11, name: "n1", role: "leader", health: { status: "UP" }, watches: 0 },
       leader: { id: 11, name: "n1" },
       ...{ term: 3, commitIndex: 1, appliedIndex: 1, lastIndex: 1, sessions: 0, revision: 1, keys: 1 },
+      process: {
+        rssBytes: expect.any(Number),
+        peakRssBytes: expect.any(Number),
+        eventLoopDelay: { p99Ms: expect.any(Number), maxMs: expect.any(Number) },
+      },
       membership: {
         version: 1,
         phase: "done",

@@ -12,7 +12,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Load } from "../src/demo/load.js";
-import { KvClient, type MembersInfo } from "../src/index.js";
+import { type ClusterStatus, KvClient, type MembersInfo } from "../src/index.js";
 import { programArguments, type SpawnedServer, spawnServer } from "../src/spawn.js";
 import { freeAddresses } from "./free-addresses.js";
 
@@ -182,7 +182,21 @@ async function expectWhole(load: Load): Promise<void> {
     expect(lost, `missing at ${url}`).toEqual([]);
   }
   console.log(`${load.acknowledged.size} writes, the longest stall ${Math.round(load.longestGap.ms)} ms`);
+  console.log(await costs());
   expect(load.longestGap.ms).toBeLessThan(LONGEST_STALL_MS);
+}
+
+/** What each server cost: memory, and how late its event loop was. */
+async function costs(): Promise<string> {
+  const { servers } = JSON.parse((await cluster.kv("status", "--json")).stdout) as {
+    readonly servers: readonly { readonly cluster: ClusterStatus }[];
+  };
+  return servers
+    .map(({ cluster: { server, process } }) => {
+      const { p99Ms, maxMs } = process.eventLoopDelay;
+      return `${server.name}: at most ${Math.round(process.peakRssBytes / 2 ** 20)} MiB, loop late by ${p99Ms} (p99), ${maxMs} ms (at most)`;
+    })
+    .join("\n");
 }
 
 it("J-N5: grows 1→3→5 and shrinks 5→3→1 under load", async () => {

@@ -21,14 +21,27 @@ async function onStatus(options: ClientOptions): Promise<void> {
   if (options.json) printJson({ servers });
   else
     printTable(
-      ["SERVER", "NAME", "ROLE", "TERM", "LEADER", "MEMBERS", "LEVELS", "COMMIT", "APPLIED", "HEALTH"],
+      [
+        "SERVER",
+        "NAME",
+        "ROLE",
+        "TERM",
+        "LEADER",
+        "MEMBERS",
+        "LEVELS",
+        "COMMIT",
+        "APPLIED",
+        "MEMORY",
+        "LOOP",
+        "HEALTH",
+      ],
       servers.map(row),
     );
 }
 
 function row({ server, cluster, ...answer }: ServerHealth): readonly string[] {
   const health = answer.status === "UP" ? "UP" : `DOWN (${answer.reason})`;
-  if (cluster === undefined) return [server, "-", "-", "-", "-", "-", "-", "-", "-", health];
+  if (cluster === undefined) return [server, ...Array.from({ length: 10 }, () => "-"), health];
   const { server: self, term, leader, commitIndex, appliedIndex } = cluster;
   const membership = membersText(cluster);
   const { library, application } = cluster.membership.featureLevels;
@@ -43,6 +56,9 @@ function row({ server, cluster, ...answer }: ServerHealth): readonly string[] {
     `${library}.${application}`,
     String(commitIndex),
     String(appliedIndex),
+    `${Math.round(cluster.process.rssBytes / 2 ** 20)} MiB`,
+    // How late the event loop is.
+    `${cluster.process.eventLoopDelay.p99Ms} ms`,
     health,
   ];
 }

@@ -102,6 +102,13 @@ export interface ClusterStatus {
   readonly sessions: number;
   readonly revision: number;
   readonly keys: number;
+  /** What the server's process costs since it began to serve. */
+  readonly process: {
+    readonly rssBytes: number;
+    /** The most that it ever was. */
+    readonly peakRssBytes: number;
+    readonly eventLoopDelay: { readonly p99Ms: number; readonly maxMs: number };
+  };
   readonly membership: MembersInfo;
 }
 

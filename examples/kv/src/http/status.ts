@@ -3,6 +3,7 @@
 import type { FastifyInstance } from "fastify";
 import type { HttpContext } from "./context.js";
 import { membersJson } from "./members.js";
+import { ProcessMeter } from "./process-meter.js";
 import { readQuery } from "./request.js";
 
 export function registerStatus(app: FastifyInstance, { node, readiness, store, watchHub }: HttpContext): void {
@@ -11,6 +12,9 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
     reply.code(health.status === "UP" ? 200 : 503);
     return health;
   });
+
+  const meter = new ProcessMeter();
+  app.addHook("onClose", async () => meter.close());
 
   app.get("/v1/cluster", async (request) => {
     readQuery(request.url, []);
@@ -26,6 +30,7 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
       sessions,
       revision: store.revision,
       keys: store.size,
+      process: meter.read(),
       membership: membersJson(node.members()),
     };
   });
