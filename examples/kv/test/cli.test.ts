@@ -183,7 +183,7 @@ it("status shows every server, also one that is down", async () => {
   const [gone = ""] = await freeAddresses(1);
   const status = await kv(["status"], "", `${server.httpUrl},http://${gone}`);
   expect(status.code).toBe(0);
-  expect(lines(status)[1]).toMatch(/ n1 +leader +\d+ +n1 +1 v\d+ +\d+ +\d+ +\d+ MiB +[\d.]+ ms +UP$/);
+  expect(lines(status)[1]).toMatch(/ n1 +leader +\d+ +n1 +1 v\d+ +1\.1 +\d+ +\d+ +\d+ MiB +[\d.]+ ms +UP$/);
   expect(lines(status)[2]).toMatch(/DOWN \(UNREACHABLE\)$/);
   const down = await kv(["status", "--json"], "", `http://${gone}`);
   expect([down.code, json(down)]).toMatchObject([3, [{ servers: [{ status: "DOWN" }] }]]);
