@@ -21,7 +21,7 @@ export type Action =
   | { readonly kind: "store" | "crash"; readonly server: NodeId; readonly writes: number; readonly isLate: boolean }
   | { readonly kind: "start"; readonly server: NodeId }
   | { readonly kind: "propose"; readonly server: NodeId; readonly commands: number; readonly isLate: boolean }
-  | { readonly kind: "read"; readonly server: NodeId; readonly isLate: boolean }
+  | { readonly kind: "read"; readonly server: NodeId; readonly isLease: boolean; readonly isLate: boolean }
   /** Someone wants other members; those who join get their id when it happens. */
   | {
       readonly kind: "change";
@@ -43,6 +43,8 @@ export type Action =
 
 /** The consequences of a late action are drawn together with those of the server's next one. */
 const LATE = "late";
+/** A lease will do for a read. */
+const LEASE = "lease";
 
 export function encodeAction(action: Action): string {
   const words = wordsOf(action).join(" ");
@@ -63,8 +65,9 @@ function wordsOf(action: Action): readonly (string | number)[] {
     case "crash":
       return [action.kind, action.server, action.writes];
     case "start":
-    case "read":
       return [action.kind, action.server];
+    case "read":
+      return action.isLease ? [action.kind, action.server, LEASE] : [action.kind, action.server];
     case "propose":
       return [action.kind, action.server, action.commands];
     case "change":
@@ -122,7 +125,7 @@ export function decodeAction(text: string, flight: Flight): Action | null {
     case "start":
       return { kind, server };
     case "read":
-      return { kind, server, isLate };
+      return { kind, server, isLease: second === LEASE, isLate };
     case "propose":
       return { kind, server, commands: Number(second), isLate };
     case "change":

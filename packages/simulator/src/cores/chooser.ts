@@ -8,10 +8,13 @@ import type { Action } from "./actions.js";
 import { type CoreServer, ELECTION_TIMEOUT_MS, HEARTBEAT_INTERVAL_MS } from "./core-server.js";
 import type { CoresParameters } from "./cores-parameters.js";
 import { type Flight, MAX_SERVERS, type UnderWay } from "./flight.js";
-import { drawWishes } from "./wishes.js";
+import { Intrigue } from "./intrigue.js";
+import { type Draw, drawWishes } from "./wishes.js";
 
 /** How many actions a stretch of one kind lasts at most. */
 const MAX_STRETCH = 120;
+/** It takes some time until the next one leads. */
+const MAX_INTRIGUE = 500;
 
 type Kind =
   | "deliver"
@@ -66,12 +69,15 @@ export class Chooser {
   /** Whose clock stands still in this stretch. */
   #frozen: NodeId = NOBODY;
   #stretch = MAX_STRETCH;
+  readonly #draws: Draw = { chance: (rate) => this.#chance(rate), below: (end) => this.#below(end) };
+  readonly #intrigue: Intrigue;
 
   constructor(random: Random, parameters: CoresParameters, servers: readonly CoreServer[], flight: Flight) {
     this.#random = random;
     this.#parameters = parameters;
     this.#servers = servers;
     this.#flight = flight;
+    this.#intrigue = new Intrigue(this.#draws, servers, flight);
     this.#totalWeight = KINDS.reduce((sum, kind) => sum + parameters[kind], 0);
     this.#operationWeight = OPERATIONS.reduce((sum, kind) => sum + parameters[kind], 0);
   }
@@ -86,12 +92,26 @@ export class Chooser {
     return this.#isOrderly ? this.#orderly() : this.#wild();
   }
 
+  /**
+   * Now and then the faults stop when a leader has just made a configuration, which only some know, or nobody else: the
+   * last thing is that it dies. Null if things go on.
+   */
+  farewell(): Action | null {
+    const maker = this.#servers.find(
+      ({ raft }) => raft?.role === "leader" && raft.configurationIndex > raft.commitIndex,
+    );
+    if (maker === undefined || !this.#chance(this.#parameters.leaveAmidChange)) return null;
+    return { kind: "crash", server: maker.id, writes: maker.pendingWrites, isLate: false };
+  }
+
   #beginStretch(): void {
     this.#isOrderly = this.#chance(this.#parameters.orderlyRate);
     this.#stretch = this.#below(MAX_STRETCH);
     this.#frozen = NOBODY;
+    this.#intrigue.end();
     if (!this.#isOrderly) return;
-    if (this.#chance(this.#parameters.coup)) this.#coup();
+    if (this.#chance(this.#parameters.intrigue)) this.#beginIntrigue();
+    else if (this.#chance(this.#parameters.coup)) this.#coup();
     else if (this.#chance(0.7)) this.#queue.push({ kind: "heal" }, ...this.#starts());
   }
 
@@ -100,21 +120,35 @@ export class Chooser {
     const leader = this.#servers.find(({ raft }) => raft?.role === "leader");
     if (leader === undefined) return;
     this.#stretch = MAX_STRETCH;
-    this.#frozen = leader.id;
+    // A lease rests on clocks that go on.
+    if (this.#parameters.leaseRate === 0) this.#frozen = leader.id;
     this.#queue.push({ kind: "heal" }, ...this.#cuts(new Set([leader.id])));
     if (this.#chance(0.7)) this.#queue.push({ kind: "propose", server: leader.id, commands: 1, isLate: false });
   }
 
+  #beginIntrigue(): void {
+    this.#stretch = this.#below(MAX_INTRIGUE);
+    const isSiege = this.#chance(this.#parameters.sieges);
+    this.#queue.push(...(isSiege ? this.#intrigue.beginSiege() : this.#intrigue.beginReigns()), ...this.#starts());
+  }
+
   /** The oldest message first; then the disks; then time. */
   #orderly(): Action {
-    if (this.#flight.size > 0 && !this.#chance(0.05)) {
-      return { kind: "deliver", message: this.#flight.at(this.#flight.size - 1), isLate: this.#isLate() };
+    this.#queue.push(...this.#intrigue.deeds());
+    const deed = this.#queue.shift();
+    if (deed !== undefined) return deed;
+    const oldest = this.#intrigue.oldest();
+    if (oldest !== undefined && !this.#chance(0.05)) {
+      return { kind: "deliver", message: oldest, isLate: this.#isLate() };
     }
     const writing = this.#servers.find(({ pendingWrites }) => pendingWrites > 0);
     if (writing !== undefined && !this.#chance(0.05)) {
       return { kind: "store", server: writing.id, writes: writing.pendingWrites, isLate: false };
     }
-    if (this.#chance(0.3)) return this.#propose();
+    // Where leaders come and go, time must pass.
+    const calm = this.#intrigue.isOn ? 0.3 : 1;
+    if (this.#chance(0.3 * calm)) return this.#propose();
+    if (this.#chance(calm * this.#parameters.leaseRate)) return this.#read(this.#pickLeader());
     if (this.#operationWeight > 0 && this.#chance(0.02 * this.#operationWeight))
       return this.#operate(this.#draw(OPERATIONS, this.#operationWeight));
     return { kind: "elapse", ms: this.#below(HEARTBEAT_INTERVAL_MS * 2) + 1, except: this.#frozen };
@@ -140,7 +174,7 @@ export class Chooser {
       case "propose":
         return this.#propose();
       case "read":
-        return { kind, server: this.#pick(this.#servers).id, isLate: this.#isLate() };
+        return this.#read(this.#pick(this.#servers));
       case "crash":
         return this.#crash(this.#pick(this.#servers));
       case "storm":
@@ -181,8 +215,7 @@ export class Chooser {
     }
     if (raft === null) return this.#elapse();
     const room = MAX_SERVERS - this.#servers.length;
-    const draw = { chance: (rate: number) => this.#chance(rate), below: (end: number) => this.#below(end) };
-    const members = drawWishes(raft.configuration, this.#parameters.priorities, room, draw);
+    const members = drawWishes(raft.configuration, this.#parameters.priorities, room, this.#draws);
     return { kind, server, isStale: this.#chance(0.05), members, isLate };
   }
 
@@ -233,6 +266,10 @@ export class Chooser {
   #propose(): Action {
     const server = this.#pickLeader();
     return { kind: "propose", server: server.id, commands: 1 + this.#below(3), isLate: this.#isLate() };
+  }
+
+  #read({ id: server }: CoreServer): Action {
+    return { kind: "read", server, isLease: this.#chance(this.#parameters.leaseRate), isLate: this.#isLate() };
   }
 
   /** A crashed server is started again sooner or later; one that is down is started now. */

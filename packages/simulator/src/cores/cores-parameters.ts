@@ -25,14 +25,21 @@ export interface CoresParameters {
   readonly store: number;
   readonly propose: number;
   readonly read: number;
+  /** The share of reads for which a lease will do; none where clocks run apart, or stand still. */
+  readonly leaseRate: number;
   readonly crash: number;
   readonly storm: number;
   readonly cut: number;
   readonly isolate: number;
   /** The share of orderly stretches in which a leader is deposed without its knowledge. */
   readonly coup: number;
+  /** The share of orderly stretches in which somebody works against whoever leads; and of sieges among these. */
+  readonly intrigue: number;
+  readonly sieges: number;
   // What operators do.
   readonly change: number;
+  /** How likely it is that the faults stop, with each action of the second half, while a change has just begun. */
+  readonly leaveAmidChange: number;
   readonly transfer: number;
   /** The share of members that get a priority with a change. */
   readonly priorities: number;
@@ -50,6 +57,8 @@ export interface CoresParameters {
 export function drawCoresParameters(random: Random): CoresParameters {
   const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
   const swarm = (low: number, high: number): number => (random.between(0, 1) < 0.6 ? random.between(low, high) : 0);
+  const drift = swarm(0, 1);
+  const leaseRate = drift === 0 ? swarm(0.2, 1) : 0;
   return {
     servers: [3, 3, 3, 3, 5, 5, 5, 4, 4, 2, 1, 6, 7][whole(0, 12)] as number,
     actions: whole(150, 1_500),
@@ -57,7 +66,7 @@ export function drawCoresParameters(random: Random): CoresParameters {
     orderlyRate: random.between(0.2, 0.9),
     lateRate: swarm(0, 0.5),
     limboPower: swarm(0, 1) > 0 ? random.between(2, 6) : 1,
-    drift: swarm(0, 1),
+    drift,
     deliver: 60,
     burst: swarm(1, 8),
     duplicate: swarm(1, 20),
@@ -65,14 +74,18 @@ export function drawCoresParameters(random: Random): CoresParameters {
     elapse: random.between(3, 20),
     store: random.between(5, 40),
     propose: random.between(2, 15),
-    read: swarm(1, 8),
+    read: leaseRate > 0 ? random.between(1, 8) : swarm(1, 8),
+    leaseRate,
     crash: swarm(0.2, 4),
     storm: swarm(0.05, 0.5),
     cut: swarm(0.2, 3),
     isolate: swarm(0.2, 3),
     coup: swarm(0.1, 0.6),
+    intrigue: leaseRate > 0 ? random.between(0.3, 1) : swarm(0.1, 0.8),
+    sieges: leaseRate > 0 ? random.between(0.3, 1) : swarm(0, 0.5),
     lastingCuts: swarm(0.3, 1),
     change: swarm(0.5, 4) * whole(0, 1),
+    leaveAmidChange: swarm(0.01, 0.3),
     transfer: swarm(0.2, 2) * whole(0, 1),
     priorities: swarm(0.1, 0.5) * whole(0, 1),
     snapshot: swarm(0.5, 6),

@@ -109,7 +109,13 @@ export class CoresWorld implements Patient {
 
   #explore(): void {
     const chooser = new Chooser(this.#random, this.parameters, this.servers, this.flight);
-    for (let count = 0; count < this.parameters.actions && !this.isBroken; count += 1) this.perform(chooser.next());
+    for (let count = 0; count < this.parameters.actions && !this.isBroken; count += 1) {
+      this.perform(chooser.next());
+      const last = 2 * count > this.parameters.actions ? chooser.farewell() : null;
+      if (last === null) continue;
+      this.perform(last);
+      break;
+    }
     this.perform({ kind: "recover" });
   }
 
@@ -156,11 +162,13 @@ export class CoresWorld implements Patient {
         this.note(`n${action.from}`, "cut", () => `nothing reaches n${action.to} from here any more`);
         return this.flight.cut(action.from, action.to);
       default:
-        return this.#performOn(this.servers[action.server - 1] as CoreServer, action);
+        return this.#performOn(this.servers[action.server - 1], action);
     }
   }
 
-  #performOn(server: CoreServer, action: Extract<Action, { readonly server: NodeId }>): void {
+  #performOn(server: CoreServer | undefined, action: Extract<Action, { readonly server: NodeId }>): void {
+    // It has not joined in a run that was made shorter.
+    if (server === undefined) return;
     switch (action.kind) {
       case "tick":
         this.#faults.add("clock drift");
@@ -176,9 +184,13 @@ export class CoresWorld implements Patient {
         return this.#propose(server, action.commands, action.isLate);
       case "read":
         this.#requests += 1;
-        this.note(server.name, "read", () => `request ${this.#requests}`);
+        this.note(
+          server.name,
+          "read",
+          () => `request ${this.#requests}${action.isLease ? ", for which a lease will do" : ""}`,
+        );
         if (server.raft !== null) this.waitingReads.set(this.#requests, server);
-        return this.#step(server, { kind: "read", readId: this.#requests }, action.isLate);
+        return this.#step(server, { kind: "read", readId: this.#requests, isLease: action.isLease }, action.isLate);
       case "change":
         return this.#change(server, action);
       case "transfer":

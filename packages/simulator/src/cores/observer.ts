@@ -25,6 +25,7 @@ const SITUATIONS = [
   "a message of a term gone by arrived",
   "a proposal was refused",
   "a read was confirmed",
+  "a lease vouched for a read",
   "a read was refused",
   "a crash lost writes",
   "all servers were down",
@@ -117,7 +118,10 @@ export class Observer {
       if (write.reset !== null) this.saw("a log began anew");
     }
     for (const { accepted } of proposals) if (!accepted) this.saw("a proposal was refused");
-    for (const { ready } of reads) this.saw(ready ? "a read was confirmed" : "a read was refused");
+    for (const read of reads) {
+      if (!read.ready) this.saw("a read was refused");
+      else this.saw(read.lease === undefined ? "a read was confirmed" : "a lease vouched for a read");
+    }
     for (const message of messages) this.#onMessage(server, message);
     for (const outcome of changes) {
       if (outcome.accepted) this.saw("a change of members was accepted");

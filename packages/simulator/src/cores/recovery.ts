@@ -80,29 +80,36 @@ export class Recovery {
   // --- who can talk ---
 
   /**
-   * A majority of the voters, drawn at random. Everybody who is a member in any configuration that may be in force, if a
-   * change is under way, for it takes its next step as soon as it can; and if there are witnesses, for one of these may
-   * be the only one of a majority that has the newest entry, and it cannot lead.
+   * Just so many that they are a majority in each configuration that may come to be in force: the one that is committed,
+   * those of others that may be yet, and where these lead to. Drawn at random, or those who know the least: one of them
+   * has everything, and must be let get on. Everybody if there are witnesses, for one of these may be the only one of a
+   * majority that has the newest entry, and it cannot lead.
    */
   #connect(): readonly NodeId[] {
     const { servers, ledger } = this.#world;
     const { index, configuration } = ledger.committedConfiguration;
     const later = servers.flatMap(({ raft }) => (raft !== null && raft.configurationIndex > index ? [raft] : []));
     const possible = [configuration, ...later.map((raft) => raft.configuration)];
-    const hasWitness = possible.some((each) => membersOf(each).some(({ isWitness }) => isWitness === true));
-    const isUnderWay = later.length > 0 || configuration.target !== null || configuration.outgoingVoters.length > 0;
-    if (isUnderWay || hasWitness)
-      return [...new Set(possible.flatMap((each) => membersOf(each).map(({ id }) => id)))].sort((a, b) => a - b);
-    return this.#quorumOf(configuration);
+    const members = possible.flatMap((each) => membersOf(each));
+    const all = [...new Set(members.map(({ id }) => id))].sort((a, b) => a - b);
+    if (members.some(({ isWitness }) => isWitness === true)) return all;
+    const lastIndex = (id: NodeId): number => this.#world.servers[id - 1]?.lastIndex ?? 0;
+    const order = this.#shuffled(all);
+    if (this.#random.between(0, 1) < 0.5) order.sort((a, b) => lastIndex(a) - lastIndex(b));
+    const sets = possible.flatMap(voterSetsOf);
+    const connected: NodeId[] = [];
+    // Whoever makes no difference is left out.
+    for (const id of order) {
+      const isNeeded = sets.some((set) => set.includes(id) && !isMajority(connected, set));
+      if (isNeeded) connected.push(id);
+    }
+    return connected;
   }
 
-  /** Any majority, or that of those who know the least: one of them has everything, and must be let get on. */
-  #quorumOf({ voters }: Configuration): readonly NodeId[] {
-    const rotation = Math.floor(this.#random.between(0, voters.length));
-    const ids = [...voters.slice(rotation), ...voters.slice(0, rotation)].map(({ id }) => id);
-    const lastIndex = (id: NodeId): number => this.#world.servers[id - 1]?.lastIndex ?? 0;
-    if (this.#random.between(0, 1) < 0.5) ids.sort((a, b) => lastIndex(a) - lastIndex(b));
-    return ids.slice(0, Math.floor(ids.length / 2) + 1);
+  #shuffled(ids: readonly NodeId[]): NodeId[] {
+    const shuffled: NodeId[] = [];
+    for (const id of ids) shuffled.splice(Math.floor(this.#random.between(0, shuffled.length + 1)), 0, id);
+    return shuffled;
   }
 
   #cut(rate: number): void {
@@ -240,4 +247,13 @@ export class Recovery {
     });
     return said.join("; ");
   }
+}
+
+/** Each set of which a majority may be needed, now or when the change that is under way goes on. */
+function voterSetsOf({ voters, outgoingVoters, target }: Configuration): (readonly NodeId[])[] {
+  return [voters.map(({ id }) => id), outgoingVoters.map(({ id }) => id), target?.voters ?? []];
+}
+
+function isMajority(ids: readonly NodeId[], set: readonly NodeId[]): boolean {
+  return 2 * set.filter((id) => ids.includes(id)).length > set.length;
 }

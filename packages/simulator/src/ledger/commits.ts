@@ -26,7 +26,7 @@ export class Commits {
       this.#books.breach(RULES.commitMonotone, `n${server.id} had commit index ${before} at its last turn.`, deed);
     } else if (commitIndex > tip.index) {
       this.#books.breach(RULES.commitBounds, `The log of n${server.id} ends with ${nameOf(tip)}.`, deed);
-    } else if (leadership !== null) {
+    } else if (leadership !== null && commitIndex > (server.snapshot?.index ?? 0)) {
       this.#onLeaderCommit(server, entryAt(tip, commitIndex), leadership.term, deed);
     } else {
       this.#onFollowerCommit(server, entryAt(tip, commitIndex), deed);
@@ -82,6 +82,7 @@ export class Commits {
     }
   }
 
+  /** Or what a leader learns late, from a snapshot that the one before it sent. */
   #onFollowerCommit(server: ServerRecord, node: EntryNode, deed: string): void {
     const { committed } = this.#books;
     if (node.index <= committed.index && entryAt(committed, node.index) !== node) {

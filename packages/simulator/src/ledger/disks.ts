@@ -89,7 +89,10 @@ export class Disks {
     return entryAt(tip, from - 1);
   }
 
-  /** What is gone after a write, whoever sent what replaces it: a leader, or a server whose log was pulled. */
+  /**
+   * What is gone after a write, whoever sent what replaces it: a leader, or a server whose log was pulled. An entry that a
+   * later leader committed, by one of its own, may go from where that one never came: there it did not count.
+   */
   #checkDropped(server: ServerRecord, from: Index, after: DiskState): void {
     const { committed, leaderships } = this.#books;
     const before = server.asked.tip;
@@ -98,6 +101,7 @@ export class Disks {
       const node = entryAt(committed, index);
       if (holds(after.tip, node)) continue;
       if (!holds(before, node)) break;
+      if (node.committedInTerm !== node.term) continue;
       const by = `n${node.committedBy} as leader of term ${node.committedInTerm}`;
       const fact = `${nameOf(node)} was committed by ${by} ${this.#books.at(node.committedAt)}.`;
       this.#books.breach(RULES.committedStays, fact, deed);

@@ -125,7 +125,7 @@ export class Lives {
     server.made = [];
     server.compactedTo = compacted.index;
     server.transferTo = NOBODY;
-    server.appointment = null;
+    server.appointments = [];
     // A snapshot may have outlived the term that its leader spoke in.
     server.heardTerm = snapshot?.term ?? 0;
     server.isUntold = true;

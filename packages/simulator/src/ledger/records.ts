@@ -133,7 +133,7 @@ export class ServerRecord {
   /** What its clock showed last, if anybody said. */
   clock = Number.NaN;
   /** The newest in this life. */
-  appointment: Appointment | null = null;
+  appointments: Appointment[] = [];
   /** The highest term that it heard of in this life, from somebody whom it had to listen to. */
   heardTerm: Term = 0;
   /** Whether somebody handed out its log to it since its last turn. */

@@ -149,7 +149,7 @@ export const RULES = {
   committedStays: rule(
     "committed-stays",
     "Leader Completeness",
-    "An entry that any leader has committed never leaves the log of a server that has it, whether that server knows or not.",
+    "An entry that the leader of its own term committed never leaves the log of a server that has it, and nothing before it does, whether that server knows or not.",
   ),
   acknowledgedStays: rule(
     "acknowledged-stays",

@@ -35,24 +35,22 @@ export class Transfers {
     }
   }
 
-  /** The leader's word arrives. */
+  /** The leader's word arrives; of several of a term it may obey any, for it draws conclusions later. */
   onAppointed(server: ServerRecord, { from, term, lastLogIndex, lastLogTerm }: TimeoutNow): void {
-    const { appointment } = server;
-    if (appointment !== null && appointment.term > term) return;
-    server.appointment = { by: from, term, lastLogIndex, lastLogTerm };
+    const latest = server.appointments[0]?.term ?? 0;
+    if (latest > term) return;
+    if (latest < term) server.appointments = [];
+    server.appointments.push({ by: from, term, lastLogIndex, lastLogTerm });
   }
 
   /** A server asks for votes in the name of its leader (PITFALLS T3, T4, T6, L3). */
   onCampaign(server: ServerRecord, { term, lastLogIndex, lastLogTerm }: RequestVote): void {
-    const { appointment } = server;
-    const isTold =
-      appointment !== null &&
-      appointment.term === term - 1 &&
-      appointment.lastLogIndex === lastLogIndex &&
-      appointment.lastLogTerm === lastLogTerm;
-    if (isTold) return;
+    const isMeant = (told: ServerRecord["appointments"][number]): boolean =>
+      told.term === term - 1 && told.lastLogIndex === lastLogIndex && told.lastLogTerm === lastLogTerm;
+    if (server.appointments.some(isMeant)) return;
+    const appointment = server.appointments[server.appointments.length - 1];
     const told =
-      appointment === null
+      appointment === undefined
         ? `Nobody has told n${server.id} to campaign in this life.`
         : `n${server.id} was told to campaign last by n${appointment.by}, leader of term ${appointment.term}, with a log that ends with ${nameOf({ index: appointment.lastLogIndex, term: appointment.lastLogTerm })}.`;
     this.#books.breach(

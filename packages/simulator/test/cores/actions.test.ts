@@ -4,10 +4,13 @@ import { NOBODY } from "@quorate/core";
 import { expect, it } from "vitest";
 import { type Action, decodeAction, encodeAction } from "../../src/cores/actions.js";
 import { Flight } from "../../src/cores/flight.js";
+import { replay } from "../../src/index.js";
 
 const ACTIONS: readonly (readonly [string, Action])[] = [
   ["propose 2 3 late", { kind: "propose", server: 2, commands: 3, isLate: true }],
   ["transfer 1 0", { kind: "transfer", server: 1, to: NOBODY, isLate: false }],
+  ["read 1", { kind: "read", server: 1, isLease: false, isLate: false }],
+  ["read 3 lease late", { kind: "read", server: 3, isLease: true, isLate: true }],
   ["snapshot 3 10 late", { kind: "snapshot", server: 3, kept: 10, isLate: true }],
   ["fail 1 4", { kind: "fail", server: 1, to: 4, isLate: false }],
   ["change 2 current  late", { kind: "change", server: 2, isStale: false, members: [], isLate: true }],
@@ -35,4 +38,11 @@ it.each(ACTIONS)("%s", (text, action) => {
 
 it("is nothing else", () => {
   expect(() => decodeAction("dance 1", new Flight())).toThrow(RangeError);
+});
+
+it("is nothing to a server that never joined, for the run was made shorter", async () => {
+  const actions = ["store 9 1", "crash 9 0", "start 9", "tick 9 100", "snapshot 9 0", "recover"];
+  const script = { seed: 2, world: "cores", actions, without: [] } as const;
+  const { violation } = await replay(script, { settle: () => Promise.resolve() });
+  expect(violation).toBeNull();
 });

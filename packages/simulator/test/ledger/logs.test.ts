@@ -97,6 +97,26 @@ it("a server drops what was committed without its knowledge", () => {
   );
 });
 
+it("what a later leader committed may go from where its own entry never came, and nowhere else", () => {
+  const stage = new Stage(5);
+  stage.elect(1, 2, [2, 3]);
+  stage.append(1);
+  stage.replicate(1, 2);
+  stage.elect(3, 3, [4, 5]);
+  stage.elect(1, 4, [4, 5]);
+  for (const id of [4, 5]) stage.replicate(1, id);
+  stage.commit(1, 4);
+  // n2 has 3@2, of which it knows from the leader of term 2, and hears of the one of term 3 only now.
+  stage.replicate(3, 2);
+  stage.expectNothing();
+  stage.turn(4, { write: { hardState: { currentTerm: 5, votedFor: 0 }, truncateFrom: 3 } });
+  stage.expect(
+    "committed-stays",
+    /^Entry 4 of term 4 was committed by n1 as leader of term 4/,
+    /n4 asks for a log that ends with entry 2 of term 2/,
+  );
+});
+
 it("R11: a server drops what it acknowledged, and stays in the term in which it did", () => {
   for (const hardState of [null, { currentTerm: 3, votedFor: 0 }]) {
     const stage = new Stage();

@@ -50,6 +50,18 @@ it("§7: has nothing to say of a snapshot that is taken, sent and installed", ()
   stage.expectNothing();
 });
 
+it("a leader may learn from a snapshot, late, that what it has of earlier terms is committed", () => {
+  const stage = new Stage();
+  stage.elect(1, 2, [2]);
+  stage.append(1);
+  for (const id of [2, 3]) stage.replicate(1, id);
+  stage.commit(1, 3);
+  stage.elect(3, 3, [2]);
+  stage.ledger.onSnapshotStored(3, stage.snapshotOf(1, 3), "received");
+  stage.turn(3, {}, { snapshotIndex: 3, commitIndex: 3 });
+  stage.expectNothing();
+});
+
 describe("what a snapshot says", () => {
   it("S13: a server takes one of what it has not applied", () => {
     const stage = committed();

@@ -82,6 +82,13 @@ describe("a server campaigns in the name of a leader", () => {
     stage.expect("transfer-campaign", /told to campaign last by n1, leader of term 1/, /n2 asks for votes in term 3/);
   });
 
+  it("T4: that told it twice before it drew conclusions, and it may have been the other word", () => {
+    const stage = led();
+    for (const lie of [{}, { lastLogIndex: 2 }]) stage.ledger.onStep(2, { kind: "receive", message: word(lie) });
+    campaign(stage);
+    stage.expectNothing();
+  });
+
   it("T3: without its log", () => {
     const stage = led();
     stage.ledger.onStep(2, { kind: "receive", message: word({ lastLogIndex: 4 }) });
