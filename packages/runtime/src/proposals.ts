@@ -10,6 +10,7 @@
 
 import { type Clock, type ProposeRequest, type ProposeResult, RaftError, type RaftErrorCode } from "@quorate/contracts";
 import { type Index, type Input, NOBODY, type NodeId, type ProposalOutcome, type Term } from "@quorate/core";
+import { Appender } from "./appender.js";
 import { PeerAsker, type PeerAskerOptions } from "./askers.js";
 import type { Budget } from "./budget.js";
 import { checkCommandSize } from "./commands.js";
@@ -19,13 +20,8 @@ import { Proposal, type ProposalOptions } from "./proposal.js";
 import { SeenRequests } from "./request-ids.js";
 import type { Answer } from "./sessions/answer.js";
 import type { ClusterTime } from "./sessions/cluster-time.js";
-import { checkEnvelope, ENVELOPE_BYTES, makeEnvelope, writeTime } from "./sessions/envelope.js";
+import { checkEnvelope, ENVELOPE_BYTES } from "./sessions/envelope.js";
 import type { Ticker } from "./sessions/ticker.js";
-
-/** What goes into the log in one turn, in payload bytes: the rest waits a turn, so that a flood is not one stall. */
-const MAX_TURN_BYTES = 4 * 1024 * 1024;
-
-const NO_PAYLOAD = new Uint8Array(0);
 
 /** Errors that mean the same whoever asks again: the session table, or a limit, has spoken. */
 const FINAL_CODES: ReadonlySet<RaftErrorCode> = new Set([
@@ -61,17 +57,13 @@ export class Proposals<Result> {
   readonly #options: ProposalsOptions;
   readonly #keeper: SessionKeeper<Result>;
   readonly #deadlines = new DeadlineQueue<Proposal<Result>>();
+  readonly #appender: Appender<Result>;
   readonly #forwarder: Forwarder<Result>;
   readonly #seen = new SeenRequests();
   /** The term in which this life began: what this server led before, it led in a former one. */
   readonly #firstTerm: Term;
   /** To go on their way in the next turn; may hold settled ones. */
   #gathered: Proposal<Result>[] = [];
-  /** With the core, which answers in the same turn. */
-  #handed: { readonly proposalId: number; readonly batch: readonly Proposal<Result>[] } | null = null;
-  #lastProposalId = 0;
-  /** What this server has appended as the leader that it is, by its place. */
-  readonly #appended = new Map<Index, Proposal<Result>>();
   /** The leadership that was last acted upon. */
   #leaderId: NodeId = NOBODY;
   #term: Term = 0;
@@ -83,6 +75,7 @@ export class Proposals<Result> {
     this.#options = options;
     this.#keeper = keeper;
     this.#firstTerm = options.raft.currentTerm;
+    this.#appender = new Appender(options.time);
     this.#forwarder = new Forwarder(options, this.#deadlines);
   }
 
@@ -179,7 +172,11 @@ export class Proposals<Result> {
     this.#isHeld = raft.transferTo !== NOBODY;
     if (raft.role === "leader") {
       if (this.#isHeld) return null;
-      return this.#gathered.length > 0 || ticker.dueAt <= now ? this.#handToCore() : null;
+      if (this.#gathered.length === 0 && ticker.dueAt > now) return null;
+      const { input, taken } = this.#appender.hand(this.#gathered);
+      this.#gathered.splice(0, taken);
+      if (this.#gathered.length > 0) this.#options.schedule();
+      return input;
     }
     if (this.#gathered.length > 0) this.#gathered.splice(0, this.#forwarder.forward(this.#gathered, now));
     return null;
@@ -187,21 +184,7 @@ export class Proposals<Result> {
 
   /** The core's answer to what {@link route} returned. */
   onOutcome(outcome: ProposalOutcome): void {
-    if (this.#handed?.proposalId !== outcome.proposalId) return;
-    const { batch } = this.#handed;
-    this.#handed = null;
-    if (!outcome.accepted) {
-      for (const proposal of batch) this.gather(proposal);
-      return;
-    }
-    let index = outcome.firstIndex;
-    for (const proposal of batch) {
-      proposal.stage = "appended";
-      proposal.term = outcome.term;
-      proposal.index = index;
-      this.#appended.set(index, proposal);
-      index += 1;
-    }
+    for (const proposal of this.#appender.onOutcome(outcome)) this.gather(proposal);
   }
 
   /** To be called when the core was drained: what was held may go on when the handing over is done. */
@@ -211,9 +194,8 @@ export class Proposals<Result> {
 
   /** The entry of `term` at `index` was applied. Only the proposal that is this very entry is told (PITFALLS K5). */
   onApplied(index: Index, term: Term, answer: Answer<Result>): void {
-    const proposal = this.#appended.get(index);
-    if (proposal === undefined || proposal.term !== term) return;
-    this.#appended.delete(index);
+    const proposal = this.#appender.take(index, term);
+    if (proposal === undefined) return;
     if (answer.kind === "refused") this.#onRefused(proposal, answer);
     else if (this.#release(proposal)) proposal.asker.onAnswer(answer);
   }
@@ -255,44 +237,13 @@ export class Proposals<Result> {
   recountBytes(parked: readonly Proposal<Result>[]): number {
     const all = [
       this.#gathered.filter(({ stage }) => stage === "gathered"),
-      this.#handed?.batch ?? [],
       this.#forwarder.all().filter(({ stage }) => stage === "forwarded" || stage === "waiting"),
-      [...this.#appended.values()],
+      this.#appender.all(),
       parked.filter(({ stage }) => stage === "parked"),
     ];
     let sum = 0;
     for (const { sizeBytes } of all.flat()) sum += sizeBytes;
     return sum;
-  }
-
-  #handToCore(): Extract<Input, { kind: "propose" }> {
-    const { time } = this.#options;
-    const batch: Proposal<Result>[] = [];
-    const commands: Uint8Array[] = [];
-    const timeMs = time.write();
-    let sizeBytes = 0;
-    let taken = 0;
-    for (const proposal of this.#gathered) {
-      if (sizeBytes > MAX_TURN_BYTES) break;
-      taken += 1;
-      if (proposal.stage !== "gathered") continue;
-      const data = proposal.dataToSend();
-      writeTime(data, timeMs);
-      sizeBytes += proposal.sizeBytes;
-      batch.push(proposal);
-      commands.push(data);
-    }
-    this.#gathered = taken === this.#gathered.length ? [] : this.#gathered.slice(taken);
-    if (this.#gathered.length > 0) this.#options.schedule();
-    if (commands.length === 0) {
-      const data = makeEnvelope("time", NO_PAYLOAD);
-      writeTime(data, timeMs);
-      commands.push(data);
-    }
-    this.#lastProposalId += 1;
-    const proposalId = this.#lastProposalId;
-    this.#handed = { proposalId, batch };
-    return { kind: "propose", proposalId, commands };
   }
 
   /**
@@ -303,9 +254,7 @@ export class Proposals<Result> {
     const { raft } = this.#options;
     this.#leaderId = raft.leaderId;
     this.#term = raft.currentTerm;
-    const appended = [...this.#appended.values()];
-    this.#appended.clear();
-    for (const proposal of appended) {
+    for (const proposal of this.#appender.onLeadership()) {
       if (proposal.stage === "abandoned") this.#release(proposal);
       else if (proposal.isForPeer)
         this.fail(proposal, new RaftError("OUTCOME_UNKNOWN", `This server no longer leads term ${proposal.term}.`));
@@ -369,7 +318,7 @@ export class Proposals<Result> {
   /** Settles one that was not executed, or of which that is not known. */
   fail(proposal: Proposal<Result>, error: RaftError): void {
     if (proposal.stage === "forwarded") this.#forwarder.forget(proposal);
-    if (proposal.stage === "appended") this.#appended.delete(proposal.index);
+    if (proposal.stage === "appended") this.#appender.forget(proposal);
     if (this.#release(proposal)) proposal.asker.onError(error);
   }
 
