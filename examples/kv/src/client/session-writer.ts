@@ -42,17 +42,13 @@ const CLOSE_TIMEOUT_MS = 2000;
 class Session {
   readonly id: number;
   #next = 1;
-  /** Numbers that are not answered, the lowest first. */
+  /** All below it are answered, or nobody waits for them. */
+  #acknowledgedBelow = 1;
   readonly #unanswered = new Set<number>();
   readonly #line = new Line<number>();
 
   constructor(id: number) {
     this.id = id;
-  }
-
-  get #acknowledgedBelow(): number {
-    const [lowest = this.#next] = this.#unanswered;
-    return lowest;
   }
 
   get #hasRoom(): boolean {
@@ -67,6 +63,8 @@ class Session {
   /** Nobody waits for the answer to this one any more. */
   settle(sequence: number): void {
     this.#unanswered.delete(sequence);
+    while (this.#acknowledgedBelow < this.#next && !this.#unanswered.has(this.#acknowledgedBelow))
+      this.#acknowledgedBelow += 1;
     while (this.#line.size > 0 && this.#hasRoom) this.#line.serve(this.#give());
   }
 
