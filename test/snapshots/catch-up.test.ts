@@ -118,6 +118,26 @@ describe("a follower that lacks what is compacted", () => {
   });
 });
 
+describe("a damaged snapshot at a leader", () => {
+  it("P7: is found out when a follower refuses it, told, and replaced by another one of the same place", async () => {
+    const { cluster, leader } = await withOneBehind();
+    // Nothing is applied that is not in it.
+    const { index } = await cluster.world.finish(cluster.server(leader).node.snapshot());
+    expect(index).toBe(cluster.status(leader).appliedIndex);
+    cluster.machine(leader).disk.damageSnapshot();
+    await cluster.start(3);
+    await cluster.world.until(() => cluster.server(3).journal.lines.length === 60);
+    expect(cluster.server(3).journal.lines).toEqual(linesUpTo(60));
+    const codes = cluster.warnings.map((warning) => (warning as { code?: string }).code);
+    expect(codes.filter((code) => code === "SNAPSHOT_DAMAGED")).toHaveLength(1);
+    expect(cluster.status(leader).snapshots).toMatchObject({ index, damagedIndex: index, lastError: null });
+    // What was taken in its place lasts.
+    cluster.kill(leader);
+    await cluster.start(leader);
+    await cluster.world.until(() => cluster.server(leader).journal.lines.length === 60);
+  });
+});
+
 describe("a snapshot on demand", () => {
   it("contains all that is applied, and is the one that there is if nothing came since", async () => {
     const cluster = new Cluster(1, { snapshotKeepEntries: 2 });

@@ -156,6 +156,10 @@ export const ERROR_CODES = {
     outcome: "none",
     advice: "See the cause. Nothing is lost: the log is kept until a snapshot succeeds, which is tried again.",
   },
+  SNAPSHOT_DAMAGED: {
+    outcome: "none",
+    advice: "See to the disk: what else is on it may be damaged. The snapshot is replaced by a new one of the state.",
+  },
   SNAPSHOT_UNDER_WAY: {
     outcome: "unknown",
     advice: "It goes on by itself; `status().snapshots` shows how it stands. To ask again does no harm.",

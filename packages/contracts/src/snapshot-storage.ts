@@ -34,8 +34,8 @@ export interface SnapshotWriter {
   /**
    * Makes it durable, and the newest: resolves with it when it survives the loss of power. The ones before it are
    * removed when nobody reads them. Rejects with `STORAGE_CORRUPT`, and nothing is changed, if size or checksum are not
-   * as `expected`; if one is stored already that reaches as far, that one stays and is what this resolves with. Rejects
-   * with `STORAGE_FAILED` if the disk does: the one before it stays the newest then, but the next `open` may find either.
+   * as `expected`; if one is stored already that reaches as far, that one stays and is what this resolves with, unless it
+   * is distrusted and reaches no further. Rejects with `STORAGE_FAILED` if the disk does: the one before it stays the newest then, but the next `open` may find either.
    * After a rejection only `abort` is of use.
    */
   commit(expected?: { readonly sizeBytes: number; readonly checksum: number }): Promise<StoredSnapshot>;
@@ -71,6 +71,12 @@ export interface SnapshotStorage {
 
   /** The newest that is committed, or null. */
   newest(): StoredSnapshot | null;
+
+  /**
+   * `damaged` was read, and is not what was written. If it is still the newest, it stays so for now, but gives way to one
+   * that reaches just as far.
+   */
+  distrust(damaged: StoredSnapshot): void;
 
   /** Begins a snapshot; the caller may reuse `header` when it has. Several may be under way; each needs a `commit` or an `abort`. */
   create(place: EntryId, header: Uint8Array): Promise<SnapshotWriter>;

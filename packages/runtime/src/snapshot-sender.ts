@@ -16,7 +16,7 @@ import {
   type SnapshotReader,
   type SnapshotStorage,
 } from "@quorate/contracts";
-import { type Index, type Input, NOBODY, type NodeId, type Raft, type SnapshotOrder } from "@quorate/core";
+import { type EntryId, type Index, type Input, NOBODY, type NodeId, type Raft, type SnapshotOrder } from "@quorate/core";
 
 /** How many chunks may be under way to one follower without an answer. */
 const WINDOW_CHUNKS = 4;
@@ -39,6 +39,8 @@ export interface SnapshotSenderOptions {
   readonly snapshotTimeoutMs: number;
   /** Whether that server keeps no state: it is sent the header alone. */
   readonly isWitness: (id: NodeId) => boolean;
+  /** There is reason to doubt the snapshot of that place. Never rejects. */
+  readonly examine: (place: EntryId) => Promise<void>;
   /** Takes a snapshot, if there is none yet. */
   readonly take: () => Promise<unknown>;
   readonly send: (chunk: SnapshotChunk) => void;
@@ -68,6 +70,8 @@ interface Transfer {
   sentBytes: number;
   /** The follower has said where to go on; until then one chunk asks. */
   isAnswered: boolean;
+  /** Whether all of it was sent, by whomever. */
+  hasSentAll: boolean;
   isReading: boolean;
   /** When the first chunk was sent since the follower last got on; null if none was. */
   askedAt: number | null;
@@ -104,6 +108,7 @@ export class SnapshotSender {
       ackedBytes: 0,
       sentBytes: 0,
       isAnswered: false,
+      hasSentAll: false,
       isReading: true,
       askedAt: null,
       lastProgressAt: Number.NEGATIVE_INFINITY,
@@ -125,9 +130,16 @@ export class SnapshotSender {
     if (isAccepted) {
       if (nextOffset <= transfer.sizeBytes) this.#onWanted(transfer, nextOffset);
     } else {
-      const message = `Server ${from} cannot take the snapshot of entry ${place.index}.`;
-      this.#fail(transfer, new RaftError("SNAPSHOT_FAILED", message));
+      this.#onRefused(transfer, place);
     }
+  }
+
+  /** Whoever was sent all of it may have found it damaged: then it is so here. */
+  #onRefused(transfer: Transfer, place: EntryId): void {
+    const { order, hasSentAll, sizeBytes } = transfer;
+    const message = `Server ${order.to} cannot take the snapshot of entry ${place.index}.`;
+    this.#fail(transfer, new RaftError("SNAPSHOT_FAILED", message));
+    if (sizeBytes > 0 && hasSentAll) void this.#options.examine(place);
   }
 
   #onWanted(transfer: Transfer, nextOffset: number): void {
@@ -145,6 +157,7 @@ export class SnapshotSender {
       transfer.sentBytes = goesOn ? Math.max(transfer.sentBytes, nextOffset) : nextOffset;
       transfer.isAnswered = true;
       transfer.ackedBytes = nextOffset;
+      transfer.hasSentAll ||= nextOffset === sizeBytes;
       transfer.lastProgressAt = this.#options.clock.now();
     }
     this.#options.schedule();
@@ -222,7 +235,11 @@ export class SnapshotSender {
     if (transfer.isReading || transfer.reader === null || now < this.#wantsToSendAt(transfer)) return;
     if (!this.#hasMore(transfer)) transfer.sentBytes = transfer.ackedBytes;
     transfer.isReading = true;
-    this.#sendChunk(transfer, transfer.reader).then(schedule, (error: unknown) => this.#fail(transfer, error));
+    const { reader } = transfer;
+    this.#sendChunk(transfer, reader).then(schedule, (error: unknown) => {
+      this.#fail(transfer, error);
+      void this.#options.examine(reader.snapshot.place);
+    });
   }
 
   /** When a follower that does not answer is given up. */
@@ -256,6 +273,7 @@ export class SnapshotSender {
     transfer.askedAt ??= now;
     transfer.lastProgressAt = now;
     transfer.sentBytes = offset + data.length;
+    transfer.hasSentAll ||= transfer.sentBytes === sizeBytes;
     send({
       kind: "snapshotChunk",
       from: nodeId,

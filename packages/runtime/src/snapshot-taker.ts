@@ -131,10 +131,19 @@ export class SnapshotTaker {
       } else if (applier.appliedIndex === 0) {
         reject(new RaftError("SNAPSHOT_FAILED", "Nothing is applied yet."));
       } else {
-        (this.#isTaking ? this.#nextWaiters : this.#waiters).push({ resolve, reject });
-        if (!this.#isTaking) this.#begin();
+        this.#takeFor({ resolve, reject });
       }
     });
+  }
+
+  /** A snapshot that begins from here on, whatever there is: in place of one that was found damaged, say. */
+  takeAnew(): Promise<SnapshotResult> {
+    return new Promise((resolve, reject) => this.#takeFor({ resolve, reject }));
+  }
+
+  #takeFor(waiter: Waiter): void {
+    (this.#isTaking ? this.#nextWaiters : this.#waiters).push(waiter);
+    if (!this.#isTaking) this.#begin();
   }
 
   /** Another snapshot is the newest now, one that was received: the count begins anew. */

@@ -22,6 +22,7 @@ import { type Index, type Input, memberOf, type NodeId, type Raft, Random, type 
 import type { Applier } from "./applier.js";
 import { checkPart } from "./no-state.js";
 import type { Settings } from "./options.js";
+import { SnapshotCheck } from "./snapshot-check.js";
 import { decodeSnapshotHeader } from "./snapshot-header.js";
 import { type IncomingSnapshot, refusalOf, SnapshotReceiver, type SnapshotSource } from "./snapshot-receiver.js";
 import { restoreNewest } from "./snapshot-restore.js";
@@ -43,6 +44,8 @@ export interface SnapshotsStatus {
   readonly isRestoring: boolean;
   /** Why the last attempt to take one failed, or null. */
   readonly lastError: { readonly code: RaftErrorCode; readonly message: string } | null;
+  /** The last one that was found damaged on this server since it started, and replaced; 0 if none was. See to its disk. */
+  readonly damagedIndex: Index;
   /** What is being received, or null. */
   readonly incoming: IncomingSnapshot | null;
   /** What is being sent. */
@@ -78,6 +81,7 @@ export interface SnapshotsOptions extends Settings {
 export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly #taker: SnapshotTaker;
+  readonly #check: SnapshotCheck;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
 
@@ -90,8 +94,10 @@ export class Snapshots {
       random: new Random(seed),
       neededAfter: () => Math.min(unsentIndex() - 1, this.#sender.neededAfter),
     });
+    this.#check = new SnapshotCheck({ ...shared, takeAnew: () => this.#taker.takeAnew() });
     this.#sender = new SnapshotSender({
       ...shared,
+      examine: (place) => this.#check.examine(place),
       isWitness: (id) => isWitness(raft, id),
       take: () => this.#taker.take(),
     });
@@ -145,6 +151,7 @@ export class Snapshots {
       isTaking: this.#taker.isTaking,
       isRestoring: applier.isReplacing,
       lastError: lastError === null ? null : { code: lastError.code, message: lastError.message },
+      damagedIndex: this.#check.damagedIndex,
       incoming: this.#receiver.incoming,
       outgoing: this.#sender.transfers,
     };
@@ -152,6 +159,7 @@ export class Snapshots {
 
   stop(error: RaftError): void {
     this.#taker.stop(error);
+    this.#check.stop();
     this.#sender.stop();
     this.#receiver.stop();
   }

@@ -103,6 +103,12 @@ export class MemoryDisk {
     this.contents.damage(index);
   }
 
+  /** From now on the body of the newest snapshot is not what was written. */
+  damageSnapshot(): void {
+    if (this.snapshot === null) throw new RangeError("There is no snapshot");
+    this.snapshot.damage();
+  }
+
   /** Takes a part of the disk for `user`: one process has it open at a time. For the storages alone. */
   lock(user: object, part: DiskPart): void {
     if (this.#users.has(part)) throw new StorageError("STORAGE_LOCKED", "The disk is in use.");

@@ -41,6 +41,13 @@ export class MemorySnapshotStorage implements SnapshotStorage {
     return this.#disk.snapshot?.stored ?? null;
   }
 
+  distrust(damaged: StoredSnapshot): void {
+    this.#assertOpen();
+    const { snapshot } = this.#disk;
+    const { index, term } = damaged.place;
+    if (snapshot?.stored.place.index === index && snapshot.stored.place.term === term) snapshot.isDistrusted = true;
+  }
+
   async create(place: EntryId, header: Uint8Array): Promise<SnapshotWriter> {
     this.#assertOpen();
     const onEnd = (ended: Ending): void => {
@@ -131,10 +138,7 @@ class MemorySnapshotWriter implements SnapshotWriter, Ending {
       }
       const { snapshot } = this.#disk;
       const stored = { place: this.#place, header: this.#header, sizeBytes, checksum };
-      const newest =
-        snapshot !== null && snapshot.stored.place.index >= this.#place.index
-          ? snapshot
-          : new MemorySnapshot(stored, this.#pieces);
+      const newest = snapshot?.reaches(this.#place) ? snapshot : new MemorySnapshot(stored, this.#pieces);
       this.#disk.snapshot = newest;
       this.end();
       return newest.stored;

@@ -1,10 +1,13 @@
 /** A snapshot in memory: its body as the pieces it was written in. */
 
 import type { StoredSnapshot } from "@quorate/contracts";
+import type { EntryId } from "@quorate/core";
 
 export class MemorySnapshot {
   readonly stored: StoredSnapshot;
-  readonly #pieces: readonly Uint8Array[];
+  /** Whether it was found damaged. */
+  isDistrusted = false;
+  #pieces: readonly Uint8Array[];
   /** Where each piece begins. */
   readonly #offsets: number[] = [];
 
@@ -19,6 +22,12 @@ export class MemorySnapshot {
     }
   }
 
+  /** Whether nothing new is in one of `place`, once there is this one. */
+  reaches({ index }: EntryId): boolean {
+    const reached = this.stored.place.index;
+    return reached > index || (reached === index && !this.isDistrusted);
+  }
+
   /** A copy of what there is from `offset` on, `maxBytes` at most. */
   read(offset: number, maxBytes: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, this.stored.sizeBytes - offset)));
@@ -30,6 +39,15 @@ export class MemorySnapshot {
       done += part.length;
     }
     return bytes;
+  }
+
+  /** Turns the bits of its last byte over. Throws a `RangeError` if it has none. */
+  damage(): void {
+    const last = this.#pieces.at(-1);
+    if (last === undefined) throw new RangeError("The snapshot is empty");
+    const damaged = new Uint8Array(last);
+    damaged[damaged.length - 1] = (damaged[damaged.length - 1] as number) ^ 0xff;
+    this.#pieces = [...this.#pieces.slice(0, -1), damaged];
   }
 
   /** The last piece that begins at or before `offset`. */

@@ -1,5 +1,5 @@
 import type { SnapshotChunk, SnapshotChunkResult } from "@quorate/contracts";
-import type { Input, Raft, SnapshotOrder } from "@quorate/core";
+import type { EntryId, Input, Raft, SnapshotOrder } from "@quorate/core";
 import { describe, expect, it } from "vitest";
 import { SnapshotSender } from "../../src/snapshot-sender.js";
 import { FakeSnapshotStorage } from "../support/fake-snapshot-storage.js";
@@ -29,6 +29,7 @@ function open(bodyBytes = 1000, limits: { snapshotBytesPerSecond?: number } = {}
   const warnings: string[] = [];
   let isScheduled = false;
   let taken = 0;
+  const examined: EntryId[] = [];
   const schedule = (): void => {
     if (isScheduled) return;
     isScheduled = true;
@@ -48,6 +49,9 @@ function open(bodyBytes = 1000, limits: { snapshotBytesPerSecond?: number } = {}
       taken += 1;
       storage.put(PLACE, HEADER, new Uint8Array(bodyBytes));
     },
+    examine: async (place) => {
+      examined.push(place);
+    },
     send: (chunk) => sent.push({ ...chunk, at: world.now }),
     step: (input) => steps.push(input),
     onWarning: (error) => warnings.push(String(error)),
@@ -64,7 +68,7 @@ function open(bodyBytes = 1000, limits: { snapshotBytesPerSecond?: number } = {}
   };
   /** The offsets of what was sent since the last time. */
   const offsets = (): number[] => sent.splice(0).map(({ offset }) => offset);
-  return { world, storage, leader, sender, sent, steps, warnings, answer, offsets, takenCount: () => taken };
+  return { world, storage, leader, sender, sent, steps, warnings, answer, offsets, examined, takenCount: () => taken };
 }
 
 describe("a transfer", () => {
@@ -139,11 +143,33 @@ describe("a transfer", () => {
   });
 
   it("S5: fails when the follower refuses it", async () => {
-    const { world, sender, answer, steps } = open();
+    const { world, sender, answer, steps, examined } = open();
     sender.onOrder(order(2, 3));
     await world.run(10);
     answer(0, { isAccepted: false });
     await world.run(1100);
+    expect(steps).toEqual([{ kind: "snapshotFailed", to: 2, term: 7, stream: 3 }]);
+    // It was sent a part only: damage is not the reason.
+    expect(examined).toEqual([]);
+  });
+
+  it("P7: of which all was sent when the follower refuses it has the snapshot looked at", async () => {
+    const { world, sender, answer, steps, examined } = open(100);
+    sender.onOrder(order(2, 3));
+    await world.run(10);
+    answer(0, { isAccepted: false });
+    expect(examined).toEqual([PLACE]);
+    await world.run(1100);
+    expect(steps).toEqual([{ kind: "snapshotFailed", to: 2, term: 7, stream: 3 }]);
+  });
+
+  it("P7: of which a piece cannot be read fails, and has the snapshot looked at", async () => {
+    const { world, sender, storage, steps, warnings, examined } = open();
+    storage.failReads = new Error("the disk cannot be read");
+    sender.onOrder(order(2, 3));
+    await world.run(1100);
+    expect(examined).toEqual([PLACE]);
+    expect(warnings).toEqual(["Error: the disk cannot be read"]);
     expect(steps).toEqual([{ kind: "snapshotFailed", to: 2, term: 7, stream: 3 }]);
   });
 

@@ -17,6 +17,9 @@ export class FakeSnapshotStorage implements SnapshotStorage {
   unfinished = 0;
   openReaders = 0;
   failNextWrite: unknown = null;
+  failReads: unknown = null;
+  /** Was found damaged. */
+  distrusted: StoredSnapshot | null = null;
   /** Writes wait for it. */
   gate: Promise<void> = Promise.resolve();
 
@@ -26,6 +29,10 @@ export class FakeSnapshotStorage implements SnapshotStorage {
 
   newest(): StoredSnapshot | null {
     return this.#newest?.stored ?? null;
+  }
+
+  distrust(damaged: StoredSnapshot): void {
+    this.distrusted = damaged;
   }
 
   put(place: EntryId, header: Uint8Array, body: Uint8Array): StoredSnapshot {
@@ -76,7 +83,10 @@ export class FakeSnapshotStorage implements SnapshotStorage {
     let isOpen = true;
     return {
       snapshot: newest.stored,
-      read: async (offset, maxBytes) => newest.body.slice(offset, offset + maxBytes),
+      read: async (offset, maxBytes) => {
+        if (this.failReads !== null) throw this.failReads;
+        return newest.body.slice(offset, offset + maxBytes);
+      },
       close: async () => {
         if (isOpen) this.openReaders -= 1;
         isOpen = false;

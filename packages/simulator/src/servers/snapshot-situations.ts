@@ -11,6 +11,7 @@ export const SNAPSHOT_SITUATIONS = [
   "the sending of a snapshot went on where it had been broken off",
   "a snapshot was refused",
   "a snapshot could not be taken",
+  "a snapshot was found damaged where it was sent from",
   "a server gave up its log for a snapshot",
   "a state machine took over another state",
   "a server began with a snapshot",
@@ -64,6 +65,7 @@ export class SnapshotSituations {
 
   onWarning(warning: unknown): void {
     if (!(warning instanceof RaftError)) return;
+    if (warning.code === "SNAPSHOT_DAMAGED") this.#add("a snapshot was found damaged where it was sent from");
     if (warning.code === "SNAPSHOT_FAILED" && warning.cause !== undefined) this.#add("a snapshot could not be taken");
   }
 

@@ -33,6 +33,10 @@ export class WatchedSnapshots implements SnapshotStorage {
     return this.#storage.newest();
   }
 
+  distrust(damaged: StoredSnapshot): void {
+    this.#storage.distrust(damaged);
+  }
+
   async create(place: EntryId, header: Uint8Array): Promise<SnapshotWriter> {
     const { point } = decodeSnapshotHeader(header, place);
     return new WatchedWriter(await this.#storage.create(place, header), point, this.#watcher);

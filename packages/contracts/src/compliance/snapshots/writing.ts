@@ -2,6 +2,7 @@
 
 import { expect, it } from "vitest";
 import { crc32 } from "../../crc.js";
+import type { SnapshotReader } from "../../snapshot-storage.js";
 import { bytes } from "../fixture.js";
 import { expectRejection, pass } from "../storage/subject.js";
 import type { SnapshotHarness } from "./harness.js";
@@ -118,6 +119,26 @@ function testCommit(harness: () => SnapshotHarness): void {
       await subject.reopen();
     },
   );
+
+  it("P7: has one that is distrusted give way to another of the same place, and to none before it", async () => {
+    const damaged = snapshotAt(10, 2);
+    const subject = await SnapshotSubject.opened(harness(), damaged);
+    const reader = await subject.storage.read();
+    subject.storage.distrust(storedOf(snapshotAt(9, 2)));
+    await subject.store(snapshotAt(10, 2, 50));
+    subject.storage.distrust(storedOf(damaged));
+    await subject.store(snapshotAt(9, 2));
+    await subject.expectNewest();
+    subject.newest = null;
+    await subject.store(snapshotAt(10, 2, 60));
+    // It is trusted again.
+    await subject.store(snapshotAt(10, 2, 70));
+    await subject.expectNewest();
+    expectSame(await readBody(reader as SnapshotReader), damaged.body);
+    await reader?.close();
+    await subject.expectNewest();
+    await subject.reopen();
+  });
 
   it("S2: keeps the one that is stored if it reaches as far, whatever its term, and says so", async () => {
     const subject = await SnapshotSubject.opened(harness(), snapshotAt(10, 2));

@@ -24,6 +24,8 @@ export class FolderSnapshotStorage implements SnapshotStorage {
   readonly #folder: Folder;
   #phase: "new" | "open" | "closed" = "new";
   #newest: SnapshotFile | null = null;
+  /** The newest, if it was found damaged. */
+  #distrusted: SnapshotFile | null = null;
   readonly #writers = new Set<FileSnapshotWriter>();
   /** Who reads which file. */
   readonly #readers = new Map<FileSnapshotReader, SnapshotFile>();
@@ -56,6 +58,14 @@ export class FolderSnapshotStorage implements SnapshotStorage {
   newest(): StoredSnapshot | null {
     this.#assertOpen();
     return this.#newest?.snapshot ?? null;
+  }
+
+  distrust(damaged: StoredSnapshot): void {
+    this.#assertOpen();
+    const newest = this.#newest;
+    const { index, term } = damaged.place;
+    const isNewest = newest?.snapshot.place.index === index && newest.snapshot.place.term === term;
+    if (isNewest) this.#distrusted = newest;
   }
 
   /** Throws a `RangeError` if `header` is larger than 16 MiB. */
@@ -126,7 +136,7 @@ export class FolderSnapshotStorage implements SnapshotStorage {
 
   async #publish(writer: FileSnapshotWriter): Promise<StoredSnapshot> {
     const before = this.#newest;
-    if (before !== null && before.snapshot.place.index >= writer.place.index) {
+    if (before !== null && this.#reaches(before, writer.place)) {
       await writer.discard();
       return before.snapshot;
     }
@@ -138,6 +148,12 @@ export class FolderSnapshotStorage implements SnapshotStorage {
     this.#newest = { name, snapshot };
     if (before !== null) await this.#removeUnlessRead(before);
     return snapshot;
+  }
+
+  /** Whether nothing new is in a snapshot of `place`, once there is that one. */
+  #reaches(file: SnapshotFile, { index }: EntryId): boolean {
+    const reached = file.snapshot.place.index;
+    return reached > index || (reached === index && file !== this.#distrusted);
   }
 
   async #sync(): Promise<void> {
@@ -156,6 +172,8 @@ export class FolderSnapshotStorage implements SnapshotStorage {
 
   /** If it cannot be removed, it is in nobody's way: the next `open` tries again, and says so. */
   async #removeUnlessRead(file: SnapshotFile): Promise<void> {
+    // One of the same place has taken its name.
+    if (file.name === this.#newest?.name) return;
     for (const read of this.#readers.values()) if (read === file) return;
     await removeIfThere(this.#folder, file.name).catch(() => undefined);
   }
