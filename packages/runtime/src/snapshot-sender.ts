@@ -16,7 +16,15 @@ import {
   type SnapshotReader,
   type SnapshotStorage,
 } from "@quorate/contracts";
-import { type EntryId, type Index, type Input, NOBODY, type NodeId, type Raft, type SnapshotOrder } from "@quorate/core";
+import {
+  type EntryId,
+  type Index,
+  type Input,
+  NOBODY,
+  type NodeId,
+  type Raft,
+  type SnapshotOrder,
+} from "@quorate/core";
 
 /** How many chunks may be under way to one follower without an answer. */
 const WINDOW_CHUNKS = 4;

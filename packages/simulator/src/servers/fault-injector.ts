@@ -1,5 +1,6 @@
 /** Carries out the faults of a run, each at its time, and takes back what is to end. */
 
+import type { PeerMessage } from "@quorate/contracts";
 import { Random } from "@quorate/core";
 import { entryKey } from "../disk/index.js";
 import type { Tally } from "../tally.js";
@@ -52,6 +53,11 @@ export class FaultInjector {
     }
   }
 
+  /** A message leaves its server. */
+  onSent(message: PeerMessage): void {
+    if (message.kind === "snapshotChunk" && !this.#targets.isOver()) this.#snapshots.onChunk(message);
+  }
+
   #inject(fault: Fault, machine: Machine): void {
     const random = new Random(fault.seed);
     const { name } = fault;
@@ -71,6 +77,7 @@ export class FaultInjector {
       case "failed snapshot":
       case "damaged snapshot":
       case "wiped snapshots":
+      case "broken transfer":
         return this.#snapshots.inject(fault, machine, random);
       case "pause":
       case "event-loop stall":

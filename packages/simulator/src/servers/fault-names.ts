@@ -32,6 +32,7 @@ export const FAULTS = [
   "failed snapshot",
   "damaged snapshot",
   "wiped snapshots",
+  "broken transfer",
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];

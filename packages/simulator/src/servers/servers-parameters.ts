@@ -83,14 +83,22 @@ function drawSnapshots(random: Random, electionTimeoutMs: number): Pick<ServersP
   const isOn = (rate = 0.5): boolean => random.between(0, 1) < rate;
   const pick = <T>(...from: T[]): T => from[Math.floor(random.between(0, from.length))] as T;
   return {
-    snapshotAfterEntries: isOn(0.75) ? pick(2, 5, 5, 15, 40) : 0,
+    snapshotAfterEntries: isOn(0.75) ? pick(3, 6, 6, 12, 30) : 0,
     snapshotKeepEntries: pick(1, 1, 1, 5, 30),
     snapshotChunkBytes: pick(30, 150, 150, 1_000),
-    snapshotBytesPerSecond: pick(20_000, 64 * 1024 * 1024),
+    snapshotBytesPerSecond: pick(4_000, 20_000, 64 * 1024 * 1024),
     snapshotTimeoutMs: pick(2, 5, 10) * electionTimeoutMs,
     keptStateRate: pick(0, 0, 0.5, 1),
   };
 }
+
+/** They reach to the end of the log, nearly, and take their time. */
+const TRIED_SNAPSHOTS: Partial<ServersParameters> = {
+  snapshotAfterEntries: 4,
+  snapshotKeepEntries: 1,
+  snapshotChunkBytes: 100,
+  snapshotBytesPerSecond: 10_000,
+};
 
 type SnapshotParameter =
   | "snapshotAfterEntries"
@@ -123,6 +131,13 @@ export function drawServersParameters(random: Random): ServersParameters {
   const triesLeases = leaseRate > 0 && isOn(0.2);
   if (triesLeases) everyMs["isolated leader"] = random.between(1.5, 4) * electionTimeoutMs;
   const changesMembers = isOn(MEMBERS_RATE);
+  // What tries snapshots is many servers that fall behind, one after the other, and what is sent to them breaks off.
+  const triesSnapshots = !triesLeases && isOn(0.15);
+  if (triesSnapshots) {
+    everyMs["isolation"] = random.between(2, 4) * electionTimeoutMs;
+    everyMs["broken transfer"] = random.between(1, 4) * electionTimeoutMs;
+    if (isOn()) everyMs["damaged snapshot"] = faultyMs / 2;
+  }
   const slowestMs = triesLeases ? electionTimeoutMs / 10 : electionTimeoutMs;
   return {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
@@ -131,7 +146,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     clients: whole(1, 6),
     keys: whole(1, 4),
     faultyMs,
-    thinkMs: triesLeases ? random.between(2, 15) : random.between(5, 120),
+    thinkMs: triesLeases || triesSnapshots ? random.between(2, 15) : random.between(5, 120),
     readRate: triesLeases ? random.between(0.4, 0.8) : random.between(0.1, 0.6),
     abandonRate: isOn() ? random.between(0, 0.3) : 0,
     requestTimeoutMs: random.between(1, 10) * electionTimeoutMs,
@@ -162,5 +177,6 @@ export function drawServersParameters(random: Random): ServersParameters {
     maxStalenessMs: random.between(0.1, 6) * electionTimeoutMs,
     stalledReadRate: isOn(0.3) ? random.between(0, 0.1) : 0,
     ...drawSnapshots(random, electionTimeoutMs),
+    ...(triesSnapshots ? TRIED_SNAPSHOTS : {}),
   };
 }

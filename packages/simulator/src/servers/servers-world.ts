@@ -133,7 +133,10 @@ export class ServersWorld {
       },
       onIdentity: (machine, nodeId) => this.#machineOf.set(nodeId, machine),
       join: (machine, request) => this.#joining.join(machine, request),
-      onSent: (message) => this.#spectator.onSent(message),
+      onSent: (message) => {
+        this.#spectator.onSent(message);
+        this.#injector.onSent(message);
+      },
       onApplied: (machine, committed, place) => {
         this.#pump.expectPromises();
         this.#outcomes.onApplied(machine.name, committed, place);

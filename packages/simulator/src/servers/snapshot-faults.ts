@@ -1,13 +1,19 @@
 /** Faults around snapshots: crashes at each step of taking or receiving one, disks that fail, damage, people. */
 
-import type { Random } from "@quorate/core";
+import type { SnapshotChunk } from "@quorate/contracts";
+import { Random } from "@quorate/core";
 import type { DiskAccount } from "./disk-account.js";
 import type { CrashPoint } from "./disk-timing.js";
 import { durationText } from "./duration-text.js";
 import type { Fault } from "./faults.js";
 import type { Machine } from "./machine.js";
+import type { Network } from "./network.js";
+import type { SimulatedTime } from "./simulated-time.js";
 
 export interface SnapshotFaultTargets {
+  readonly time: SimulatedTime;
+  readonly network: Network;
+  readonly machines: readonly Machine[];
   readonly account: DiskAccount;
   /** Whether the faulty time is over. */
   isOver(): boolean;
@@ -23,6 +29,8 @@ const MOST_STEPS = 12;
 
 export class SnapshotFaults {
   readonly #targets: SnapshotFaultTargets;
+  /** What happens to the next snapshot that is sent, once it is on its way. */
+  #waiting: Fault[] = [];
 
   constructor(targets: SnapshotFaultTargets) {
     this.#targets = targets;
@@ -36,11 +44,57 @@ export class SnapshotFaults {
         return this.#crash(fault, machine, random);
       case "failed snapshot":
         return this.#fail(fault, machine, random);
-      case "damaged snapshot":
-        return this.#damage(fault, machine, random);
-      default:
+      case "wiped snapshots":
         return this.#wipe(fault, machine, random);
+      case "damaged snapshot":
+        if (random.between(0, 1) < 0.5) return this.#damage(fault, machine, random);
+        this.#waiting.push(fault);
+        return;
+      default:
+        this.#waiting.push(fault);
     }
+  }
+
+  /** A piece of a snapshot leaves its server: the first one, or a later one. */
+  onChunk(chunk: SnapshotChunk): void {
+    const name = chunk.offset === 0 ? "damaged snapshot" : "broken transfer";
+    const fault = this.#waiting.find((each) => each.name === name);
+    if (fault === undefined) return;
+    this.#waiting = this.#waiting.filter((each) => each !== fault);
+    const random = new Random(fault.seed);
+    const [sender, receiver] = [chunk.from, chunk.to].map((id) =>
+      this.#targets.machines.find(({ nodeId }) => nodeId === id),
+    );
+    if (sender === undefined || receiver === undefined) return;
+    if (name === "damaged snapshot") this.#damage(fault, sender, random);
+    else this.#breakOff(fault, sender, receiver, random);
+  }
+
+  /** In the midst of it one of the two dies, or they cannot reach each other. */
+  #breakOff(fault: Fault, sender: Machine, receiver: Machine, random: Random): void {
+    const { time, network, crash, happened, isOver } = this.#targets;
+    const { durationMs } = fault;
+    const chance = random.between(0, 1);
+    if (chance < 0.5) {
+      const dying = chance < 0.25 ? sender : receiver;
+      happened(fault, dying.name, () => `dies in the midst of a snapshot, for ${durationText(durationMs)}`);
+      // Not in the midst of a turn.
+      time.schedule(time.now, () => crash(dying, fault.seed, durationMs));
+      return;
+    }
+    const links = [
+      [sender.id, receiver.id],
+      [receiver.id, sender.id],
+    ] as const;
+    happened(
+      fault,
+      sender.name,
+      () => `loses ${receiver.name} in the midst of a snapshot, for ${durationText(durationMs)}`,
+    );
+    for (const [from, to] of links) network.cut(from, to);
+    time.schedule(time.now + durationMs, () => {
+      if (!isOver()) for (const [from, to] of links) network.mend(from, to);
+    });
   }
 
   #take(fault: Fault, machine: Machine): void {
