@@ -256,7 +256,7 @@ describe("watch", () => {
     expect(seen).toEqual([1, [2, "put", "1"], [3, "delete", false]]);
   });
 
-  it("resumes across servers, under writes, without loss or double, whatever is lost", async () => {
+  it("J-W5, E-V4: resumes across servers, under writes, without loss or double, whatever is lost", async () => {
     const total = 300;
     const servers = [await startFakeServer(), await startFakeServer(), await startFakeServer()];
     closers.push(async () => {

@@ -155,7 +155,7 @@ describe("three servers", () => {
     expect(await (await call("GET", "/v1/cluster")).json()).toMatchObject({ leader: null, server: { name: survivor } });
   });
 
-  it("a watch goes on through writes, the loss of its servers and their return, without loss or double", async () => {
+  it("J-W5: a watch goes on through writes, the loss of its servers and their return, without loss or double", async () => {
     const cluster = await Cluster.start(3);
     const client = cluster.client();
     const { revision: first } = await client.put("w/first", "");

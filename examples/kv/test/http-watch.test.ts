@@ -64,14 +64,14 @@ describe("GET /v1/watch", () => {
     expect(seen).toEqual([2, 3, 4]);
   });
 
-  it("sends only keys with the prefix", async () => {
+  it("E-V3: sends only keys with the prefix", async () => {
     for (const key of ["a/1", "b", "a", "a/2"]) put(key);
     const stream = await watch("?prefix=a/&from=0");
     expect((await stream.nextEvent()).events[0]?.key).toBe("a/1");
     expect((await stream.nextEvent()).events[0]?.key).toBe("a/2");
   });
 
-  it("sends all that one revision changed as one event", async () => {
+  it("E-V3: sends all that one revision changed as one event", async () => {
     const txn: KvCommand = {
       ...{ type: "txn", compares: [], failure: [] },
       success: ["a", "x", "b"].map((key) => ({ type: "put", key, value: new Uint8Array(0) })),
@@ -83,7 +83,7 @@ describe("GET /v1/watch", () => {
     expect((await some.nextEvent()).events.map(({ key }) => key)).toEqual(["a"]);
   });
 
-  it("resumes after Last-Event-ID, whatever from says", async () => {
+  it("E-V4: resumes after Last-Event-ID, whatever from says", async () => {
     for (const key of ["a", "b", "c"]) put(key);
     const stream = await watch("?from=1", { "last-event-id": "2" });
     expect(await stream.next()).toEqual({ comment: "progress 2" });
@@ -321,7 +321,7 @@ describe("WatchHub", () => {
     expect(pipe.writableEnded).toBe(true);
   });
 
-  it("tells now and then how far it has come, also of keys that are not watched", async () => {
+  it("E-V4: tells now and then how far it has come, also of keys that are not watched", async () => {
     const pipe = open(new Pipe(), 0, "other/");
     expect(pipe.text).toContain(": progress 0\nid: 0\n\n");
     write(7);

@@ -105,7 +105,7 @@ describe("three servers", () => {
     expect(status.storage).toEqual({ durability: "durable", isStalled: false });
   });
 
-  it("C9: rebuild the state from the log when all of them were down", async () => {
+  it("C9, M-K4: rebuild the state from the log when all of them were down", async () => {
     await Promise.all(NAMES.map(start));
     const node = nodes.get("b") as StoreNode;
     await Promise.all(Array.from({ length: 200 }, (_, place) => node.propose({ key: `${place}`, value: "x" })));

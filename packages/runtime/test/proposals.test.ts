@@ -319,7 +319,7 @@ describe("K7: forwarding", () => {
 });
 
 describe("K9: every promise settles", () => {
-  it("at close: certain for what never left, unknown for what did, and peers are told", async () => {
+  it("M-K5: at close: certain for what never left, unknown for what did, and peers are told", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
     const [follower, other] = cluster.others(leader) as [number, number];

@@ -110,7 +110,7 @@ describe("the world of servers", () => {
     expect(await firstViolation(SERVERS)).toMatchObject({ oracle: "outcomes/not-executed" });
   });
 
-  it("linearizability: a node that reads what it has, and asks nobody", async () => {
+  it("J-X1: a node that reads what it has, and asks nobody", async () => {
     const read = RaftNode.prototype.read;
     vi.spyOn(RaftNode.prototype, "read").mockImplementation(function (
       this: RaftNode<unknown, unknown>,

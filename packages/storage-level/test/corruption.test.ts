@@ -175,7 +175,7 @@ describe("a damaged record", () => {
     }
   });
 
-  it("P7: anywhere, of any one bit, is reported or does no harm", async () => {
+  it("P7, J-N7: anywhere, of any one bit, is reported or does no harm", async () => {
     const intact = await everythingIn(directory);
     const damage = fc.record({ record: fc.nat(), at: fc.nat(), bit: fc.nat(7), isInKey: fc.boolean() });
     await fc.assert(

@@ -29,7 +29,7 @@ async function find(directory: string): Promise<{ number: number; votedFor: numb
 }
 
 describe("a process that is killed", () => {
-  it.each([0, 1, 2, 5, 6, 15, 60, 300])("P1, P2: leaves everything it wrote, killed after write %i", async (last) => {
+  it.each([0, 1, 2, 5, 6, 15, 60, 300])("P1, P2, J-N2: leaves all it wrote, killed after write %i", async (last) => {
     const directory = places.newPath();
     const worker = new Worker("write", directory);
     await worker.said(`written ${last}`);
@@ -72,7 +72,7 @@ describe("a torn write-ahead log", () => {
     return copy;
   }
 
-  it.each(["cut off", "left as zeros"])("P6: is taken for what it is when its last write is %s", async (how) => {
+  it.each(["cut off", "left as zeros"])("P6, J-N8: is taken for what it is when its last write is %s", async (how) => {
     const { directory, log, ends } = await leftBehind();
     const [start = 0, end = 0] = ends.slice(-2);
     const cuts = [start, start + 1, start + 6, start + 7, start + 8, end - 1];

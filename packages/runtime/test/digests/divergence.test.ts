@@ -100,7 +100,7 @@ describe("Divergence", () => {
     expect(group.stopped()).toEqual([]);
   });
 
-  it.each([1, 2, 517, 999, 1000])("O8: names the first entry that a follower answered differently: %i", (index) => {
+  it.each([1, 2, 517, 999, 1000])("O8, E-V6: names the first entry that a follower answered otherwise: %i", (index) => {
     const group = new Group(3);
     group.apply(1000, new Map([[2, index]]));
     group.run(30);

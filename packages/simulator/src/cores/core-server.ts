@@ -303,8 +303,14 @@ export class CoreServer {
   }
 
   onChunkResult(result: SnapshotChunkResult): void {
-    const next = this.#transfers.get(result.from)?.next(result);
-    if (next !== undefined && next !== null) this.#surroundings.send(next);
+    const transfer = this.#transfers.get(result.from);
+    if (transfer === undefined || this.#raft === null) return;
+    if (!isWanted(transfer, this.#raft)) {
+      this.#transfers.delete(result.from);
+      return;
+    }
+    const next = transfer.next(result);
+    if (next !== null) this.#surroundings.send(next);
   }
 
   /** The sending of a snapshot to `to` comes to nothing, if there is one. */
@@ -316,4 +322,9 @@ export class CoreServer {
     this.step({ kind: "snapshotFailed", to, term, stream });
     return true;
   }
+}
+
+/** Nobody sends on in another term, or where somebody else leads: two who do would never come to an end (PITFALLS S10). */
+function isWanted({ order }: SnapshotTransfer, { currentTerm, role, leaderId }: Raft): boolean {
+  return order.term === currentTerm && (role === "leader" || leaderId === NOBODY);
 }
