@@ -65,6 +65,10 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
     directory,
     ...placeOf(options),
     clusterName: "quorate-kv",
+    // Without this, nobody would know why it takes no part.
+    onWarning: (warning) => {
+      if (warning instanceof RaftError && warning.code === "FOUNDERS_AWAITED") onError(warning);
+    },
     ...part,
   });
   node.subscribe("fatal", (fatal) => {

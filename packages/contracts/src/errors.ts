@@ -126,6 +126,11 @@ export const ERROR_CODES = {
     outcome: "none",
     advice: "Nothing is stored here. Give `bootstrap` to found a cluster, or the right directory.",
   },
+  FOUNDERS_AWAITED: {
+    outcome: "none",
+    advice:
+      "Have those servers run and within reach. If this one had a disk before, bring that back; or remove it, give it an empty directory, and let it join as a new member.",
+  },
   FOREIGN_STORAGE: {
     outcome: "none",
     advice: "This storage belongs to another server or cluster. Point each server to its own; nothing was changed.",

@@ -7,7 +7,7 @@
  *
  * One with another disk than the member whose number it bears is not that member: it may have voted, and forgotten it
  * (M18). Members that joined have said from the start which disk is theirs; those of founders the leader writes into the
- * configuration as soon as it knows them.
+ * configuration as soon as it knows them, and until then each server goes by whom it has met.
  */
 
 import { type Clock, type PeerMessage, RaftError, type Unwanted } from "@quorate/contracts";
@@ -27,7 +27,7 @@ import { committedConfiguration, isFinal, isRemoved } from "./members.js";
 const LINGER_TIMEOUTS = 2;
 
 /** How long a leader waits for founders that have not shown up yet before it notes the disks of the others. */
-const PATIENCE_TIMEOUTS = 20;
+const PATIENCE_TIMEOUTS = 2;
 
 export interface BelongingOptions {
   readonly nodeId: NodeId;
@@ -67,7 +67,9 @@ export class Belonging {
     const { from, kind } = message;
     if (incarnation !== undefined && this.#isForeign(raft.configuration, from, incarnation)) {
       const { index, configuration } = committedConfiguration(raft);
-      if (this.#isForeign(configuration, from, incarnation)) this.#tell(message, index, incarnation);
+      // What is not committed may be taken back; what was heard was heard.
+      const isCertain = this.#isForeign(configuration, from, incarnation) || this.#isNotWhoWasHeard(from, incarnation);
+      if (isCertain) this.#tell(message, index, incarnation);
       return false;
     }
     if (incarnation !== undefined) this.#heard.set(from, incarnation);
@@ -79,8 +81,15 @@ export class Belonging {
 
   /** Whoever bears a number that nobody has claimed here has claimed it where this server has yet to get. */
   #isForeign(configuration: Configuration, id: NodeId, incarnation: number): boolean {
-    const known = memberOf(configuration, id)?.incarnation ?? UNCLAIMED;
-    return known !== UNCLAIMED && known !== incarnation;
+    const member = memberOf(configuration, id);
+    if (member === undefined || member.incarnation === UNCLAIMED) return false;
+    // As long as the configuration does not say it, the first that was heard of is the one.
+    if (member.incarnation === undefined) return this.#isNotWhoWasHeard(id, incarnation);
+    return member.incarnation !== incarnation;
+  }
+
+  #isNotWhoWasHeard(id: NodeId, incarnation: number): boolean {
+    return (this.#heard.get(id) ?? incarnation) !== incarnation;
   }
 
   #tell({ from: to }: PeerMessage, index: Index, incarnation: number): void {
@@ -92,7 +101,7 @@ export class Belonging {
   onUnwanted({ index, incarnation }: Unwanted): void {
     if (incarnation === 0) this.#stop(index);
     else if (incarnation === this.#options.incarnation) {
-      const message = `The member of this server's number has another disk, says entry ${index}: this one was wiped.`;
+      const message = `The member of this server's number has another disk, as of entry ${index}: this one was wiped.`;
       this.#options.onFailed(new RaftError("FOREIGN_INCARNATION", message));
     }
   }

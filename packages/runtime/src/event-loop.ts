@@ -98,11 +98,12 @@ export class EventLoop<Command, Result> {
     this.#scheduled = null;
     const now = this.#options.clock.now();
     const { raft, cache, writes, sender, applier, ownPart, peers } = this.parts;
-    const { client, reads, admin, operator, belonging, snapshots, stateCheck } = this.parts;
+    const { client, reads, admin, operator, belonging, founding, snapshots, stateCheck } = this.parts;
     const { proposals } = client;
     proposals.expire(now);
     reads.expire(now);
-    this.#tick(now);
+    founding.onTurn(now);
+    if (!founding.isHeld) this.#tick(now);
     this.#stepIfAny(proposals.route(now), now);
     for (const question of reads.ask(now)) this.#step(question, now);
     operator.noteIncarnations(now);
@@ -186,13 +187,17 @@ export class EventLoop<Command, Result> {
   };
 
   #take(message: PeerMessage): void {
-    const { client, stateCheck, admin, belonging, snapshots, sender } = this.parts;
+    const { client, stateCheck, admin, belonging, founding, snapshots, sender } = this.parts;
+    if (message.kind === "adminRequest" && founding.onRequest(message)) return;
+    if (message.kind === "adminResult" && founding.onAnswer(message)) return;
+    if (message.kind === "unwanted") return belonging.onUnwanted(message);
+    // As if it had not come: whoever sent it sends it again.
+    if (founding.isHeld) return founding.onOther(message);
     if (message.kind === "propose") return client.proposals.onRequest(message);
     if (message.kind === "proposeResult") return client.proposals.onAnswer(message);
     if (isStateCheckMessage(message)) return stateCheck?.onMessage(message);
     if (message.kind === "adminRequest") return admin.onRequest(message);
     if (message.kind === "adminResult") return admin.onAnswer(message);
-    if (message.kind === "unwanted") return belonging.onUnwanted(message);
     if (message.kind === "snapshotChunk" || message.kind === "snapshotChunkResult") {
       if (snapshots !== null) snapshots.onMessage(message);
       else if (message.kind === "snapshotChunk") this.#send(refusalOf(message));
@@ -227,9 +232,9 @@ export class EventLoop<Command, Result> {
 
   #setAlarm(): void {
     if (this.#state !== "running") return;
-    const { client, reads, admin, belonging, snapshots } = this.parts;
+    const { client, reads, admin, belonging, founding, snapshots } = this.parts;
     const wakeAt = Math.min(
-      this.#deadline,
+      founding.isHeld ? founding.wakeAt : this.#deadline,
       this.#stateCheckAt,
       client.proposals.wakeAt,
       reads.wakeAt,
@@ -284,13 +289,14 @@ export class EventLoop<Command, Result> {
   status(): NodeStatus {
     const { identity } = this.#recovered.stored;
     const { storage, transport } = this.#options;
-    const { raft, operator, applier, client, reads, executor, budget, cache, snapshots } = this.parts;
+    const { raft, operator, applier, client, reads, executor, budget, cache, snapshots, founding } = this.parts;
     return statusOf({
       identity,
       raft: raft.status(),
       membership: operator.members(),
       isRunning: this.isRunning,
       fatal: this.#fatal,
+      awaitedFounders: founding.awaited,
       appliedIndex: applier.appliedIndex,
       pendingProposals: client.proposals.count,
       pendingReads: reads.count,

@@ -12,6 +12,7 @@ import { overridesOf, restoreRaft } from "./bootstrap.js";
 import { Budget } from "./budget.js";
 import { Client } from "./client.js";
 import { digestSection, StateCheck } from "./digests/state-check.js";
+import { Founding } from "./founding.js";
 import { LogCache } from "./log-cache.js";
 import { LogReader } from "./log-reader.js";
 import { isRemoved } from "./members.js";
@@ -58,6 +59,7 @@ export interface Parts<Command, Result> {
   readonly reads: Reads;
   readonly admin: Admin;
   readonly belonging: Belonging;
+  readonly founding: Founding;
   readonly operator: Operator;
   /** Null unless it is asked for. */
   readonly stateCheck: StateCheck | null;
@@ -98,6 +100,7 @@ export function assemble<Command, Result>(
   const reads = new Reads({ ...shared, retryAfterMs: settings.heartbeatIntervalMs }, recovered.appliedIndex);
   const admin = new Admin(shared);
   const belonging = new Belonging({ ...shared, incarnation });
+  const founding = new Founding(shared, { ...stored, snapshot });
   const operator = new Operator({ ...shared, admin, belonging });
 
   const stateCheck =
@@ -154,6 +157,6 @@ export function assemble<Command, Result>(
 
   return {
     ...{ raft, budget, cache, peers, ownPart, writes, sender, executor, applier },
-    ...{ client, reads, admin, belonging, operator, stateCheck, snapshots },
+    ...{ client, reads, admin, belonging, founding, operator, stateCheck, snapshots },
   };
 }

@@ -27,6 +27,11 @@ export interface NodeStatus {
   readonly members: readonly MemberStatus[];
   /** Which configuration is in force, which is committed, and how far the change between them is (PITFALLS O9). */
   readonly membership: Omit<Membership, "members">;
+  /**
+   * The founders that this server has yet to meet before it takes part, for its disk was blank when it started; empty soon
+   * after that, unless the cluster has lived and too few of them are there.
+   */
+  readonly awaitedFounders: readonly string[];
   /** How each follower stands; empty unless this server leads. Times are on the node's clock. */
   readonly followers: readonly FollowerStatus[];
   readonly pendingProposals: number;
@@ -59,6 +64,7 @@ export interface NodeStatus {
 interface Parts
   extends Pick<
     NodeStatus,
+    | "awaitedFounders"
     | "appliedIndex"
     | "pendingProposals"
     | "pendingReads"

@@ -173,6 +173,7 @@ it("O6: a local address wins over the one in the log", async () => {
 it("O12: a message for another server is dropped and counted", async () => {
   const cluster = await Cluster.open(3, {}, [1]);
   const { node, transport } = cluster.server(1);
+  await cluster.world.run(250);
   const heartbeat = { kind: "heartbeat", term: 9, round: 1, leaderCommit: 0 } as const;
   transport.receive(0, { ...heartbeat, from: 2, to: 3 });
   await cluster.world.run(1);

@@ -319,6 +319,7 @@ describe("a server that joins", () => {
   it("M11: whoever asks for a vote is answered, though it is not known yet", async () => {
     const cluster = await Cluster.open(3, {}, [1]);
     const { node, transport } = cluster.server(1);
+    await cluster.world.run(250);
     transport.receive(0, {
       kind: "requestVote",
       from: 7,

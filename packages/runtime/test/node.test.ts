@@ -59,6 +59,7 @@ describe("F14: who leads", () => {
   it("is told change by change, also when leaders change within one turn", async () => {
     const cluster = await Cluster.open(3, {}, [2]);
     const { node, transport } = cluster.server(2);
+    await cluster.world.run(250);
     const leaders: LeaderEvent[] = [];
     const roles: RoleEvent[] = [];
     node.subscribe("leader", (event) => leaders.push(event));
@@ -183,6 +184,7 @@ describe("F16: what is fatal is told, and ends it", () => {
   it("E24: proof that safety is lost", async () => {
     const cluster = await Cluster.open(3, {}, [2]);
     const { node, transport } = cluster.server(2);
+    await cluster.world.run(250);
     transport.receive(0, heartbeat(1, 2, 5));
     transport.receive(0, heartbeat(3, 2, 5));
     await cluster.world.run(1);

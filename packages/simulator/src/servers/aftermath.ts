@@ -129,7 +129,8 @@ export class Aftermath {
     ask(0);
     if (this.#settlement !== null) this.#tend(this.#settlement, deadline);
     await this.#pump.runUntil(() => (isAnswered && this.#haveConverged()) || this.#time.now >= deadline);
-    if (!this.#isBroken && !(isAnswered && this.#haveConverged())) this.#stuck(connected, isAnswered, limitMs);
+    const isStuck = !(isAnswered && this.#haveConverged());
+    if (!this.#isBroken && isStuck && !this.#areFoundersAwaited(connected)) this.#stuck(connected, isAnswered, limitMs);
     this.#hanging?.diskTiming.release();
     await this.#readEverything(deadline + limitMs);
   }
@@ -172,6 +173,14 @@ export class Aftermath {
         if (this.#dice.roll("loss", from.id, to.id, 1) < lastingCuts) this.#network.cut(from.id, to.id);
       }
     }
+  }
+
+  /**
+   * Whether one of them may not take part yet: its disk was blank when it first met the cluster, which has lived, and too few
+   * of the other founders can tell whether it is the disk of that server (PITFALLS M18).
+   */
+  #areFoundersAwaited(connected: readonly Machine[]): boolean {
+    return connected.some((machine) => (machine.status()?.awaitedFounders.length ?? 0) > 0);
   }
 
   /** Whoever can be reached by everybody has applied everything. */
