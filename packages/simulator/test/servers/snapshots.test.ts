@@ -51,6 +51,9 @@ async function run(given: Scenario, seeds: readonly number[]): Promise<Map<strin
   return counts;
 }
 
+/** A write that fails. */
+const IN_A_WRITE = seedOf((drawn) => drawn < 0.5);
+
 /** Damage that waits until a snapshot is sent. */
 const WHEN_SENT = seedOf((drawn) => drawn >= 0.5);
 
@@ -58,6 +61,7 @@ const FAULTS: Scenario["faults"] = [
   ...[1, 2, 3, 4, 5].map((turn) => fault("broken transfer", 900 * turn, 1, 150)),
   ...[1, 2, 3].map((server) => fault("crash in a snapshot", 1_000 * server, server)),
   ...[1, 2, 3].map((server) => fault("failed snapshot", 1_100 * server, server)),
+  ...[1, 2, 3, 1, 2, 3].map((server, turn) => fault("failed snapshot", 700 + 750 * turn, server, 400, IN_A_WRITE)),
   fault("snapshot on demand", 2_000, 1),
 ];
 
