@@ -121,7 +121,9 @@ function incarnationOf(before: Member | undefined, { name, incarnation }: Member
   const known = before.incarnation;
   if (incarnation === undefined || incarnation === UNCLAIMED) return known === undefined ? {} : { incarnation: known };
   if (known === undefined || known === UNCLAIMED || known === incarnation) return { incarnation };
-  throw new RangeError(`${JSON.stringify(name)} is a member already, with another disk: remove it, then add it anew`);
+  throw new RangeError(
+    `${JSON.stringify(name)} is a member already, with another disk: remove it, then let it join anew`,
+  );
 }
 
 /**
