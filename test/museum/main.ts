@@ -114,7 +114,7 @@ const command = new Command("museum")
       "finds it without a hint.",
   )
   .option("--only <name...>", "only these bugs")
-  .option("--seconds <s>", "how long the simulator may look for each", positiveNumber, 60)
+  .option("--seconds <s>", "how long the simulator may look for each", positiveNumber, 120)
   .option("--list", "name the bugs, and do nothing")
   .option("--json", "print one JSON object to standard output, and progress to standard error")
   .addHelpText("after", EXAMPLES)

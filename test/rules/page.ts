@@ -46,9 +46,14 @@ function scenarioTables(named: Places): string[] {
   });
 }
 
+/** `packages/core`, `test/sim`: files come and go. */
+function partOf(path: string): string {
+  return path.split("/").slice(0, 2).join("/");
+}
+
 function coverage(id: string, named: Places): string {
   const places = named.get(id);
-  if (places !== undefined) return places.map((path) => `\`${path}\``).join(", ");
+  if (places !== undefined) return [...new Set(places.map(partOf))].map((part) => `tests of \`${part}\``).join(", ");
   if (SIMULATED[id] !== undefined) return SIMULATED[id];
   return `not: ${NOT_TESTED[id] ?? "nobody has said why"}`;
 }

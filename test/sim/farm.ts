@@ -19,7 +19,7 @@ export type Answer =
 export interface FarmOptions {
   /** Default: as many as can run at once. */
   readonly processes?: number;
-  /** After how many seconds of silence a run is given up. Default: 20. */
+  /** After how many seconds of silence a run is given up. Default: 60. */
   readonly patienceSeconds?: number;
   /** The program of each process. Tests put broken ones in its place. */
   readonly program?: URL;
@@ -60,7 +60,7 @@ export class Farm {
   #isClosed = false;
   readonly processes: number;
 
-  constructor({ processes = availableParallelism(), patienceSeconds = 20, program }: FarmOptions = {}) {
+  constructor({ processes = availableParallelism(), patienceSeconds = 60, program }: FarmOptions = {}) {
     this.processes = processes;
     this.#patienceSeconds = patienceSeconds;
     this.#program = fileURLToPath(program ?? new URL("./runner-main.ts", import.meta.url));

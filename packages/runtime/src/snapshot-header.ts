@@ -18,7 +18,7 @@ import {
 } from "@quorate/core";
 import { messageOf } from "./fatal.js";
 
-const FORMAT = 2;
+const FORMAT = 1;
 
 export interface SnapshotHeader {
   readonly clusterId: string;

@@ -93,15 +93,18 @@ export class Chooser {
   }
 
   /**
-   * Now and then the faults stop when a leader has just made a configuration, which only some know, or nobody else: the
-   * last thing is that it dies. Null if things go on.
+   * Now and then the faults stop when a leader has just made a configuration, most of all a joint one, which only some
+   * know, or nobody else; or when all but one were replaced: the last thing is that it dies. Null if things go on.
    */
   farewell(): Action | null {
-    const maker = this.#servers.find(
-      ({ raft }) => raft?.role === "leader" && raft.configurationIndex > raft.commitIndex,
-    );
-    if (maker === undefined || !this.#chance(this.#parameters.leaveAmidChange)) return null;
-    return { kind: "crash", server: maker.id, writes: maker.pendingWrites, isLate: false };
+    for (const { id, raft, pendingWrites } of this.#servers) {
+      if (raft?.role !== "leader" || (raft.configurationIndex <= raft.commitIndex && !this.#intrigue.isReplaced))
+        continue;
+      const weight = raft.configuration.outgoingVoters.length > 0 ? 5 : 1;
+      if (this.#chance(weight * this.#parameters.leaveAmidChange))
+        return { kind: "crash", server: id, writes: pendingWrites, isLate: false };
+    }
+    return null;
   }
 
   #beginStretch(): void {
@@ -128,8 +131,12 @@ export class Chooser {
 
   #beginIntrigue(): void {
     this.#stretch = this.#below(MAX_INTRIGUE);
-    const isSiege = this.#chance(this.#parameters.sieges);
-    this.#queue.push(...(isSiege ? this.#intrigue.beginSiege() : this.#intrigue.beginReigns()), ...this.#starts());
+    this.#queue.push(...this.#starts(), ...this.#drawIntrigue());
+  }
+
+  #drawIntrigue(): Action[] {
+    if (this.#chance(this.#parameters.replacements)) return this.#intrigue.beginReplacement();
+    return this.#chance(this.#parameters.sieges) ? this.#intrigue.beginSiege() : this.#intrigue.beginReigns();
   }
 
   /** The oldest message first; then the disks; then time. */

@@ -36,9 +36,11 @@ export interface CoresParameters {
   /** The share of orderly stretches in which somebody works against whoever leads; and of sieges among these. */
   readonly intrigue: number;
   readonly sieges: number;
+  /** The share of those in which all voters but one are replaced. */
+  readonly replacements: number;
   // What operators do.
   readonly change: number;
-  /** How likely it is that the faults stop, with each action of the second half, while a change has just begun. */
+  /** How likely it is that the faults stop, with each action after some, while a change has just begun. */
   readonly leaveAmidChange: number;
   readonly transfer: number;
   /** The share of members that get a priority with a change. */
@@ -58,6 +60,7 @@ export function drawCoresParameters(random: Random): CoresParameters {
   const whole = (low: number, high: number): number => Math.floor(random.between(low, high + 1));
   const swarm = (low: number, high: number): number => (random.between(0, 1) < 0.6 ? random.between(low, high) : 0);
   const drift = swarm(0, 1);
+  const change = random.between(0, 1) < 0.35 ? random.between(0.5, 6) : 0;
   const leaseRate = drift === 0 ? swarm(0.2, 1) : 0;
   return {
     servers: [3, 3, 3, 3, 5, 5, 5, 4, 4, 2, 1, 6, 7][whole(0, 12)] as number,
@@ -81,11 +84,13 @@ export function drawCoresParameters(random: Random): CoresParameters {
     cut: swarm(0.2, 3),
     isolate: swarm(0.2, 3),
     coup: swarm(0.1, 0.6),
-    intrigue: leaseRate > 0 ? random.between(0.3, 1) : swarm(0.1, 0.8),
+    replacements: change > 0 ? random.between(0.2, 0.9) : 0,
+    intrigue: leaseRate > 0 || change > 0 ? random.between(0.3, 1) : swarm(0.1, 0.8),
     sieges: leaseRate > 0 ? random.between(0.3, 1) : swarm(0, 0.5),
-    lastingCuts: swarm(0.3, 1),
-    change: swarm(0.5, 4) * whole(0, 1),
-    leaveAmidChange: swarm(0.01, 0.3),
+    // Where members have come and gone, it is the one who has missed it that matters.
+    lastingCuts: change > 2 ? random.between(0.7, 1) * whole(0, 1) : swarm(0.3, 1),
+    change,
+    leaveAmidChange: change > 0 ? random.between(0.01, 0.3) : 0,
     transfer: swarm(0.2, 2) * whole(0, 1),
     priorities: swarm(0.1, 0.5) * whole(0, 1),
     snapshot: swarm(0.5, 6),

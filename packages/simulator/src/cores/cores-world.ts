@@ -111,7 +111,7 @@ export class CoresWorld implements Patient {
     const chooser = new Chooser(this.#random, this.parameters, this.servers, this.flight);
     for (let count = 0; count < this.parameters.actions && !this.isBroken; count += 1) {
       this.perform(chooser.next());
-      const last = 2 * count > this.parameters.actions ? chooser.farewell() : null;
+      const last = 4 * count > this.parameters.actions ? chooser.farewell() : null;
       if (last === null) continue;
       this.perform(last);
       break;

@@ -8,10 +8,11 @@
  * - A siege: the leader first loses all those whom it can do without; when one of them has lost patience, the others,
  *   some of which forget it in a crash. What was on the way before arrives then. A leader that trusts in its lease does
  *   not know yet.
+ * - A replacement: while one of the voters is away, all others are replaced. It does not know those who are now its like.
  */
 
-import type { NodeId, Term } from "@quorate/core";
-import type { Action } from "./actions.js";
+import { type Index, NOBODY, type NodeId, type Term } from "@quorate/core";
+import type { Action, Wish } from "./actions.js";
 import type { CoreServer } from "./core-server.js";
 import type { Flight, UnderWay } from "./flight.js";
 import type { Draw } from "./wishes.js";
@@ -24,6 +25,12 @@ interface Siege {
   /** Those without whom the leader is no leader. */
   readonly loyal: readonly NodeId[];
   readonly lost: readonly NodeId[];
+}
+
+interface Replacement {
+  readonly leader: NodeId;
+  /** The configuration from which it started. */
+  readonly version: Index;
 }
 
 interface Reigning {
@@ -40,6 +47,7 @@ export class Intrigue {
   #deposedTerm: Term = 0;
   #reignLeft = 0;
   #siege: Siege | null = null;
+  #replacement: Replacement | null = null;
   /** What stays on the way for longer than all else. */
   readonly #held = new Set<UnderWay>();
 
@@ -50,13 +58,39 @@ export class Intrigue {
   }
 
   get isOn(): boolean {
-    return this.#areReignsShort || this.#siege !== null;
+    return this.#areReignsShort || this.#siege !== null || this.#replacement !== null;
   }
 
   end(): void {
     this.#areReignsShort = false;
     this.#siege = null;
+    this.#replacement = null;
     this.#held.clear();
+  }
+
+  /** Whether all but the one who is away were replaced, and whoever did it may go now. */
+  get isReplaced(): boolean {
+    if (this.#replacement === null) return false;
+    const { leader, version } = this.#replacement;
+    const raft = this.#servers[leader - 1]?.raft ?? null;
+    if (raft === null || raft.configurationIndex <= version || raft.configuration.target !== null) return false;
+    return raft.configuration.outgoingVoters.length === 0;
+  }
+
+  /** Nothing if nobody leads. */
+  beginReplacement(): Action[] {
+    const leader = this.#newestLeader()?.id;
+    const raft = this.#servers[(leader ?? 0) - 1]?.raft ?? null;
+    if (leader === undefined || raft === null) return [];
+    this.#replacement = { leader, version: raft.configurationIndex };
+    const others = raft.configuration.voters.flatMap(({ id, isWitness }) => (id === leader || isWitness ? [] : [id]));
+    const newcomer: Wish = { id: NOBODY, role: "voter", priority: 0 };
+    const away = this.#draw.chance(0.8) ? others.slice(this.#draw.below(others.length)).slice(0, 1) : [];
+    const stays = away.map((id): Wish => ({ id, role: "voter", priority: 0 }));
+    const members = stays.length > 0 ? [...stays, newcomer, newcomer] : [newcomer];
+    const rest = this.#servers.flatMap(({ id }) => (away.includes(id) ? [] : [id]));
+    const change: Action = { kind: "change", server: leader, isStale: false, members, isLate: false };
+    return [{ kind: "heal" }, ...cutsBetween(away, rest), change];
   }
 
   beginReigns(): Action[] {

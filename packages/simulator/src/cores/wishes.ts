@@ -14,8 +14,8 @@ export function drawWishes(configuration: Configuration, priorities: number, roo
   const members = membersOf(configuration);
   const priority = (before = 0): number => (draw.chance(priorities) ? draw.below(3) : before);
   const wishes: Wish[] = [];
-  // Now and then all of them go.
-  const leaving = draw.chance(0.1) ? 1 : draw.chance(0.6) ? 0.35 : 0;
+  // Now and then all of them go, the fewer the more often.
+  const leaving = draw.chance(members.length <= 2 ? 0.4 : 0.2) ? 1 : draw.chance(0.6) ? 0.35 : 0;
   for (const member of members) {
     if (draw.chance(leaving)) continue;
     const role = roleOf(configuration, member);

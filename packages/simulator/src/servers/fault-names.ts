@@ -33,7 +33,6 @@ export const FAULTS = [
   "damaged snapshot",
   "wiped snapshots",
   "broken transfer",
-  "raised feature levels",
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];

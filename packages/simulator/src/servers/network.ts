@@ -18,6 +18,9 @@ export interface NetworkLog {
   onLimbo(): void;
 }
 
+/** How many of the copies come late, where messages may: one that comes at once says little that is new. */
+const LATE_COPY_RATE = 0.3;
+
 interface Link {
   sent: number;
   /** How many faults cut it at the moment. */
@@ -120,7 +123,8 @@ export class Network {
   ): void {
     if (this.#isLeftOut(unit)) return;
     const { minDelayMs, maxDelayMs, limboRate, limboMs, isOrdered } = this.#parameters;
-    const isInLimbo = this.#happens(limboRate, "limbo", place, number);
+    const isCopy = number < 0;
+    const isInLimbo = this.#happens(isCopy && limboRate > 0 ? LATE_COPY_RATE : limboRate, "limbo", place, number);
     const roll = this.#dice.roll("delay", place, number);
     let atMs = this.#time.now + minDelayMs + roll * (isInLimbo ? limboMs : maxDelayMs - minDelayMs);
     if (isInLimbo) this.#log.onLimbo();
