@@ -45,6 +45,8 @@ export interface KvNodeStatus {
   readonly lastIndex: number;
   /** How many are open, those of servers included. */
   readonly sessions: number;
+  /** Whom this server must meet before it takes part; mostly nobody. */
+  readonly awaitedFounders: readonly string[];
 }
 
 export interface LeaderChange {

@@ -17,6 +17,9 @@ const DOWN_MESSAGES = {
   REMOVED: "This server was removed from the cluster. Stop it; to have it back, let it join with an empty directory.",
   WIPED: "The cluster knows this server by another disk. Remove it there, then let it join with an empty directory.",
   SHUTTING_DOWN: "This server is shutting down.",
+  FOUNDERS_AWAITED:
+    "The cluster has lived, and this server's disk is blank: it takes no part before it has met a majority of the other " +
+    "founders. Start them.",
   NO_LEADER: "No leader is known: there may be none, or this server cannot reach it.",
   CATCHING_UP: "This server has not caught up with the cluster since it started.",
 } as const;
@@ -84,7 +87,7 @@ export class Readiness {
   #downReason(): DownReason | null {
     if (this.#isClosed) return "SHUTTING_DOWN";
     if (this.#failure !== null) return this.#failure;
-    if (!this.#hasLeader) return "NO_LEADER";
+    if (!this.#hasLeader) return this.#node.status().awaitedFounders.length > 0 ? "FOUNDERS_AWAITED" : "NO_LEADER";
     return this.#hasCaughtUp ? null : "CATCHING_UP";
   }
 

@@ -22,6 +22,7 @@ export class FakeNode implements KvNode {
   /** What the next calls reject with. */
   proposeError: Error | null = null;
   readError: Error | null = null;
+  awaitedFounders: readonly string[] = [];
   adminError: Error | null = null;
   /** The members, as changes make them. */
   wanted: readonly MemberChange[] = [{ name: "n1", address: "127.0.0.1:7001", role: "voter" }];
@@ -117,6 +118,7 @@ export class FakeNode implements KvNode {
       ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
       ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
       sessions: this.sessions.size,
+      awaitedFounders: this.awaitedFounders,
     };
   }
 

@@ -337,6 +337,8 @@ describe("GET /health and /v1/cluster", () => {
     expect(await health()).toEqual([200, { status: "UP" }]);
     server.node.setLeader(0);
     expect(await health()).toEqual([503, { status: "DOWN", reason: "NO_LEADER", message: expect.any(String) }]);
+    server.node.awaitedFounders = ["n2"];
+    expect(await health()).toMatchObject([503, { status: "DOWN", reason: "FOUNDERS_AWAITED" }]);
     server.node.setLeader(11);
     server.node.fail(new Error("disk"));
     expect(await health()).toMatchObject([503, { status: "DOWN", reason: "FAILED" }]);

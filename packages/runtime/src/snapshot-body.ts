@@ -92,9 +92,10 @@ export class BodyReader {
 
   async sections(): Promise<ReadonlyMap<string, Uint8Array>> {
     if (this.isEmpty) return NO_SECTIONS;
-    const lengthBytes = sectionsLength(await this.#take(SECTIONS_HEAD_BYTES));
+    const head = await this.#take(SECTIONS_HEAD_BYTES);
+    const lengthBytes = sectionsLength(head);
     if (lengthBytes > this.#reader.snapshot.sizeBytes - SECTIONS_HEAD_BYTES) throw this.#corrupt();
-    return decodeSections(await this.#take(lengthBytes));
+    return decodeSections(head, await this.#take(lengthBytes));
   }
 
   async *state(): AsyncGenerator<Uint8Array, void, undefined> {

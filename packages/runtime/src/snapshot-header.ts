@@ -18,7 +18,7 @@ import {
 } from "@quorate/core";
 import { messageOf } from "./fatal.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 export interface SnapshotHeader {
   readonly clusterId: string;

@@ -2,11 +2,12 @@
  * What the library itself keeps as replicated state, next to the state machine's: it goes at the front of the body of
  * each snapshot, part by part, each with a name (PITFALLS S19).
  *
- * The bytes: how many follow, in four; then for each part the length of its name in one, the name in ASCII, the length
- * of its content in four, the content. Numbers have their most significant byte first.
+ * The bytes: how many follow the first eight, in four, and their CRC-32, in four, for they are read alone where the state
+ * machine has its state already; then for each part the length of its name in one, the name in ASCII, the length of its
+ * content in four, the content. Numbers have their most significant byte first.
  */
 
-import { RaftError } from "@quorate/contracts";
+import { crc32, RaftError } from "@quorate/contracts";
 import type { Index } from "@quorate/core";
 
 /** A part of the library's own replicated state. */
@@ -22,8 +23,8 @@ export interface SnapshotSection {
   restore(content: Uint8Array | null, index: Index): void;
 }
 
-/** What stands in front of the sections: their length. */
-export const SECTIONS_HEAD_BYTES = 4;
+/** What stands in front of the sections: their length and their checksum. */
+export const SECTIONS_HEAD_BYTES = 8;
 
 export function encodeSections(sections: readonly SnapshotSection[]): Uint8Array {
   const parts = sections.map((section) => ({ name: section.name, content: section.save() }));
@@ -44,6 +45,7 @@ export function encodeSections(sections: readonly SnapshotSection[]): Uint8Array
     bytes.set(content, at + 4);
     at += 4 + content.length;
   }
+  view.setUint32(4, crc32(bytes.subarray(SECTIONS_HEAD_BYTES)));
   return bytes;
 }
 
@@ -52,8 +54,10 @@ export function sectionsLength(head: Uint8Array): number {
   return new DataView(head.buffer, head.byteOffset, head.length).getUint32(0);
 }
 
-/** What follows that length, by name. Throws `STORAGE_CORRUPT` if it is no list of sections. */
-export function decodeSections(bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+/** What follows that head, by name. Throws `STORAGE_CORRUPT` if it is not what was written, or no list of sections. */
+export function decodeSections(head: Uint8Array, bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+  if (new DataView(head.buffer, head.byteOffset, head.length).getUint32(4) !== crc32(bytes))
+    throw new RaftError("STORAGE_CORRUPT", "The sections of a snapshot are damaged.");
   const sections = new Map<string, Uint8Array>();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = 0;

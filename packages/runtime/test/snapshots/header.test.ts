@@ -1,3 +1,4 @@
+import { crc32 } from "@quorate/contracts";
 import { type Configuration, foundingConfiguration } from "@quorate/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -34,11 +35,20 @@ describe("the header of a snapshot", () => {
 
   it("O7: one of another format is refused as such, and one of another place as damaged", () => {
     const bytes = encodeSnapshotHeader(header);
-    const later = Buffer.from(Buffer.from(bytes).toString().replace('"format":1', '"format":2'));
+    const later = Buffer.from(Buffer.from(bytes).toString().replace('"format":2', '"format":3'));
     expect(() => decodeSnapshotHeader(later, place)).toThrow(expect.objectContaining({ code: "STORAGE_FORMAT" }));
     expect(() => decodeSnapshotHeader(bytes, { index: 41, term: 3 })).toThrow(
       expect.objectContaining({ code: "STORAGE_CORRUPT" }),
     );
+  });
+
+  it("S10, P6: a bit that has flipped in them is found, though the rest of the snapshot is not read", () => {
+    const bytes = encodeSections([section("sessions", "abc"), section("empty", "")]);
+    for (let bit = 8 * 4; bit < 8 * bytes.length; bit += 1) {
+      const flipped = mutated(bytes, [[bit >> 3, (bytes[bit >> 3] as number) ^ (1 << (bit & 7))]]);
+      const decode = (): unknown => decodeSections(flipped, flipped.subarray(SECTIONS_HEAD_BYTES));
+      expect(decode).toThrow(expect.objectContaining({ code: "STORAGE_CORRUPT" }));
+    }
   });
 
   it("R19: whatever bytes come in, it is refused with a reason or understood", () => {
@@ -74,25 +84,41 @@ function section(name: string, content: string): SnapshotSection & { restored: [
   };
 }
 
+/** What is understood of these bytes, by their own checksum if none is given. */
+function understood(bytes: Uint8Array, checksum = crc32(bytes)): ReadonlyMap<string, Uint8Array> {
+  const head = new Uint8Array(SECTIONS_HEAD_BYTES);
+  new DataView(head.buffer).setUint32(4, checksum);
+  return decodeSections(head, bytes);
+}
+
 describe("the library's own part of a snapshot", () => {
   it("S19: goes to the section of its name", () => {
     const bytes = encodeSections([section("sessions", "abc"), section("empty", "")]);
     expect(sectionsLength(bytes.subarray(0, SECTIONS_HEAD_BYTES))).toBe(bytes.length - SECTIONS_HEAD_BYTES);
     const [sessions, empty, later] = [section("sessions", ""), section("empty", ""), section("later", "")];
-    restoreSections([later, sessions, empty], decodeSections(bytes.subarray(SECTIONS_HEAD_BYTES)), 9);
+    restoreSections([later, sessions, empty], decodeSections(bytes, bytes.subarray(SECTIONS_HEAD_BYTES)), 9);
     expect([sessions.restored, empty.restored, later.restored]).toEqual([[["abc", 9]], [["", 9]], [[null, 9]]]);
   });
 
   it("C11: what is not known here is refused, for it would be lost", () => {
-    const contents = decodeSections(encodeSections([section("unknown", "x")]).subarray(SECTIONS_HEAD_BYTES));
+    const contents = understood(encodeSections([section("unknown", "x")]).subarray(SECTIONS_HEAD_BYTES));
     expect(() => restoreSections([], contents, 1)).toThrow(expect.objectContaining({ code: "STORAGE_FORMAT" }));
+  });
+
+  it("S10, P6: a bit that has flipped in them is found, though the rest of the snapshot is not read", () => {
+    const bytes = encodeSections([section("sessions", "abc"), section("empty", "")]);
+    for (let bit = 8 * 4; bit < 8 * bytes.length; bit += 1) {
+      const flipped = mutated(bytes, [[bit >> 3, (bytes[bit >> 3] as number) ^ (1 << (bit & 7))]]);
+      const decode = (): unknown => decodeSections(flipped, flipped.subarray(SECTIONS_HEAD_BYTES));
+      expect(decode).toThrow(expect.objectContaining({ code: "STORAGE_CORRUPT" }));
+    }
   });
 
   it("R19: whatever bytes come in, they are refused or understood", () => {
     const whole = encodeSections([section("one", "1111"), section("two", "")]).subarray(SECTIONS_HEAD_BYTES);
     for (let length = 1; length < whole.length; length += 1) {
       try {
-        expect(decodeSections(whole.subarray(0, length)).size).toBe(1);
+        expect(understood(whole.subarray(0, length)).size).toBe(1);
       } catch (error) {
         expect(error).toMatchObject({ code: "STORAGE_CORRUPT" });
       }
@@ -100,7 +126,7 @@ describe("the library's own part of a snapshot", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         try {
-          decodeSections(bytes);
+          understood(bytes);
         } catch (error) {
           expect(error).toMatchObject({ code: "STORAGE_CORRUPT" });
         }

@@ -257,7 +257,7 @@ export class Clients {
   async #propose({ id, machine, f, key, value, caller }: Request, timeoutMs: number): Promise<string | RaftError> {
     const { outcomes } = this.#options;
     const floor = outcomes.acknowledgedLength;
-    const command = { id, f: f as "put" | "append", key, value };
+    const command = { id, f: f as "put" | "append", key, value, isNewFormat: machine.takesNewFormat };
     try {
       const place = await (caller === null ? machine.propose(command, timeoutMs) : caller.propose(command));
       outcomes.onResult(id, place, floor);

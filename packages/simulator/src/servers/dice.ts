@@ -40,6 +40,7 @@ const PURPOSES = {
   session: 14,
   order: 15,
   snapshot: 16,
+  version: 17,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;

@@ -26,6 +26,7 @@ export interface FaultTargets {
   isOver(): boolean;
   onFault(fault: Fault, where: string, text: () => string): void;
   crash(machine: Machine, seed: number, restartAfterMs: number): void;
+  onFeatureLevelsRaised(): void;
   /** The disk of a machine that is down holds nothing that counts any more. */
   onDiskLost(machine: Machine): void;
 }
@@ -79,6 +80,8 @@ export class FaultInjector {
       case "wiped snapshots":
       case "broken transfer":
         return this.#snapshots.inject(fault, machine, random);
+      case "raised feature levels":
+        return this.#raiseFeatureLevels(fault, machine);
       case "pause":
       case "event-loop stall":
       case "suspended machine":
@@ -97,6 +100,14 @@ export class FaultInjector {
   #happened(fault: Fault, where: string, text: () => string): void {
     this.#targets.tally.add(fault.name);
     this.#targets.onFault(fault, where, text);
+  }
+
+  #raiseFeatureLevels(fault: Fault, machine: Machine): void {
+    if (!machine.isRunning) return;
+    this.#happened(fault, machine.name, () => "is asked to raise the feature levels");
+    void machine.raiseFeatureLevels(fault.durationMs).then((isRaised) => {
+      if (isRaised) this.#targets.onFeatureLevelsRaised();
+    });
   }
 
   // --- processes ---

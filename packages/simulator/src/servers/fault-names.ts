@@ -33,6 +33,7 @@ export const FAULTS = [
   "damaged snapshot",
   "wiped snapshots",
   "broken transfer",
+  "raised feature levels",
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];

@@ -22,8 +22,10 @@ import { DiskTiming } from "./disk-timing.js";
 import { type DurableMark, DurableState } from "./durable-state.js";
 import { MachineDisk } from "./machine-disk.js";
 import { ProcessClock } from "./process-clock.js";
+import { Program } from "./program.js";
 import {
   type Command,
+  NEW_FORMAT_LEVEL,
   type OnApplied,
   type OnTime,
   type Registers,
@@ -57,6 +59,8 @@ export interface Surroundings {
   onStarting(machine: Machine): void;
   /** Its core begins with this. */
   onStarted(machine: Machine, restored: RestoredState): void;
+  /** The newest version of the protocol that this server speaks, as far as anybody has met it. */
+  protocolVersionOf(nodeId: NodeId): number;
   /** A process has read, or was given, the number of its server. */
   onIdentity(machine: Machine, nodeId: NodeId): void;
   /** A process with a blank disk wants to join the cluster. */
@@ -73,6 +77,8 @@ export interface Surroundings {
   /** The process ends by itself: it could not open, or stopped for good. */
   onStopped(machine: Machine, error: RaftError, when: "opening" | "running"): void;
 }
+
+const ALL_COMMANDS = registersCodec(NEW_FORMAT_LEVEL);
 
 /** One life of a process. */
 interface Life {
@@ -105,6 +111,7 @@ export class Machine {
   readonly diskTiming: DiskTiming;
   /** How often the disk was told to fail and has not yet: each time, a process may stop. */
   failuresToCome = 0;
+  readonly program: Program;
   readonly #durable: DurableState;
   readonly #surroundings: Surroundings;
   readonly #founders: readonly { readonly name: string; readonly address: string }[];
@@ -131,6 +138,7 @@ export class Machine {
     const onDone = (): void => surroundings.onDiskDone();
     this.diskTiming = new DiskTiming({ time: surroundings.time, dice, parameters, id, onDone });
     this.disk = new MachineDisk((operation, part, done) => this.diskTiming.onOperation(operation, part, done));
+    this.program = new Program(dice, id, parameters.oldVersionRate);
     this.#durable = new DurableState(surroundings.ledger);
   }
 
@@ -179,6 +187,8 @@ export class Machine {
     if (this.#life !== null || !this.isInService) return;
     this.#lives += 1;
     const { time, network, dice, parameters } = this.#surroundings;
+    this.program.onStart(this.#lives);
+    const { applicationLevel, protocolVersion } = this.program.version;
     this.#surroundings.onStarting(this);
     const clock = new ProcessClock(time, this.#rate);
     let onEnd = (): void => undefined;
@@ -198,6 +208,7 @@ export class Machine {
     const transport = new WireTransport(network, this.address, {
       onOpen: ({ nodeId }) => this.#onIdentity(life, nodeId),
       onSend: (message) => this.#onSend(life, message),
+      versionFor: (to) => Math.min(protocolVersion, this.#surroundings.protocolVersionOf(to)),
     });
     const life: Life = { clock, registers, transport, ended, onEnd, raft: null, node: null };
     this.#life = life;
@@ -216,7 +227,8 @@ export class Machine {
       }),
       transport,
       stateMachine: registers,
-      codec: registersCodec,
+      codec: registersCodec(applicationLevel),
+      applicationLevel,
       clock,
       seed: dice.seedFor("life", this.id, this.#lives),
       heartbeatIntervalMs,
@@ -294,7 +306,7 @@ export class Machine {
   #onApplied(life: Life, ...[committed, place]: Parameters<OnApplied>): void {
     if (this.#life !== life) return;
     const { index, term, command } = committed;
-    this.#surroundings.ledger.onApplied(this.#nodeId, index, term, registersCodec.encodeCommand(command));
+    this.#surroundings.ledger.onApplied(this.#nodeId, index, term, ALL_COMMANDS.encodeCommand(command));
     this.#surroundings.onApplied(this, committed, place);
     if (this.#surroundings.time.now >= this.slowApplyUntil) return;
     this.#applications += 1;
@@ -370,6 +382,23 @@ export class Machine {
       await this.#running().node.snapshot();
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;
+    }
+  }
+
+  /** Whether commands of the new format may be proposed, as far as this server knows. */
+  get takesNewFormat(): boolean {
+    const level = this.node?.members().featureLevels.application ?? 1;
+    return level >= NEW_FORMAT_LEVEL;
+  }
+
+  /** Settles when the feature levels are raised, or are not, unless the process dies. */
+  async raiseFeatureLevels(timeoutMs: number): Promise<boolean> {
+    try {
+      const { application } = await this.#running().node.raiseFeatureLevels({ timeoutMs });
+      return application >= NEW_FORMAT_LEVEL;
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error;
+      return false;
     }
   }
 

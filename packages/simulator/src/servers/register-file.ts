@@ -13,7 +13,14 @@ export interface Command {
   readonly f: "put" | "append";
   readonly key: string;
   readonly value: string;
+  /** Whether it is written in the new format, which the older version of the program cannot read. */
+  readonly isNewFormat?: boolean;
 }
+
+/** The application level from which on commands may be of the new format. */
+export const NEW_FORMAT_LEVEL = 2;
+
+const NEW_FORMAT = "+";
 
 export type OnApplied = (committed: CommittedCommand<Command>, place: number) => void;
 
@@ -116,17 +123,23 @@ export class Registers implements StateMachine<Command, number> {
   }
 }
 
-/** Commands are ASCII; places are decimal numbers. */
-export const registersCodec: CommandCodec<Command, number> = {
-  encodeCommand: ({ id, f, key, value }) => toBytes(`${id}|${f}|${key}|${value}`),
-  decodeCommand: (data) => {
-    const [id = "", f, key = "", value = ""] = toText(data).split("|");
-    if (f !== "put" && f !== "append") throw new RangeError(`"${toText(data)}" is no command`);
-    return { id, f, key, value };
-  },
-  encodeResult: (place) => toBytes(String(place)),
-  decodeResult: (data) => Number(toText(data)),
-};
+/** Commands are ASCII; places are decimal numbers. What cannot be read at `level` is an error. */
+export function registersCodec(level: number): CommandCodec<Command, number> {
+  return {
+    encodeCommand: ({ id, f, key, value, isNewFormat }) =>
+      toBytes(`${isNewFormat === true ? NEW_FORMAT : ""}${id}|${f}|${key}|${value}`),
+    decodeCommand: (data) => {
+      const text = toText(data);
+      const isNewFormat = text.startsWith(NEW_FORMAT);
+      const [id = "", f, key = "", value = ""] = (isNewFormat ? text.slice(NEW_FORMAT.length) : text).split("|");
+      if ((f !== "put" && f !== "append") || (isNewFormat && level < NEW_FORMAT_LEVEL))
+        throw new RangeError(`"${text}" is no command`);
+      return { id, f, key, value, ...(isNewFormat ? { isNewFormat } : {}) };
+    },
+    encodeResult: (place) => toBytes(String(place)),
+    decodeResult: (data) => Number(toText(data)),
+  };
+}
 
 export function toBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);

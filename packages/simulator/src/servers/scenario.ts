@@ -37,6 +37,7 @@ export const QUIET: ServersParameters = {
   abandonRate: 0,
   requestTimeoutMs: 2_000,
   retryRate: 0,
+  oldVersionRate: 0,
   sessionRate: 0,
   sessionTimeoutMs: 60_000,
   heartbeatIntervalMs: 50,

@@ -28,6 +28,8 @@ export interface ServersParameters {
   readonly requestTimeoutMs: number;
   /** Whether what became of an unknown outcome is asked again. */
   readonly retryRate: number;
+  /** The share of processes that run an older version of the program, while that is possible. */
+  readonly oldVersionRate: number;
   /** The share of clients that have sessions of their own, and retry in them on any server. */
   readonly sessionRate: number;
   /** How long sessions live unused. */
@@ -130,6 +132,8 @@ export function drawServersParameters(random: Random): ServersParameters {
   // and clients who ask all the time.
   const triesLeases = leaseRate > 0 && isOn(0.2);
   if (triesLeases) everyMs["isolated leader"] = random.between(1.5, 4) * electionTimeoutMs;
+  const oldVersionRate = isOn(0.3) ? random.between(0.1, 0.9) : 0;
+  if (oldVersionRate > 0) everyMs["raised feature levels"] = faultyMs / random.between(0.5, 3);
   const changesMembers = isOn(MEMBERS_RATE);
   // What tries snapshots is many servers that fall behind, one after the other, and what is sent to them breaks off.
   const triesSnapshots = !triesLeases && isOn(0.15);
@@ -178,5 +182,6 @@ export function drawServersParameters(random: Random): ServersParameters {
     stalledReadRate: isOn(0.3) ? random.between(0, 0.1) : 0,
     ...drawSnapshots(random, electionTimeoutMs),
     ...(triesSnapshots ? TRIED_SNAPSHOTS : {}),
+    oldVersionRate,
   };
 }

@@ -3,6 +3,7 @@
  * clock in one thread. When the faults stop, whatever majority can talk must get on, and all must agree in the end.
  */
 
+import { PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage, RaftError } from "@quorate/contracts";
 import { foundingConfiguration, type NodeId, Random } from "@quorate/core";
 import { commandOf } from "@quorate/runtime";
@@ -131,6 +132,7 @@ export class ServersWorld {
         this.#spectator.onEffects(machine, effects, this.#machines);
         if (spares > 0) this.#onTurn(machine);
       },
+      protocolVersionOf: (nodeId) => this.#machineOf.get(nodeId)?.program.version.protocolVersion ?? PROTOCOL_VERSION,
       onIdentity: (machine, nodeId) => this.#machineOf.set(nodeId, machine),
       join: (machine, request) => this.#joining.join(machine, request),
       onSent: (message) => {
@@ -139,6 +141,7 @@ export class ServersWorld {
       },
       onApplied: (machine, committed, place) => {
         this.#pump.expectPromises();
+        if (committed.command.isNewFormat) this.#spectator.situations.add("a command of the new format was applied");
         this.#outcomes.onApplied(machine.name, committed, place);
       },
       onTime: (machine, committed, expired) => {
@@ -147,7 +150,15 @@ export class ServersWorld {
       },
       onStarting: (machine) => {
         this.#pump.expectPromises();
-        this.#spectator.note(machine.name, "start", () => `life ${machine.lives}`);
+        const { isNew } = machine.program.version;
+        const others = this.#machines.filter((each) => each.isRunning && each !== machine);
+        if (others.some(({ program }) => program.version.isNew !== isNew))
+          this.#spectator.situations.add("two versions of the program ran side by side");
+        this.#spectator.note(
+          machine.name,
+          "start",
+          () => `life ${machine.lives}${isNew ? "" : ", of the older version"}`,
+        );
       },
       onStarted: (_machine, restored) => this.#spectator.snapshots.onStarted(restored),
       onRestored: (machine, state) => {
@@ -227,6 +238,7 @@ export class ServersWorld {
       onFault: (fault, where, text) => this.#spectator.note(where, fault.name, text, fault.unit),
       crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
       onDiskLost: (machine) => this.#ledger.onDiskLost(machine.nodeId),
+      onFeatureLevelsRaised: () => this.#spectator.situations.add("feature levels were raised"),
     });
   }
 
@@ -402,12 +414,14 @@ export class ServersWorld {
     this.#spectator.note(machine.name, "stops", () => `${when}: ${error.code}: ${error.message}`);
     this.#spectator.situations.add(when === "opening" ? "a server did not open" : "a server stopped for good");
     const isSentAway = this.#isSentAway(machine, error, when);
+    const isOutdated = machine.program.isOutdated(error);
+    if (isOutdated) this.#spectator.situations.add("a server was too old for the feature levels");
     if (isSentAway) machine.isInService = false;
     const isLost = this.#account.isLost(machine.id);
     const isFull = describeError(error).includes(NO_SPACE);
     const isExpected =
-      isSentAway || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));
-    if (!isFull) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
+      isSentAway || isOutdated || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));
+    if (!isFull && !isOutdated) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
     if (!isExpected) {
       this.#spectator.violated({
         property: "No server stops",

@@ -10,6 +10,8 @@ export interface WireWatcher {
   /** It is known who listens here. */
   onOpen(identity: TransportIdentity): void;
   onSend(message: PeerMessage): void;
+  /** The version of the protocol that both this end and that server's speak. */
+  versionFor(to: NodeId): number;
 }
 
 export class WireTransport extends MemoryTransport {
@@ -32,12 +34,12 @@ export class WireTransport extends MemoryTransport {
 
   override send(groupId: GroupId, message: PeerMessage): void {
     this.#watcher.onSend(message);
-    super.send(groupId, overTheWire(groupId, message));
+    super.send(groupId, overTheWire(groupId, message, this.#watcher.versionFor(message.to)));
   }
 }
 
-function overTheWire(groupId: GroupId, message: PeerMessage): PeerMessage {
-  const { chunks, sizeBytes } = encodeMessage(groupId, message);
+function overTheWire(groupId: GroupId, message: PeerMessage, version: number): PeerMessage {
+  const { chunks, sizeBytes } = encodeMessage(groupId, message, version);
   const frame = new Uint8Array(sizeBytes);
   let offset = 0;
   for (const chunk of chunks) {
