@@ -370,6 +370,7 @@ describe("GET /health and /v1/cluster", () => {
       membership: {
         version: 1,
         phase: "done",
+        featureLevels: { library: 1, application: 1 },
         members: [
           {
             ...{ id: 11, name: "n1", address: "127.0.0.1:7001" },
