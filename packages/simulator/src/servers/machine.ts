@@ -4,7 +4,15 @@
  */
 
 import { isCoreMessage, type PeerMessage, RaftError } from "@quorate/contracts";
-import { type Effects, type Input, NOBODY, type NodeId, type Raft, type RestoredState } from "@quorate/core";
+import {
+  type Effects,
+  type Index,
+  type Input,
+  NOBODY,
+  type NodeId,
+  type Raft,
+  type RestoredState,
+} from "@quorate/core";
 import {
   type CloseOptions,
   type JoinGrant,
@@ -52,6 +60,8 @@ export interface Surroundings {
   onTime(machine: Machine, ...time: Parameters<OnTime>): void;
   /** Registers have become what they were somewhere else, or in an earlier life. */
   onRestored(machine: Machine, state: RegistersState): void;
+  /** A snapshot is about to be durable. */
+  onSnapshotCommitting(machine: Machine, index: Index, origin: SnapshotOrigin, registers: Registers): void;
   /** A snapshot is durable: one that was taken here, or came from a leader. */
   onSnapshotStored(machine: Machine, origin: SnapshotOrigin): void;
   /** Something went wrong that the node lives with. */
@@ -240,7 +250,9 @@ export class Machine {
       sessionTimeoutMs,
       ...snapshotOptions(parameters, this.disk.snapshots, {
         onCommitting: (point, origin) => {
-          if (this.#life === life) this.#durable.onSnapshotCommitting(point, origin);
+          if (this.#life !== life) return;
+          this.#durable.onSnapshotCommitting(point, origin);
+          this.#surroundings.onSnapshotCommitting(this, point.index, origin, registers);
         },
         onStored: (point, origin) => {
           if (this.#life !== life) return;

@@ -89,6 +89,21 @@ export class Outcomes {
     }
   }
 
+  /** A snapshot that is said to reach to entry `index` was made of `state` (PITFALLS S13). */
+  onSnapshot(by: string, index: Index, state: RegistersState): void {
+    const next = this.#applied[state.length];
+    if (state.index <= index && (next?.index ?? Number.POSITIVE_INFINITY) > index) return;
+    this.#report({
+      property: "State Machine Safety",
+      oracle: "outcomes/snapshot",
+      statement: "A snapshot holds what was applied up to its place, and nothing else.",
+      facts: [
+        `${by} makes a snapshot that is said to hold everything up to entry ${index}.`,
+        `The state in it holds everything up to entry ${state.index}: ${state.length} commands. The next command is ${next === undefined ? "not known" : `entry ${next.index}`}.`,
+      ],
+    });
+  }
+
   /** Registers took over a state, after a snapshot or of an earlier life (PITFALLS S2, S13, S19, S20). */
   onRestored(by: string, state: RegistersState): void {
     const last = this.#applied[state.length - 1];

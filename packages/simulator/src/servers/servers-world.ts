@@ -33,6 +33,7 @@ import { QUIET } from "./scenario.js";
 import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
 import { Settlement } from "./settlement.js";
 import { SimulatedTime } from "./simulated-time.js";
+import { SnapshotRegisters } from "./snapshot-registers.js";
 import { Spectator } from "./spectator.js";
 
 /** What a full disk says, and nothing else does. */
@@ -164,6 +165,10 @@ export class ServersWorld {
       onRestored: (machine, state) => {
         this.#spectator.snapshots.onRestored();
         this.#outcomes.onRestored(machine.name, state);
+      },
+      onSnapshotCommitting: (machine, index, origin, registers) => {
+        if (origin !== "taken" || !(registers instanceof SnapshotRegisters)) return;
+        if (registers.handedOut !== null) this.#outcomes.onSnapshot(machine.name, index, registers.handedOut);
       },
       onSnapshotStored: (machine, origin) => {
         this.#spectator.snapshots.onStored(origin);

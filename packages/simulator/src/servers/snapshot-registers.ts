@@ -27,6 +27,8 @@ export interface SnapshotRegistersOptions extends RegistersOptions {
 
 export class SnapshotRegisters extends Registers implements StateMachine<Command, number> {
   readonly #onRestored: (state: RegistersState) => void;
+  /** What it last handed out; null if nothing. */
+  handedOut: RegistersState | null = null;
 
   constructor(options: SnapshotRegistersOptions) {
     super(options);
@@ -35,7 +37,8 @@ export class SnapshotRegisters extends Registers implements StateMachine<Command
 
   snapshot(): AsyncIterable<Uint8Array> {
     // Before the first piece is asked for: what is applied meanwhile must not show (PITFALLS S13).
-    return inPieces(encodeState(this.state()));
+    this.handedOut = this.state();
+    return inPieces(encodeState(this.handedOut));
   }
 
   async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
