@@ -119,7 +119,7 @@ export function drawServersParameters(random: Random): ServersParameters {
   const pick = <T>(...from: T[]): T => from[whole(0, from.length - 1)] as T;
   const electionTimeoutMs = pick(100, 250, 250, 500);
   const minDelayMs = random.between(0.1, 2);
-  const faultyMs = random.between(4, 14) * electionTimeoutMs;
+  const faultyMs = random.between(3, 11) * electionTimeoutMs;
   const everyMs: Partial<Record<FaultName, number>> = {};
   // A few kinds at a time: with all of them at once nothing works long enough to go wrong.
   const share = pick(0, 0.1, 0.2, 0.3);
