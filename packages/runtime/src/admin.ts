@@ -7,18 +7,10 @@
  * whose leader fell, is simply given again to whoever leads then.
  */
 
-import {
-  type AdminRequest,
-  type AdminResult,
-  type Clock,
-  type PeerMessage,
-  RaftError,
-  type RaftErrorCode,
-} from "@quorate/contracts";
+import type { AdminRequest, AdminResult, Clock, PeerMessage, RaftError, RaftErrorCode } from "@quorate/contracts";
 import {
   type ChangeOutcome,
   type ChangeRefusal,
-  type Index,
   type Input,
   type MemberChange,
   NOBODY,
@@ -29,8 +21,7 @@ import {
 } from "@quorate/core";
 import { abortError, type CallOptions, listenTo } from "./abort.js";
 import { type AdminOrder, type AdminReply, decodeOrder, decodeReply, encodeAdmin } from "./admin-messages.js";
-import type { MemberEdit } from "./member-edits.js";
-import { committedConfiguration, headsFor, isFinal, wantedMembers } from "./members.js";
+import { committedConfiguration, headsFor, isFinal } from "./members.js";
 import { Operation, type OperationKind } from "./operation.js";
 import { type RequestIds, SeenRequests } from "./request-ids.js";
 
@@ -52,12 +43,6 @@ export interface AdminOptions {
   /** Whether a message to this peer can leave now. */
   readonly canReach: (peer: NodeId) => boolean;
 }
-
-/** Another change was first: it is seen whether that matters. */
-const PASSING: ReadonlySet<RaftErrorCode> = new Set(["MEMBERS_CHANGED", "CHANGE_PENDING"]);
-
-/** To an edit it never matters. */
-const PASSING_FOR_EDITS: ReadonlySet<RaftErrorCode> = new Set([...PASSING, "CHANGE_REPLACED", "NOT_COMMITTED"]);
 
 /** Whoever waits for the core's answer: an operation of this server, or a peer. */
 type Asker = Operation | AdminRequest;
@@ -85,44 +70,8 @@ export class Admin {
     return wakeAt;
   }
 
-  /**
-   * Resolves with the leader when the members are those that are wanted, committed and final. Without `basedOn` they are
-   * based on what is in force now, and what changes nothing but the incarnations may come between.
-   */
-  changeMembers(basedOn: Index | undefined, members: readonly MemberChange[], limits: OrderLimits): Promise<NodeId> {
-    const { raft } = this.#options;
-    if (basedOn !== undefined)
-      return this.#start({ makeOrder: () => ({ kind: "changeMembers", basedOn, members }) }, limits);
-    const before = wantedMembers(raft.configuration).map(({ incarnation: _, ...member }) => member);
-    const edit = (): readonly MemberChange[] => {
-      const { configuration, configurationIndex } = raft;
-      if (headsFor(configuration, before) || headsFor(configuration, members)) return members;
-      throw new RaftError("MEMBERS_CHANGED", `Version ${configurationIndex} is in force by now.`);
-    };
-    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING }, limits);
-  }
-
-  /** The same for members that follow from those in force. With `endsEarly`, once they will come by themselves. */
-  editMembers(edit: MemberEdit, limits: OrderLimits, endsEarly: boolean): Promise<NodeId> {
-    return this.#start({ makeOrder: () => this.#editOrder(edit), outlives: PASSING_FOR_EDITS, endsEarly }, limits);
-  }
-
-  #editOrder(edit: MemberEdit): AdminOrder {
-    const { configuration, configurationIndex } = this.#options.raft;
-    return { kind: "changeMembers", basedOn: configurationIndex, members: edit(wantedMembers(configuration)) };
-  }
-
-  /** Resolves with the leader when the feature levels are what every member supports, and that is committed. */
-  raiseFeatureLevels(limits: OrderLimits): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "raiseFeatureLevels" }), outlives: PASSING_FOR_EDITS }, limits);
-  }
-
-  /** Resolves with the new leader. `to` may be NOBODY: whoever fits best. */
-  transferLeadership(to: NodeId, limits: OrderLimits): Promise<NodeId> {
-    return this.#start({ makeOrder: () => ({ kind: "transferLeadership", to }) }, limits);
-  }
-
-  #start(kind: OperationKind, { timeoutMs, signal }: OrderLimits): Promise<NodeId> {
+  /** Takes in an order. Resolves with the leader when it is carried out; with the new one, if it was a transfer. */
+  order(kind: OperationKind, { timeoutMs, signal }: OrderLimits): Promise<NodeId> {
     const { clock, schedule } = this.#options;
     return new Promise((resolve, reject) => {
       if (this.#stopped !== null) throw this.#stopped;

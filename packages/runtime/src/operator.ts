@@ -21,6 +21,7 @@ import { isMemberChange, plainChange } from "./admin-messages.js";
 import type { Belonging } from "./belonging.js";
 import type { MemberEdit } from "./member-edits.js";
 import { committedConfiguration, type Membership, membershipOf } from "./members.js";
+import { changeOf, editOf, RAISE, transferTo } from "./operation-kinds.js";
 import type { JoinGrant, Newcomer } from "./options.js";
 
 /** A change of members takes as long as new ones need to catch up. */
@@ -61,20 +62,22 @@ export class Operator {
   }
 
   async change({ members, version, ...limits }: MembersChange): Promise<Membership> {
-    await this.#options.admin.changeMembers(version, checked(members), within(limits, CHANGE_TIMEOUT_MS));
+    const { admin, raft } = this.#options;
+    await admin.order(changeOf(raft, version, checked(members)), within(limits, CHANGE_TIMEOUT_MS));
     return this.members();
   }
 
   async edit(edit: MemberEdit, limits: CallOptions): Promise<Membership> {
-    const { admin } = this.#options;
-    await admin.editMembers((members) => checked(edit(members)), within(limits, CHANGE_TIMEOUT_MS), false);
+    const { admin, raft } = this.#options;
+    const checkedEdit: MemberEdit = (members) => checked(edit(members));
+    await admin.order(editOf(raft, checkedEdit), within(limits, CHANGE_TIMEOUT_MS));
     return this.members();
   }
 
   async admit(member: Newcomer, limits: CallOptions): Promise<JoinGrant> {
     const { raft, admin, clusterId } = this.#options;
     const edit: MemberEdit = (members) => checked(claiming(members, member));
-    await admin.editMembers(edit, within(limits, CHANGE_TIMEOUT_MS), true);
+    await admin.order(editOf(raft, edit, true), within(limits, CHANGE_TIMEOUT_MS));
     const { configuration } = committedConfiguration(raft);
     const { name, incarnation } = member;
     const admitted = membersOf(configuration).find((each) => {
@@ -86,14 +89,14 @@ export class Operator {
 
   async raiseFeatureLevels(limits: CallOptions): Promise<FeatureLevels> {
     const { admin, proposeTimeoutMs } = this.#options;
-    await admin.raiseFeatureLevels(within(limits, proposeTimeoutMs));
+    await admin.order(RAISE, within(limits, proposeTimeoutMs));
     return this.members().featureLevels;
   }
 
   async transfer(to: string | undefined, limits: CallOptions): Promise<string> {
     const { raft, admin, proposeTimeoutMs } = this.#options;
     const id = to === undefined ? NOBODY : this.#idOf(to);
-    const leaderId = await admin.transferLeadership(id, within(limits, proposeTimeoutMs));
+    const leaderId = await admin.order(transferTo(id), within(limits, proposeTimeoutMs));
     return memberOf(raft.configuration, leaderId)?.name ?? `server ${leaderId}`;
   }
 
@@ -114,12 +117,12 @@ export class Operator {
    * in every turn. What comes between is no harm: it is looked at again.
    */
   noteIncarnations(now: number): void {
-    const { admin, belonging, electionTimeoutMs } = this.#options;
+    const { admin, raft, belonging, electionTimeoutMs } = this.#options;
     if (now < this.#noteAt || !belonging.shouldNote(now)) return;
     const limitMs = 4 * electionTimeoutMs;
     this.#noteAt = now + limitMs;
     const isOver = (): void => undefined;
-    admin.editMembers(belonging.noting, { timeoutMs: limitMs }, true).then(isOver, isOver);
+    admin.order(editOf(raft, belonging.noting, true), { timeoutMs: limitMs }).then(isOver, isOver);
   }
 
   #idOf(name: string): NodeId {
