@@ -297,10 +297,10 @@ export class Aftermath {
       );
     }
     const deadline = this.#time.now + 20_000;
-    const pending = (): number => this.#clients.pending + this.#operator.pending;
+    const pending = (): number => this.#clients.pending + this.#operator.calls.pending;
     await this.#pump.runUntil(() => (open === 0 && pending() === 0) || this.#time.now >= deadline);
     if (open > 0) this.#notClosed(`${open} servers did not close within 20 s`);
-    if (this.#operator.pending > 0) this.#notClosed(`${this.#operator.pending} orders were never answered`);
+    if (this.#operator.calls.pending > 0) this.#notClosed(`${this.#operator.calls.pending} orders were never answered`);
     if (this.#clients.pending > 0) this.#notClosed(`${this.#clients.pending} requests were never answered`);
   }
 

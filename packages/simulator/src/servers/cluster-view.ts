@@ -73,6 +73,19 @@ export class ClusterView {
     return nodeId > 0 && nodeId < this.committed.configuration.nextId && !this.isMember(machine);
   }
 
+  /** Whether its server campaigns, as far as it knows, and knows a member where it is. */
+  asksMembers(machine: Machine): boolean {
+    const { raft, nodeId } = machine;
+    if (raft === null) return false;
+    const { voters } = raft.configuration;
+    const mayCampaign = voters.some(({ id, isWitness }) => id === nodeId && isWitness !== true);
+    const knowsOne = voters.some((voter) => {
+      const other = this.machineOf(voter);
+      return other?.raft?.role !== undefined && this.isMember(other) && other.address === placeOf(voter.address);
+    });
+    return mayCampaign && knowsOne;
+  }
+
   machineOf({ id }: Member): Machine | undefined {
     return this.machines.find(({ nodeId }) => nodeId === id);
   }

@@ -46,8 +46,8 @@ export class Joining {
       await this.#pause(parameters.electionTimeoutMs * dice.roll("order", machine.id, lives, attempt));
       const sponsor = this.#sponsorFor(machine, dice.roll("order", machine.id, lives, -attempt));
       if (sponsor === undefined) continue;
-      const member = { name, address: machine.address, role: operator.roleFor(machine), incarnation };
-      const answer = await operator.admit(sponsor, member, 4 * parameters.electionTimeoutMs);
+      const member = { name, address: machine.address, role: operator.members.roleFor(machine), incarnation };
+      const answer = await operator.calls.admit(sponsor, member, 4 * parameters.electionTimeoutMs);
       if (machine.lives !== lives || !machine.isRunning) return never();
       if (!(answer instanceof RaftError)) {
         outcomes.onAdmitted(name, incarnation, answer.nodeId);

@@ -55,3 +55,16 @@ export function situationsBetween(before: Configuration, after: Configuration, l
   }
   return found;
 }
+
+/** By the code that whoever gave an order was told. */
+export const SITUATION_OF: Readonly<Record<string, MemberSituation>> = {
+  MEMBERS_CHANGED: "a change was refused: another version is in force",
+  CHANGE_PENDING: "a change was refused: another is pending",
+  INVALID_MEMBERS: "a change was refused: it cannot be",
+  WOULD_LOSE_QUORUM: "a change was refused: it would lose the quorum",
+  NOT_COMMITTED: "a change was lost with its leader",
+  CHANGE_REPLACED: "a change was replaced by another",
+  CHANGE_UNDER_WAY: "a change took longer than its caller waited",
+  NO_SUCCESSOR: "a transfer found no successor",
+  TRANSFER_FAILED: "a transfer failed",
+};

@@ -5,7 +5,7 @@
 
 import { PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage, RaftError } from "@quorate/contracts";
-import { foundingConfiguration, type NodeId, Random } from "@quorate/core";
+import { type NodeId, Random } from "@quorate/core";
 import { commandOf } from "@quorate/runtime";
 import { MemoryNetwork } from "@quorate/transport-memory";
 import { describeMessage } from "../describe.js";
@@ -13,25 +13,18 @@ import { Ledger, type Violation } from "../ledger/index.js";
 import type { RunReport, Script, Settle } from "../run.js";
 import { Aftermath } from "./aftermath.js";
 import { Clients } from "./clients.js";
-import { ClusterView } from "./cluster-view.js";
 import { describeError } from "./describe-error.js";
 import { Dice } from "./dice.js";
-import { DiskAccount } from "./disk-account.js";
-import { durationText } from "./duration-text.js";
 import { FaultInjector } from "./fault-injector.js";
 import { drawFaults, named } from "./faults.js";
-import { Joining } from "./joining.js";
 import { Machine, type Surroundings } from "./machine.js";
-import { MemberOutcomes } from "./member-outcomes.js";
-import { situationsBetween } from "./member-situations.js";
+import { Members } from "./members.js";
 import { Network } from "./network.js";
-import { Operator } from "./operator.js";
 import { drawOrders } from "./orders.js";
 import { Outcomes } from "./outcomes.js";
 import { Pump } from "./pump.js";
 import { QUIET } from "./scenario.js";
 import { drawServersParameters, type ServersParameters } from "./servers-parameters.js";
-import { Settlement } from "./settlement.js";
 import { SimulatedTime } from "./simulated-time.js";
 import { SnapshotRegisters } from "./snapshot-registers.js";
 import { Spectator } from "./spectator.js";
@@ -64,19 +57,10 @@ export class ServersWorld {
   readonly #network: Network;
   readonly #machines: readonly Machine[];
   readonly #clients: Clients;
-  readonly #account: DiskAccount;
+  readonly #members: Members;
   readonly #injector: FaultInjector;
-  readonly #view: ClusterView;
-  readonly #memberOutcomes: MemberOutcomes;
-  readonly #operator: Operator;
-  readonly #joining: Joining;
   /** By the number of the server that runs on it, or ran on it last. */
   readonly #machineOf = new Map<NodeId, Machine>();
-  /** Who has stopped because it was removed. */
-  readonly #removed = new Set<NodeId>();
-  /** The last configuration that was committed. */
-  #configurationIndex = 0;
-  #configuration = foundingConfiguration([]);
   #isCalm = false;
 
   constructor(script: Script, settle: Settle, isTraced: boolean) {
@@ -102,18 +86,14 @@ export class ServersWorld {
       onLimbo: () => this.#spectator.faults.add("limbo"),
     });
     this.#machines = this.#makeMachines();
-    this.#view = new ClusterView(this.#machines, () => this.#ledger.committedConfiguration);
-    this.#account = new DiskAccount((id, lost) => this.#isBearable(id, lost));
-    this.#memberOutcomes = new MemberOutcomes(report);
-    this.#operator = this.#makeOperator();
-    this.#joining = this.#makeJoining();
+    this.#members = this.#makeMembers();
     this.#clients = this.#makeClients(without);
     this.#injector = this.#makeInjector();
     const faults = named(scenario?.faults ?? drawFaults(random, this.#parameters));
     this.#injector.schedule(faults.filter(({ unit }) => !without.has(unit)));
     this.#clients.schedule(scenario?.calls ?? []);
     if (scenario === undefined)
-      this.#operator.schedule(drawOrders(random, this.#parameters).filter(({ unit }) => !without.has(unit)));
+      this.#members.operator.schedule(drawOrders(random, this.#parameters).filter(({ unit }) => !without.has(unit)));
   }
 
   #makeMachines(): Machine[] {
@@ -131,11 +111,11 @@ export class ServersWorld {
         const { write, reads, proposals } = effects;
         if (write !== null || reads.length > 0 || proposals.length > 0) this.#pump.expectPromises();
         this.#spectator.onEffects(machine, effects, this.#machines);
-        if (spares > 0) this.#onTurn(machine);
+        this.#members.onTurn(machine);
       },
       protocolVersionOf: (nodeId) => this.#machineOf.get(nodeId)?.program.version.protocolVersion ?? PROTOCOL_VERSION,
       onIdentity: (machine, nodeId) => this.#machineOf.set(nodeId, machine),
-      join: (machine, request) => this.#joining.join(machine, request),
+      join: (machine, request) => this.#members.joining.join(machine, request),
       onSent: (message) => {
         this.#spectator.onSent(message);
         this.#injector.onSent(message);
@@ -237,7 +217,7 @@ export class ServersWorld {
       time: this.#time,
       network: this.#network,
       machines: this.#machines,
-      account: this.#account,
+      account: this.#members.account,
       tally: this.#spectator.faults,
       isOver: () => this.#isCalm,
       onFault: (fault, where, text) => this.#spectator.note(where, fault.name, text, fault.unit),
@@ -247,59 +227,19 @@ export class ServersWorld {
     });
   }
 
-  #makeOperator(): Operator {
-    return new Operator({
-      time: this.#time,
-      parameters: this.#parameters,
-      view: this.#view,
-      account: this.#account,
-      outcomes: this.#memberOutcomes,
-      tally: this.#spectator.faults,
-      isOver: () => this.#isCalm,
-      saw: (situation) => this.#spectator.situations.add(situation),
-      note: (...noted) => this.#noteOfOperator(...noted),
-      crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
-      cutOff: (machine, durationMs) => this.#cutOff(machine, durationMs),
-      wipe: (machine) => {
-        machine.disk.wipe();
-        if (machine.nodeId > 0) this.#ledger.onDiskLost(machine.nodeId);
-      },
-      onOddError: (error, asked) => this.#onOddError(error, asked),
-    });
-  }
-
-  #makeJoining(): Joining {
-    return new Joining({
+  #makeMembers(): Members {
+    return new Members({
       time: this.#time,
       dice: this.#dice,
       parameters: this.#parameters,
-      view: this.#view,
-      operator: this.#operator,
-      outcomes: this.#memberOutcomes,
+      machines: this.#machines,
+      network: this.#network,
+      ledger: this.#ledger,
+      spectator: this.#spectator,
       isOver: () => this.#isCalm,
-      saw: (situation) => this.#spectator.situations.add(situation),
-      note: (...noted) => this.#noteOfOperator(...noted),
+      expectPromises: () => this.#pump.expectPromises(),
       crash: (machine, seed, restartAfterMs) => this.#crash(machine, seed, restartAfterMs),
-    });
-  }
-
-  #noteOfOperator(where: string, kind: string, text: () => string, unit = ""): void {
-    this.#pump.expectPromises();
-    this.#spectator.note(where, kind, text, unit);
-  }
-
-  #cutOff(machine: Machine, durationMs: number): void {
-    const links = this.#machines.filter((other) => other !== machine);
-    this.#spectator.note(machine.name, "cut off", () => `for ${durationText(durationMs)}`);
-    for (const { id } of links) {
-      this.#network.cut(machine.id, id);
-      this.#network.cut(id, machine.id);
-    }
-    this.#time.schedule(this.#time.now + durationMs, () => {
-      for (const { id } of this.#isCalm ? [] : links) {
-        this.#network.mend(machine.id, id);
-        this.#network.mend(id, machine.id);
-      }
+      onOddError: (error, asked) => this.#onOddError(error, asked),
     });
   }
 
@@ -324,16 +264,13 @@ export class ServersWorld {
       calls: this.#script.scenario?.calls ?? [],
       network: this.#network,
       machines: this.#machines,
-      account: this.#account,
+      account: this.#members.account,
       clients: this.#clients,
       outcomes: this.#outcomes,
       pump: this.#pump,
       spectator: this.#spectator,
-      operator: this.#operator,
-      settlement:
-        this.#parameters.spares === 0
-          ? null
-          : new Settlement({ view: this.#view, operator: this.#operator, account: this.#account }),
+      operator: this.#members.operator,
+      settlement: this.#members.settlement,
     });
   }
 
@@ -346,52 +283,9 @@ export class ServersWorld {
         // The answer to a proposal, unlike what cores say to each other, is for somebody who waits.
         if (message.kind === "proposeResult" || message.kind === "propose") this.#pump.expectPromises();
         handOver();
-        if (message.kind === "timeoutNow") this.#operator.onTimeoutNow(sender);
+        if (message.kind === "timeoutNow") this.#members.operator.onTimeoutNow(sender);
       });
     });
-  }
-
-  // --- members ---
-
-  #onTurn(machine: Machine): void {
-    this.#view.onTurn(machine);
-    const { index, configuration } = this.#ledger.committedConfiguration;
-    if (index > this.#configurationIndex) {
-      this.#configurationIndex = index;
-      this.#memberOutcomes.onCommitted(index, configuration);
-      for (const situation of situationsBetween(this.#configuration, configuration, machine.nodeId))
-        this.#spectator.situations.add(situation);
-      this.#configuration = configuration;
-    }
-    if (machine.raft?.role === "leader") this.#operator.onLeaderTurn(machine);
-  }
-
-  #isBearable(id: number, lost: ReadonlySet<number>): boolean {
-    const { servers, spares } = this.#parameters;
-    const machine = this.#machines[id - 1] as Machine;
-    if (spares === 0) return lost.size < Math.floor((servers - 1) / 2);
-    return this.#view.isMember(machine) && this.#operator.isQuiet && this.#view.canLose(machine, lost);
-  }
-
-  /** Whether the server was told for good that it does not belong; what is to be seen of that. */
-  #isSentAway(machine: Machine, { code }: RaftError, when: "opening" | "running"): boolean {
-    const { situations } = this.#spectator;
-    if (code === "REMOVED" && this.#view.isRemoved(machine)) {
-      situations.add(
-        this.#removed.has(machine.nodeId)
-          ? "a removed server was started again, and stopped"
-          : "a removed server stopped",
-      );
-      this.#removed.add(machine.nodeId);
-      return true;
-    }
-    if (code === "FOREIGN_INCARNATION" && this.#account.isLost(machine.id)) {
-      situations.add("a server came back with a blank disk, and was refused");
-      return true;
-    }
-    if (code !== "INVALID_MEMBERS" || when !== "opening" || machine.entrance !== "joins") return false;
-    situations.add("a joiner was refused, for its place is taken");
-    return true;
   }
 
   // --- lives ---
@@ -418,11 +312,11 @@ export class ServersWorld {
     this.#pump.expectPromises();
     this.#spectator.note(machine.name, "stops", () => `${when}: ${error.code}: ${error.message}`);
     this.#spectator.situations.add(when === "opening" ? "a server did not open" : "a server stopped for good");
-    const isSentAway = this.#isSentAway(machine, error, when);
+    const isSentAway = this.#members.isSentAway(machine, error, when);
     const isOutdated = machine.program.isOutdated(error);
     if (isOutdated) this.#spectator.situations.add("a server was too old for the feature levels");
     if (isSentAway) machine.isInService = false;
-    const isLost = this.#account.isLost(machine.id);
+    const isLost = this.#members.account.isLost(machine.id);
     const isFull = describeError(error).includes(NO_SPACE);
     const isExpected =
       isSentAway || isOutdated || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));

@@ -30,13 +30,13 @@ export class Settlement {
     const { view, operator } = this.#options;
     this.#turns += 1;
     for (const machine of view.machines) {
-      if (view.isMember(machine)) operator.moveIfWanted(machine, this.#turns);
+      if (view.isMember(machine)) operator.members.moveIfWanted(machine, this.#turns);
       machine.start();
     }
     const { leader } = view;
     if (leader === undefined || this.#gone(view.latest).length === 0 || this.#turns < this.#patience) return;
     this.#patience = this.#turns + 10;
-    operator.restrictTo(
+    operator.members.restrictTo(
       view.machines.filter((machine) => this.#isThere(machine)),
       leader,
     );
@@ -61,6 +61,13 @@ export class Settlement {
     return isInService && !this.#options.account.isLost(id);
   }
 
+  /** Who was removed, or has another disk than the member, is told so by those it asks (PITFALLS M18, M28, O11). */
+  #isStranger(machine: Machine): boolean {
+    const { view, account } = this.#options;
+    const isForeign = view.isMember(machine) && account.isLost(machine.id);
+    return (isForeign || view.isRemoved(machine)) && view.asksMembers(machine);
+  }
+
   /** Whether a machine must have everything in the end. */
   mustHaveAll(machine: Machine): boolean {
     const { view } = this.#options;
@@ -77,6 +84,8 @@ export class Settlement {
     if (configuration.outgoingVoters.length > 0) return `configuration ${index} is joint`;
     if (configuration.target !== null) return `what configuration ${index} aims at is not reached`;
     if (view.leader.raft?.configurationIndex !== index) return `configuration ${index} is not the last`;
+    const stranger = view.machines.find((machine) => machine.node !== null && this.#isStranger(machine));
+    if (stranger !== undefined) return `${stranger.name} does not know that it does not belong`;
     return gone.length > 0 ? `${gone.join(", ")} were not removed` : null;
   }
 }
