@@ -135,6 +135,8 @@ export class Admin {
     const wasAsked = operation.order.kind === "transferLeadership" && operation.requestId > 0;
     if (wasAsked && operation.term !== currentTerm) return;
     if (leaderId === NOBODY || (leaderId !== nodeId && !canReach(leaderId))) return;
+    // A server that is yet to be fed knows no members that could be changed.
+    if (operation.order.kind === "changeMembers" && raft.configurationIndex === 0) return;
     // It leads already: nothing to ask for.
     if (operation.order.kind === "transferLeadership" && operation.order.to === leaderId) return;
     try {

@@ -138,6 +138,28 @@ describe("K6: what may have been done", () => {
     });
   });
 
+  it("is not told to be done by a server that knows no members yet", async () => {
+    const cluster = await Cluster.open(3);
+    const leader = await cluster.leader();
+    const gone = cluster.others(leader)[0] as number;
+    cluster.network.fate = (message) =>
+      message.to === 4 && (message.kind === "appendEntries" || message.kind === "adminResult") ? "drop" : "deliver";
+    const { node } = await cluster.join(4, leader);
+    await cluster.world.until(() => node.status().leaderId === leader);
+    let isDone = false;
+    const edit = node.editMembers(removing(`n${gone}`)).then(() => {
+      isDone = true;
+    });
+    await cluster.world.run(1000);
+    cluster.network.fate = ({ kind, to }) => (to === 4 && kind === "appendEntries" ? "drop" : "deliver");
+    await cluster.world.run(1000);
+    expect(isDone).toBe(false);
+    cluster.network.fate = () => "deliver";
+    await cluster.world.finish(edit);
+    const { members } = cluster.server(leader).node.members();
+    expect(members.map(({ id }) => id)).not.toContain(gone);
+  });
+
   it("M23: is told to be replaced when its answer was lost and another change came after it", async () => {
     const cluster = await Cluster.open(3);
     const leader = await cluster.leader();
