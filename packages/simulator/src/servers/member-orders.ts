@@ -5,7 +5,7 @@
  */
 
 import { RaftError } from "@quorate/contracts";
-import { type MemberChange, type MemberRole, membersOf, type Random } from "@quorate/core";
+import { type MemberChange, type MemberRole, membersOf, Random } from "@quorate/core";
 import { adding, type MemberEdit, removing, updating } from "@quorate/runtime";
 import type { Machine } from "./machine.js";
 import { marked, placeOf } from "./marks.js";
@@ -179,6 +179,13 @@ export class MemberOrders {
     const name = lost.memberName;
     if (asked !== undefined) this.#edit(order, random, asked, removing(name), `without ${name}, which lost its disk`);
     return true;
+  }
+
+  /** Makes a change that nothing comes of, so that none of the changes before it can be done any more. */
+  supersede(order: Order): void {
+    const { leader } = this.#options.view;
+    const asOther: Order = { ...order, name: "another priority" };
+    if (leader !== undefined) this.#edit(asOther, new Random(order.seed), leader, (members) => members, "as they are");
   }
 
   /** Has the cluster consist of these, whoever was to come: others will not. */

@@ -15,6 +15,8 @@ export class Operator {
   readonly #options: OperatorOptions;
   /** A leader that is to be cut off once it has told its successor, for how long. */
   #toCutOff: { readonly machine: Machine; readonly durationMs: number } | null = null;
+  /** Whether no other order is carried out, until one that needs rest is done. */
+  #isHeldBack = false;
   /** What ends a leader in the midst of a joint change. */
   #crashInJoint: ((leader: Machine) => void) | null = null;
 
@@ -28,7 +30,7 @@ export class Operator {
     const { time, isOver } = this.#options;
     for (const order of orders) {
       time.schedule(order.atMs, () => {
-        if (!isOver()) this.#carryOut(order, new Random(order.seed));
+        if (!isOver() && !this.#isHeldBack) this.#carryOut(order, new Random(order.seed));
       });
     }
   }
@@ -144,20 +146,27 @@ export class Operator {
     });
   }
 
-  /** A machine dies, and its disk is blank; it comes back all the same, if the others would know. */
+  /**
+   * A machine dies, and its disk is blank; it comes back all the same, if the others would know. Nothing may be under way
+   * then that would count on it: other orders wait for that, until it is so.
+   */
   #loseDisk(order: Order, random: Random): void {
-    const { view, account, crash, wipe } = this.#options;
+    const { view, account, crash, wipe, time, isOver, parameters } = this.#options;
+    if (isOver()) return;
     const machine = pick(
       view.machines.filter((each) => view.isMember(each) && each.isRunning),
       random,
     );
-    if (machine === undefined || account.isLost(machine.id) || !account.mayLose(machine.id)) return;
+    const isPossible = machine !== undefined && !account.isLost(machine.id) && account.mayLose(machine.id);
+    this.#isHeldBack = !isPossible;
+    if (!isPossible) {
+      if (this.calls.pending === 0) this.members.supersede(order);
+      time.schedule(time.now + parameters.electionTimeoutMs, () => this.#loseDisk(order, random));
+      return;
+    }
     const mayReturn = view.isKnownByDisk(machine);
-    this.calls.happened(
-      order,
-      machine,
-      () => `dies, and its disk is blank${mayReturn ? "; it is started all the same" : ""}`,
-    );
+    const more = mayReturn ? "; it is started all the same" : "";
+    this.calls.happened(order, machine, () => `dies, and its disk is blank${more}`);
     crash(machine, random.nextUint32(), order.durationMs);
     account.lose(machine.id);
     wipe(machine);
