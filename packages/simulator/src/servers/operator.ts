@@ -153,12 +153,13 @@ export class Operator {
   #loseDisk(order: Order, random: Random): void {
     const { view, account, crash, wipe, time, isOver, parameters } = this.#options;
     if (isOver()) return;
-    const machine = pick(
-      view.machines.filter((each) => view.isMember(each) && each.isRunning),
-      random,
-    );
+    const candidates = view.machines.filter((each) => view.isMember(each) && each.isRunning);
+    const known = candidates.filter((each) => each.entrance === "founds" && view.isKnownByDisk(each));
+    const machine = pick(known.length > 0 ? known : candidates, random);
     const isPossible = machine !== undefined && !account.isLost(machine.id) && account.mayLose(machine.id);
-    this.#isHeldBack = !isPossible;
+    // Two can never do without one of them.
+    this.#isHeldBack = !isPossible && view.committed.configuration.voters.length > 2;
+    if (!isPossible && !this.#isHeldBack) return;
     if (!isPossible) {
       if (this.calls.pending === 0) this.members.supersede(order);
       time.schedule(time.now + parameters.electionTimeoutMs, () => this.#loseDisk(order, random));
