@@ -30,7 +30,7 @@ import { SnapshotRegisters } from "./snapshot-registers.js";
 import { Spectator } from "./spectator.js";
 
 /** What a full disk says, and nothing else does. */
-const NO_SPACE = "No space left on device";
+const NO_SPACE = /no space left on device/i;
 
 /** Errors with which a process may stop, or not open, once its disk was told to fail. */
 const BLAMED_ON_DISK: ReadonlySet<string> = new Set([
@@ -317,7 +317,7 @@ export class ServersWorld {
     if (isOutdated) this.#spectator.situations.add("a server was too old for the feature levels");
     if (isSentAway) machine.isInService = false;
     const isLost = this.#members.account.isLost(machine.id);
-    const isFull = describeError(error).includes(NO_SPACE);
+    const isFull = NO_SPACE.test(describeError(error));
     const isExpected =
       isSentAway || isOutdated || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));
     if (!isFull && !isOutdated) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
