@@ -157,9 +157,10 @@ export class Operator {
     const known = candidates.filter((each) => each.entrance === "founds" && view.isKnownByDisk(each));
     const machine = pick(known.length > 0 ? known : candidates, random);
     const isPossible = machine !== undefined && !account.isLost(machine.id) && account.mayLose(machine.id);
+    const { index, configuration } = view.committed;
     // Two can never do without one of them.
-    this.#isHeldBack = !isPossible && view.committed.configuration.voters.length > 2;
-    if (!isPossible && !this.#isHeldBack) return;
+    if (index > 0 && configuration.voters.length < 3) return this.#endRest();
+    this.#isHeldBack = !isPossible && index > 0;
     if (!isPossible) {
       if (this.calls.pending === 0) this.members.supersede(order);
       time.schedule(time.now + parameters.electionTimeoutMs, () => this.#loseDisk(order, random));
@@ -173,6 +174,10 @@ export class Operator {
     wipe(machine);
     machine.mayBootstrap = mayReturn;
     if (!mayReturn && machine.entrance === "founds") machine.isInService = false;
+  }
+
+  #endRest(): void {
+    this.#isHeldBack = false;
   }
 
   /** After a turn of a leader. */

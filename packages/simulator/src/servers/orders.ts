@@ -39,10 +39,13 @@ export function drawOrders(random: Random, parameters: ServersParameters): reado
   const { orderEveryMs, faultyMs, electionTimeoutMs } = parameters;
   if (orderEveryMs === 0) return [];
   const own = new Random(random.nextUint32());
+  // A few kinds in each run, as with faults.
+  const some = ORDERS.filter(() => own.between(0, 1) < 0.4);
+  const names: readonly OrderName[] = own.between(0, 1) < 0.2 ? [...some, "disk wiped"] : some;
   const orders: Order[] = [];
   // The first cannot be given before there is a leader.
   for (let atMs = electionTimeoutMs; atMs < faultyMs; atMs += own.between(0, 2 * orderEveryMs)) {
-    const name = ORDERS[Math.floor(own.between(0, ORDERS.length))] as OrderName;
+    const name = names[Math.floor(own.between(0, names.length))] ?? "any set of members";
     const durationMs = own.between(0.2, own.between(0.5, 8)) * electionTimeoutMs;
     const number = orders.length + 1;
     orders.push({ unit: `o${number}`, name, atMs, durationMs, number, seed: own.nextUint32() });

@@ -320,7 +320,7 @@ export class ServersWorld {
     const isFull = NO_SPACE.test(describeError(error));
     const isExpected =
       isSentAway || isOutdated || ((isLost || isFull || machine.failuresToCome > 0) && BLAMED_ON_DISK.has(error.code));
-    if (!isFull && !isOutdated) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
+    if (!isFull && !isOutdated && !isSentAway) machine.failuresToCome = Math.max(0, machine.failuresToCome - 1);
     if (!isExpected) {
       this.#spectator.violated({
         property: "No server stops",
