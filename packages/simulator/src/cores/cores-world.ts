@@ -129,6 +129,8 @@ export class CoresWorld implements Patient {
   /** One action of the script if it ends well, or not at all; if a rule breaks on the way, the deeds up to there. */
   #recover(): void {
     const before = this.#actions?.length ?? 0;
+    // What was late comes now.
+    for (const server of [...this.servers]) this.#guarded(server, () => server.drain());
     new Recovery(this, new Random(this.#script.seed + 1)).run();
     if (this.#actions === null || (this.#violation !== null && !AT_REST.includes(this.#violation.oracle))) return;
     this.#actions.length = before;

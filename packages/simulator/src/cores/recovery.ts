@@ -44,7 +44,9 @@ export class Recovery {
   readonly #random: Random;
   /** Whose links carry messages to each other: a quorum. */
   #connected: readonly NodeId[] = [];
-  /** The last thing that was proposed. */
+  /** Whether nobody asks for anything more: what was lost must be made up for all the same (PITFALLS R14). */
+  readonly #isQuiet: boolean;
+  /** The last thing that was proposed, or is in the log of whoever leads. */
   #target: { readonly index: number; readonly term: number } | null = null;
   /** By sender, receiver and stream: how long a snapshot has been under way. */
   readonly #rounds = new Map<string, number>();
@@ -52,6 +54,7 @@ export class Recovery {
   constructor(world: Patient, random: Random) {
     this.#world = world;
     this.#random = random;
+    this.#isQuiet = random.between(0, 1) < 0.3;
   }
 
   run(): void {
@@ -137,12 +140,12 @@ export class Recovery {
     this.#world.perform({ kind: "elapse", ms: ROUND_MS, except: NOBODY });
   }
 
-  /** Whoever leads gets something to commit, once in each term. */
+  /** Whoever leads gets something to commit, once in each term; or what it has must do. */
   #propose(): void {
     for (const { id, raft } of this.#world.servers) {
       if (raft === null || raft.role !== "leader" || raft.transferTo !== NOBODY) continue;
       if (this.#target !== null && this.#target.term >= raft.currentTerm) continue;
-      this.#world.perform({ kind: "propose", server: id, commands: 1, isLate: false });
+      if (!this.#isQuiet) this.#world.perform({ kind: "propose", server: id, commands: 1, isLate: false });
       const server = this.#world.servers[id - 1];
       this.#target = { index: server?.lastIndex ?? 0, term: raft.currentTerm };
     }
