@@ -27,11 +27,13 @@ export class MemberOrders {
 
   /** Any set from any other; `times` of them at once, on different servers, of which one at most can be done. */
   changeSet(order: Order, random: Random, times: number): void {
-    const { view } = this.#options;
+    const { view, cutOff, time: clock, isOver } = this.#options;
     if (this.#repair(order, random)) return;
+    // Sometimes a leader takes it, and is not heard of any more.
+    const unheard = random.between(0, 1) < 0.15 ? view.leader : undefined;
     const version = random.between(0, 1) < 0.6 ? pick(view.running, random)?.node?.members().version : undefined;
     for (let time = 0; time < times; time += 1) {
-      const asked = pick(view.running, random);
+      const asked = pick(unheard === undefined ? view.running : [unheard], random);
       const members = this.#drawMembers(random);
       if (asked === undefined || members.length === 0) return;
       this.#marks += 1;
@@ -48,15 +50,22 @@ export class MemberOrders {
       void this.#change(mark, order.unit, asked, (node) => node.changeMembers({ members: wanted, version, timeoutMs }));
       this.#putIntoService(wanted, order, random);
     }
+    if (unheard !== undefined)
+      clock.schedule(clock.now, () => {
+        if (!isOver()) cutOff(unheard, order.durationMs);
+      });
   }
 
   #drawMembers(random: Random): MemberChange[] {
     const { view, account } = this.#options;
     const known = membersOf(view.committed.configuration);
     const members: MemberChange[] = [];
+    // Somebody who mixes them up keeps those that are down, and not the others.
+    const isMixedUp = random.between(0, 1) < 0.15;
     for (const machine of view.machines) {
       const before = known.find(({ name }) => name === machine.memberName);
-      if (account.isLost(machine.id) || random.between(0, 1) > (before === undefined ? 0.3 : 0.75)) continue;
+      const wish = before === undefined ? 0.3 : isMixedUp && machine.node !== null ? 0.2 : isMixedUp ? 1 : 0.75;
+      if (account.isLost(machine.id) || random.between(0, 1) > wish) continue;
       const isWitness = before === undefined ? random.between(0, 1) < 0.15 : before.isWitness === true;
       const role = isWitness ? "witness" : random.between(0, 1) < 0.8 ? "voter" : "learner";
       const priority = random.between(0, 1) < 0.2 ? Math.floor(random.between(1, 4)) : 0;
@@ -186,6 +195,15 @@ export class MemberOrders {
     const { leader } = this.#options.view;
     const asOther: Order = { ...order, name: "another priority" };
     if (leader !== undefined) this.#edit(asOther, new Random(order.seed), leader, (members) => members, "as they are");
+  }
+
+  /** Does what a server that lost its disk is said to need: removes it, and lets it join anew. */
+  replace(machine: Machine, order: Order, tries = 16): void {
+    const { isOver, time, view, parameters } = this.#options;
+    if (isOver() || tries === 0) return;
+    if (this.#canJoin(machine)) return this.#join(machine, "voter");
+    if (tries % 4 === 0 && view.isMember(machine)) this.#repair(order, new Random(order.seed + tries));
+    time.schedule(time.now + parameters.electionTimeoutMs / 2, () => this.replace(machine, order, tries - 1));
   }
 
   /** Has the cluster consist of these, whoever was to come: others will not. */

@@ -107,7 +107,7 @@ export class Operator {
           view.machines.filter((each) => view.isRemoved(each) && !each.isRunning),
           random,
         );
-        if (machine === undefined) return;
+        if (machine === undefined) return this.#tryLater(order, random);
         this.calls.happened(order, machine, () => "is started again");
         machine.isInService = true;
         return machine.start();
@@ -155,7 +155,7 @@ export class Operator {
     if (isOver()) return;
     const candidates = view.machines.filter((each) => view.isMember(each) && each.isRunning);
     const known = candidates.filter((each) => each.entrance === "founds" && view.isKnownByDisk(each));
-    const machine = pick(known.length > 0 ? known : candidates, random);
+    const machine = pick(known.length > 0 && random.between(0, 1) < 0.7 ? known : candidates, random);
     const isPossible = machine !== undefined && !account.isLost(machine.id) && account.mayLose(machine.id);
     const { index, configuration } = view.committed;
     // Two can never do without one of them.
@@ -174,6 +174,14 @@ export class Operator {
     wipe(machine);
     machine.mayBootstrap = mayReturn;
     if (!mayReturn && machine.entrance === "founds") machine.isInService = false;
+    time.schedule(time.now + parameters.electionTimeoutMs, () => this.members.replace(machine, order));
+  }
+
+  #tryLater(order: Order, random: Random): void {
+    const { time, isOver, parameters } = this.#options;
+    time.schedule(time.now + parameters.electionTimeoutMs, () => {
+      if (!isOver()) this.#onMachine(order, random);
+    });
   }
 
   #endRest(): void {

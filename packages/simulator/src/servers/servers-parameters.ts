@@ -110,7 +110,7 @@ type SnapshotParameter =
   | "snapshotTimeoutMs"
   | "keptStateRate";
 /** The share of runs in which an operator changes members. */
-const MEMBERS_RATE = 0.3;
+const MEMBERS_RATE = 0.25;
 
 /** Draws everything anew for each seed, and switches a random subset of the faults on. */
 export function drawServersParameters(random: Random): ServersParameters {
@@ -150,7 +150,7 @@ export function drawServersParameters(random: Random): ServersParameters {
     clients: whole(1, 6),
     keys: whole(1, 4),
     // Members that change have more to do afterwards, and so less time before.
-    faultyMs: changesMembers ? 0.65 * faultyMs : faultyMs,
+    faultyMs: changesMembers ? 0.6 * faultyMs : faultyMs,
     thinkMs: triesLeases || triesSnapshots ? random.between(2, 15) : random.between(5, 120),
     readRate: triesLeases ? random.between(0.4, 0.8) : random.between(0.1, 0.6),
     abandonRate: isOn() ? random.between(0, 0.3) : 0,
