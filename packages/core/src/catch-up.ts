@@ -18,6 +18,10 @@
  * proves Leader Completeness, one more way to replace entries behind those that are committed (§5.4.3). The same holds
  * for each page alone, and after a crash between two.
  *
+ * A server may know what is before c to be committed, and not hold c: it was told by the leader of u. Then v < u can be, and
+ * the pulled log end with what the leader of v never committed, against what is. Whatever contradicts what is known to be
+ * committed is of no use, and is left where it is; whoever holds c has more.
+ *
  * One thing is lost, though: that a server, while it stays in a term, keeps what it acknowledged to the leader of that
  * term, committed or not. Leaders rely on it (a match index never falls; a heartbeat commits up to it unseen, PITFALLS
  * R5, R11). Hence whoever drops entries here goes to the next term in the same write.
@@ -74,6 +78,7 @@ export function onPulledEntries(state: RaftState, message: PulledEntries): void 
   // Looked at again: this server's log may be another one by now, and so may the other's.
   if (!isAhead({ index: lastLogIndex, term: lastLogTerm }, endOf(state))) return;
   const prev: EntryId = { index: prevLogIndex, term: prevLogTerm };
+  if ([prev, ...entries].some((entry) => contradictsCommitted(state, entry))) return;
   if (!isKnown(state, prev)) {
     const lower = state.log.findConflictByTerm(prevLogIndex, prevLogTerm);
     if (isAhead(catchUp.asked, lower)) ask(state, catchUp, lower);
@@ -98,6 +103,12 @@ export function onPulledSnapshot(state: RaftState, { index, term }: EntryId): vo
 export function pulledFrom(state: RaftState): NodeId {
   const { catchUp } = state;
   return catchUp !== null && catchUp.term === state.currentTerm && isLeaderless(state) ? catchUp.from : NOBODY;
+}
+
+function contradictsCommitted({ log, commitIndex }: RaftState, { index, term }: EntryId): boolean {
+  if (index > commitIndex) return false;
+  const known = log.termAt(index);
+  return known !== "compacted" && known !== term;
 }
 
 /** Takes over what is new; before anything is dropped for it, this server leaves the term (see above). */
