@@ -214,7 +214,10 @@ export class MemberOrders {
       const role = member.isWitness === true ? "witness" : "voter";
       return machine === undefined ? [] : [{ name: member.name, address: machine.address, role }];
     });
-    const [first, ...others] = members;
+    // Witnesses must be fewer than the others: some may have to go with whom they were there for.
+    const voters = members.filter(({ role }) => role === "voter");
+    const witnesses = members.filter(({ role }) => role === "witness");
+    const [first, ...others] = [...voters, ...witnesses.slice(0, Math.max(0, voters.length - 1))];
     if (first === undefined) return;
     this.#marks += 1;
     const mark = this.#marks;
