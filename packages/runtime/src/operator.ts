@@ -97,6 +97,8 @@ export class Operator {
     const { raft, admin, proposeTimeoutMs } = this.#options;
     const id = to === undefined ? NOBODY : this.#idOf(to);
     const leaderId = await admin.order(transferTo(id), within(limits, proposeTimeoutMs));
+    // It may lead, and be no member any more.
+    if (to !== undefined && leaderId === id) return to;
     return memberOf(raft.configuration, leaderId)?.name ?? `server ${leaderId}`;
   }
 
