@@ -1,11 +1,11 @@
 /**
- * How long the history checker takes over a long history of a register that supports compare-and-set, one for each key.
+ * A long history of registers that support compare-and-set, one for each key: what `pnpm bench linearizability` checks.
  *
- * The history is made by clients of registers that are linearizable, so the verdict is known. Some operations have an
+ * It is made by clients of registers that are linearizable, so the verdict is known. Some operations have an
  * unknown outcome: half of these never take effect, the others do so at once or much later.
  */
 
-import { casRegister, check, type HistoryEvent } from "@quorate/linearizability";
+import type { HistoryEvent } from "@quorate/linearizability";
 
 export interface HistoryOrder {
   readonly operations: number;
@@ -15,24 +15,8 @@ export interface HistoryOrder {
   readonly unknown: number;
 }
 
-export interface LinearizabilityFigures {
-  readonly events: number;
-  readonly generateMs: number;
-  readonly checkMs: number;
-  readonly steps: number;
-  readonly partitions: number;
-}
-
-/** Makes a history, and checks it. */
-export function measureLinearizability(order: HistoryOrder, seed: number): LinearizabilityFigures {
-  const start = performance.now();
-  const history = new Clients(order, seed).run();
-  const generated = performance.now();
-  const { verdict, steps, partitions } = check(history, casRegister());
-  const checked = performance.now();
-  if (verdict !== "linearizable") throw new Error(`a history of linearizable registers is ${verdict}`);
-  const [generateMs, checkMs] = [generated - start, checked - generated];
-  return { events: history.length, generateMs, checkMs, steps, partitions };
+export function makeHistory(order: HistoryOrder, seed: number): HistoryEvent[] {
+  return new Clients(order, seed).run();
 }
 
 /** What a client is about to do next: one of its operations has three moments. */

@@ -1,5 +1,5 @@
 /**
- * What a proposal costs in the core alone: three cores in one thread, no I/O, messages passed as objects.
+ * The load of `pnpm bench core`: three cores in one thread, no I/O, messages passed as objects.
  *
  * A proposal counts once all three servers may apply it. A write is durable one round after it was asked for; logs
  * are arrays that are cut at the front, as an application with snapshots would, so that memory stays flat.
@@ -80,45 +80,77 @@ export interface CoreFigures {
   readonly seconds: number;
 }
 
-/** Keeps `inFlight` proposals under way for about `seconds`, and counts those that all three servers may apply. */
-export function measureCore(inFlight: number, seconds: number): CoreFigures {
-  const members = [1, 2, 3].map((id) => ({ id, name: `n${id}`, address: `n${id}` }));
-  const first: Entry = {
-    index: 1,
-    term: 1,
-    kind: "membership",
-    data: encodeConfiguration(foundingConfiguration(members)),
-  };
-  const servers = members.map(({ id }) => new Server(id, first));
-  const leader = servers[0] as Server;
-  let now = 600;
-  leader.raft.step({ kind: "tick" }, now);
-  for (let round = 0; round < 20; round += 1) for (const server of servers) server.turn(servers, now);
-  if (leader.raft.role !== "leader") throw new Error("server 1 did not become leader");
+/** Three cores, of which the first leads, and `inFlight` proposals that are kept under way. */
+export class CoreLoad {
+  readonly #inFlight: number;
+  readonly #servers: readonly Server[];
+  readonly #base: number;
+  readonly #payload = new Uint8Array(PAYLOAD_BYTES);
+  #proposed = 0;
+  #round = 0;
+  #now = 600;
+  messages = 0;
 
-  const payload = new Uint8Array(PAYLOAD_BYTES);
-  const base = leader.appliedIndex;
-  let proposed = 0;
-  let messages = 0;
-  const start = process.hrtime.bigint();
-  const until = start + BigInt(Math.round(seconds * 1e9));
-  for (let round = 0; ; round += 1) {
-    const done = Math.min(...servers.map(({ appliedIndex }) => appliedIndex)) - base;
-    const free = inFlight - (proposed - done);
+  constructor(inFlight: number) {
+    this.#inFlight = inFlight;
+    const members = [1, 2, 3].map((id) => ({ id, name: `n${id}`, address: `n${id}` }));
+    const data = encodeConfiguration(foundingConfiguration(members));
+    const first: Entry = { index: 1, term: 1, kind: "membership", data };
+    this.#servers = members.map(({ id }) => new Server(id, first));
+    const leader = this.#leader;
+    leader.raft.step({ kind: "tick" }, this.#now);
+    for (let round = 0; round < 20; round += 1)
+      for (const server of this.#servers) server.turn(this.#servers, this.#now);
+    if (leader.raft.role !== "leader") throw new Error("server 1 did not become leader");
+    this.#base = leader.appliedIndex;
+  }
+
+  get #leader(): Server {
+    return this.#servers[0] as Server;
+  }
+
+  /** The proposals that all three servers may apply. */
+  get done(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { appliedIndex } of this.#servers) if (appliedIndex < least) least = appliedIndex;
+    return least - this.#base;
+  }
+
+  /** One turn of each server, after what there is room for was proposed. */
+  round(): void {
+    const free = this.#inFlight - (this.#proposed - this.done);
     if (free > 0) {
-      if ((round & 63) < 8 && process.hrtime.bigint() > until) {
-        return { proposals: done, messages, seconds: Number(process.hrtime.bigint() - start) / 1e9 };
-      }
       const commands: Uint8Array[] = [];
-      for (let count = 0; count < free; count += 1) commands.push(payload);
-      leader.raft.step({ kind: "propose", proposalId: round, commands }, now);
-      proposed += free;
+      for (let count = 0; count < free; count += 1) commands.push(this.#payload);
+      this.#leader.raft.step({ kind: "propose", proposalId: this.#round, commands }, this.#now);
+      this.#proposed += free;
     }
     // A millisecond of the cores' time every 64 rounds, so that heartbeats are part of the figure.
-    if ((round & 63) === 0) {
-      now += 1;
-      leader.raft.step({ kind: "tick" }, now);
+    if ((this.#round & 63) === 0) {
+      this.#now += 1;
+      this.#leader.raft.step({ kind: "tick" }, this.#now);
     }
-    for (const server of servers) messages += server.turn(servers, now).messages.length;
+    this.#round += 1;
+    for (const server of this.#servers) this.messages += server.turn(this.#servers, this.#now).messages.length;
   }
+
+  /** Goes on until at least `proposals` more are done; returns how many. */
+  run(proposals: number): number {
+    const before = this.done;
+    while (this.done - before < proposals) this.round();
+    return this.done - before;
+  }
+}
+
+/** Goes on for about `seconds`, and counts what is done. */
+export function measureCore(inFlight: number, seconds: number): CoreFigures {
+  const load = new CoreLoad(inFlight);
+  const { messages } = load;
+  const start = process.hrtime.bigint();
+  const until = start + BigInt(Math.round(seconds * 1e9));
+  do {
+    for (let round = 0; round < 64; round += 1) load.round();
+  } while (process.hrtime.bigint() < until);
+  const took = Number(process.hrtime.bigint() - start) / 1e9;
+  return { proposals: load.done, messages: load.messages - messages, seconds: took };
 }

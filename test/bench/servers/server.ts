@@ -1,0 +1,76 @@
+/** A server under measurement, in a process of its own: does what its parent asks of it, and tells what came of it. */
+
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { openNode } from "quorate";
+import { Load } from "./load.js";
+import type { Answers, Notice, Order, Request, ServerStatus, ServerTask } from "./protocol.js";
+import { Slots, slotCodec } from "./slots.js";
+
+const { id, members, directory, stateMiB, commandBytes, tuning } = JSON.parse(process.argv[2] ?? "{}") as ServerTask;
+
+function tell(notice: Notice): void {
+  process.send?.(notice);
+}
+
+const startedAt = performance.now();
+const node = await openNode<Uint8Array, number>({
+  ...tuning,
+  id,
+  members,
+  directory,
+  stateMachine: new Slots(stateMiB * 2 ** 20, commandBytes),
+  codec: slotCodec,
+});
+tell({ kind: "open", openMs: performance.now() - startedAt });
+const tellRole = (): void => tell({ kind: "role", role: node.status().role, leaderName: node.status().leaderName });
+node.subscribe("role", tellRole);
+node.subscribe("leader", tellRole);
+
+const command = new Uint8Array(commandBytes);
+const load = new Load(() => node.propose(command));
+const delay = monitorEventLoopDelay({ resolution: 5 });
+
+function status(): ServerStatus {
+  const { role, currentTerm: term, commitIndex, appliedIndex } = node.status();
+  // Watched from the first time that somebody asks: a server that is left alone is to have nothing to do.
+  delay.enable();
+  const loopDelayMs = delay.max / 1e6;
+  delay.reset();
+  const { user, system } = process.cpuUsage();
+  return {
+    role,
+    term,
+    commitIndex,
+    appliedIndex,
+    rssMiB: process.memoryUsage.rss() / 2 ** 20,
+    highestRssMiB: process.resourceUsage().maxRSS / 2 ** 10,
+    cpuSeconds: (user + system) / 1e6,
+    loopDelayMs,
+  };
+}
+
+async function obey(order: Order): Promise<Answers[keyof Answers]> {
+  if (order.kind === "load") return load.run(order);
+  if (order.kind === "status") return status();
+  if (order.kind === "stop") load.stop();
+  if (order.kind === "read") await node.read(() => 0, { timeoutMs: 600_000 });
+  if (order.kind === "snapshot") await node.snapshot();
+  return null;
+}
+
+async function close(): Promise<void> {
+  delay.disable();
+  await node.close();
+  if (process.connected) process.disconnect();
+}
+
+process.on("message", (request: Request) => {
+  if ("close" in request) return void close();
+  const { call, order } = request;
+  obey(order).then(
+    (answer) => tell({ kind: "answer", call, answer }),
+    (error: unknown) => tell({ kind: "failure", call, message: String(error) }),
+  );
+});
+// Whoever started this is gone.
+process.once("disconnect", () => process.exit());
