@@ -11,6 +11,7 @@ const WORLD = [
   "test/determinism/**/*.test.ts",
   "test/docs/**/*.test.ts",
   "test/sim/**/*.test.ts",
+  "test/bench/command.test.ts",
 ];
 
 export default defineConfig({

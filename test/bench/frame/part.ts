@@ -51,8 +51,10 @@ export interface Figures {
 export interface Turn {
   /** How long to measure each case: shorter while warming up. */
   readonly seconds: number;
-  /** How many repeats came before; 0 while warming up. */
+  /** How many repeats came before. */
   readonly repeat: number;
+  /** What is found in this turn is thrown away. */
+  readonly isWarmUp: boolean;
   /**
    * Measures a case under the machine meter. What counts as its CPU time is that of `watched`, if there are any; else
    * that of this process and all that it started.

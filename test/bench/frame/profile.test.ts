@@ -35,6 +35,12 @@ describe("a CPU profile", () => {
         { what: "(garbage collector)", ms: 0.25 },
         { what: "(native)", ms: 0 },
       ],
+      byPackage: [
+        { what: "packages/core", ms: 6 },
+        { what: "@scope/thing", ms: 0.5 },
+        { what: "(garbage collector)", ms: 0.25 },
+        { what: "(native)", ms: 0 },
+      ],
     });
   });
 });

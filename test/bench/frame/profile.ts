@@ -5,7 +5,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { number } from "./number.js";
 
@@ -13,16 +13,18 @@ const SAMPLE_EVERY_US = 250;
 const SUFFIX = ".cpuprofile";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** For a process that is forked, and ends by itself: it leaves its profile then. */
+/** For a process that is forked, and ends by itself: it leaves its profile then. Works once `tsc -b` has run. */
 export function profilingArguments(folder: string | null, name: string): string[] {
   if (folder === null) return [];
-  const dir = `--cpu-prof-dir=${resolve(folder)}`;
-  return [
-    "--cpu-prof",
-    dir,
-    `--cpu-prof-name=${name}-${Date.now()}${SUFFIX}`,
-    `--cpu-prof-interval=${SAMPLE_EVERY_US}`,
-  ];
+  mkdirSync(folder, { recursive: true });
+  const hook = new URL("../dist/frame/profile-process.js", import.meta.url);
+  hook.searchParams.set("us", String(SAMPLE_EVERY_US));
+  hook.searchParams.set("file", fileFor(folder, name));
+  return ["--import", hook.href];
+}
+
+function fileFor(folder: string, name: string): string {
+  return resolve(folder, `${name}-${Date.now()}${SUFFIX}`);
 }
 
 /** Profiles this process while `deed` is under way. */
@@ -43,7 +45,7 @@ export async function profiled<Result>(
   } finally {
     const { profile } = await session.post("Profiler.stop");
     session.disconnect();
-    writeFileSync(join(folder, `${name}-${Date.now()}${SUFFIX}`), JSON.stringify(profile));
+    writeFileSync(fileFor(folder, name), JSON.stringify(profile));
   }
 }
 
@@ -65,9 +67,10 @@ export interface Share {
 export interface SelfTimes {
   /** All but idleness. */
   readonly busyMs: number;
-  /** Both by falling time. */
+  /** Each by falling time. */
   readonly byFunction: readonly Share[];
   readonly byFile: readonly Share[];
+  readonly byPackage: readonly Share[];
 }
 
 /** Where a process was itself, not what it called. Files are named from the root of the repository, or by package. */
@@ -75,6 +78,7 @@ export function selfTimes({ nodes, samples = [], timeDeltas = [] }: CpuProfile):
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const byFunction = new Map<string, number>();
   const byFile = new Map<string, number>();
+  const byPackage = new Map<string, number>();
   let busyMs = 0;
   for (const [place, id] of samples.entries()) {
     const { functionName, url } = frames.get(id) ?? { functionName: "", url: "" };
@@ -84,10 +88,15 @@ export function selfTimes({ nodes, samples = [], timeDeltas = [] }: CpuProfile):
     const file = fileOf(url, functionName);
     const name = url === "" ? functionName : `${functionName || "(anonymous)"} ${file}`;
     busyMs += ms;
-    byFunction.set(name, (byFunction.get(name) ?? 0) + ms);
-    byFile.set(file, (byFile.get(file) ?? 0) + ms);
+    add(byFunction, name, ms);
+    add(byFile, file, ms);
+    add(byPackage, packageOf(file), ms);
   }
-  return { busyMs, byFunction: byTime(byFunction), byFile: byTime(byFile) };
+  return { busyMs, byFunction: byTime(byFunction), byFile: byTime(byFile), byPackage: byTime(byPackage) };
+}
+
+function add(times: Map<string, number>, what: string, ms: number): void {
+  times.set(what, (times.get(what) ?? 0) + ms);
 }
 
 function byTime(times: ReadonlyMap<string, number>): Share[] {
@@ -99,28 +108,42 @@ function fileOf(url: string, functionName: string): string {
   if (url.startsWith("node:")) return url;
   const path = url.startsWith("file:") ? fileURLToPath(url) : url;
   const dependency = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
-  return dependency ?? relative(ROOT, path).replace(/\/dist\/(.*)\.js$/, "/src/$1.ts");
+  return dependency ?? sourceOf(relative(ROOT, path));
+}
+
+/** What a compiled file was made of. */
+function sourceOf(path: string): string {
+  return path.replace(/^test\/bench\/dist\/(.*)\.js$/, "test/bench/$1.ts").replace(/\/dist\/(.*)\.js$/, "/src/$1.ts");
+}
+
+/** What a file belongs to: one of our packages, a dependency, Node. */
+function packageOf(file: string): string {
+  if (file.startsWith("node:")) return "node";
+  return /^(?:packages|examples|test)\/[^/]+/.exec(file)?.[0] ?? file;
 }
 
 const SHOWN = 12;
-/** Whoever had less to do is left out. */
-const LEAST_MS = 100;
+/** Of what the busiest had to do: whoever had less is left out. */
+const LEAST = 0.1;
 
 /** What the profiles in `folder` say, a table for each process. */
 export function profileReport(folder: string): string {
-  const files = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
-  return files
-    .toSorted()
-    .flatMap((name) => {
-      const times = selfTimes(JSON.parse(readFileSync(join(folder, name), "utf8")) as CpuProfile);
-      return times.busyMs < LEAST_MS ? [] : [`${basename(name)}: busy for ${number(times.busyMs)} ms`, ...lines(times)];
-    })
+  const names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX));
+  const all = names.toSorted().map((name) => {
+    return { name, times: selfTimes(JSON.parse(readFileSync(join(folder, name), "utf8")) as CpuProfile) };
+  });
+  const most = Math.max(0, ...all.map(({ times }) => times.busyMs));
+  const told = all.filter(({ times }) => times.busyMs >= LEAST * most);
+  return told
+    .flatMap(({ name, times }) => [`${name}: busy for ${number(times.busyMs)} ms`, ...lines(times)])
     .join("\n");
 }
 
-function lines({ busyMs, byFunction, byFile }: SelfTimes): string[] {
+function lines({ busyMs, byFunction, byFile, byPackage }: SelfTimes): string[] {
   const line = ({ what, ms }: Share): string => `  ${((100 * ms) / busyMs).toFixed(1).padStart(5)} %  ${what}`;
   return [
+    "  itself, by package",
+    ...byPackage.slice(0, SHOWN).map(line),
     "  itself, by file",
     ...byFile.slice(0, SHOWN).map(line),
     "  itself, by function",

@@ -72,24 +72,28 @@ async function takeTurns(
   progress: Progress,
 ): Promise<void> {
   if (part.warmUpSeconds > 0) {
-    const warmUp = Math.min(seconds, part.warmUpSeconds);
-    for (const { name, run } of contenders) {
-      await run.repeat(turnOf(`${name}, warming up`, warmUp, 0, new Ledger(), progress));
-    }
+    const warmUp = { seconds: Math.min(seconds, part.warmUpSeconds), repeat: 0, isWarmUp: true };
+    for (const { name, run } of contenders)
+      await run.repeat(turnOf(`${name}, warming up`, warmUp, new Ledger(), progress));
   }
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     for (const { name, run, ledger } of contenders) {
-      const turn = turnOf(`${name}, repeat ${repeat + 1} of ${repeats}`, seconds, repeat, ledger, progress);
+      const label = `${name}, repeat ${repeat + 1} of ${repeats}`;
+      const turn = turnOf(label, { seconds, repeat, isWarmUp: false }, ledger, progress);
       await profiled(name === OURS ? profiles : null, part.name, () => run.repeat(turn));
     }
   }
 }
 
-function turnOf(label: string, seconds: number, repeat: number, ledger: Ledger, progress: Progress): Turn {
+function turnOf(
+  label: string,
+  facts: Pick<Turn, "seconds" | "repeat" | "isWarmUp">,
+  ledger: Ledger,
+  progress: Progress,
+): Turn {
   let current = "";
   return {
-    seconds,
-    repeat,
+    ...facts,
     async measure(row: Row, deed, watched) {
       current = `, ${row.name}`;
       progress.say(`${label}${current}`);

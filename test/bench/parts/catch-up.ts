@@ -6,6 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Figures, Part, Row, Settings, Turn } from "../frame/part.js";
 import { Cluster, type Server } from "../servers/cluster.js";
+import { inForeground, NO_SNAPSHOTS } from "../servers/foreground.js";
 import type { LoadFigures } from "../servers/protocol.js";
 
 const FROM_SNAPSHOT: Row = { name: "from a snapshot", factors: { snapshots: 1 } };
@@ -13,13 +14,9 @@ const FROM_LOG: Row = { name: "from the log", factors: { snapshots: 0 } };
 const ROWS = [FROM_SNAPSHOT, FROM_LOG];
 const LATE = "n3";
 const FILL_CLIENTS = 256;
-/** While it is measured, the load is one that leaves room. */
-const FOREGROUND_CLIENTS = 16;
 const LOOK_EVERY_MS = 100;
 /** Whoever is this close to the leader keeps up. */
 const CAUGHT_UP_ENTRIES = 1000;
-/** No log ever gets so long. */
-const NEVER = 10 ** 12;
 
 export const catchUp: Part = {
   name: "catch-up",
@@ -61,14 +58,14 @@ export const catchUp: Part = {
 
 async function measureRow(settings: Settings, turn: Turn, row: Row): Promise<void> {
   const { entries = 1_000_000, "state-mib": stateMiB = 64 } = settings.numbers;
-  const tuning = row === FROM_LOG ? { snapshotAfterEntries: NEVER, snapshotAfterBytes: NEVER } : {};
+  const tuning = row === FROM_LOG ? NO_SNAPSHOTS : {};
   const cluster = await Cluster.make(settings, { stateMiB, tuning });
   try {
     for (const name of cluster.names) if (name !== LATE) cluster.open(name);
     const leader = await cluster.settled();
     turn.say(`${row.name}: filling the log`);
     await leader.ask({ kind: "load", clients: FILL_CLIENTS, entries });
-    const [before] = await foreground(leader, () => pause(turn.seconds * 1000));
+    const [before] = await inForeground(leader, () => pause(turn.seconds * 1000));
     await turn.measure(row, () => comeBack(cluster, leader, before, (text) => turn.say(text)));
   } finally {
     await cluster.close();
@@ -85,7 +82,7 @@ async function comeBack(
   let leaderDelayMs = 0;
   const startedAt = performance.now();
   const late = cluster.open(LATE);
-  const [meanwhile, seconds] = await foreground(leader, async () => {
+  const [meanwhile, seconds] = await inForeground(leader, async () => {
     await cluster.until(() => late.openMs !== null);
     for (;;) {
       const [own, others] = [await late.status(), await leader.status()];
@@ -110,12 +107,4 @@ async function comeBack(
       leaderDelayMs,
     },
   };
-}
-
-/** What the leader's proposals take while `deed` is under way, and what it brings. */
-async function foreground<Result>(leader: Server, deed: () => Promise<Result>): Promise<[LoadFigures, Result]> {
-  const load = leader.ask({ kind: "load", clients: FOREGROUND_CLIENTS });
-  const result = await deed();
-  await leader.ask({ kind: "stop" });
-  return [await load, result];
 }

@@ -45,7 +45,7 @@ export const core: Part = {
 async function repeat(turn: Turn): Promise<void> {
   for (const row of ROWS) {
     const inFlight = row.factors["inFlight"] ?? 1;
-    const bytesPerProposal = await allocated(inFlight);
+    const bytesPerProposal = turn.isWarmUp ? 0 : await allocated(inFlight);
     await turn.measure(row, (): Figures => {
       const { proposals, messages, seconds } = measureCore(inFlight, turn.seconds);
       return {

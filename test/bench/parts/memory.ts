@@ -60,7 +60,7 @@ async function fill({ leader, servers }: Cluster, entries: number, turn: Turn): 
   const samples = new Map<Server, number[]>(servers.map((server) => [server, []]));
   for (let sample = 1; sample <= SAMPLES; sample += 1) {
     await leader.ask({ kind: "load", clients: CLIENTS, entries: Math.ceil(entries / SAMPLES) });
-    for (const [server, own] of samples) own.push((await server.status()).rssMiB);
+    for (const [server, own] of samples) own.push((await server.usage()).rssMiB);
     turn.say(`${sample} of ${SAMPLES} samples`);
   }
   return samples;

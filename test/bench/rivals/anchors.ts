@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { NotCompared, type Settings } from "../frame/part.js";
 
-const run = promisify(execFile);
+export const run = promisify(execFile);
 
 /** Beside the repository, unless `QUORATE_ANCHORS` says where. */
 const BESIDE = new URL("../../../../shared/anchors/", import.meta.url);
@@ -19,7 +19,7 @@ const GO_LIBRARIES = "/usr/share/gocode";
 const MAX_OUTPUT_BYTES = 64 * 2 ** 20;
 
 /** Throws {@link NotCompared} where there is no such folder. */
-function anchorsFolder(): string {
+export function anchorsFolder(): string {
   const folder = process.env["QUORATE_ANCHORS"] ?? fileURLToPath(BESIDE);
   if (existsSync(join(folder, "stats.go"))) return folder;
   throw new NotCompared("there is no folder of anchors: QUORATE_ANCHORS may name one");

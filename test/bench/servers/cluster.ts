@@ -10,9 +10,10 @@ import type { Tuning } from "quorate";
 import type { Watched } from "../frame/meter.js";
 import type { Settings } from "../frame/part.js";
 import { profilingArguments } from "../frame/profile.js";
-import type { Answers, Notice, Order, Request, ServerStatus, ServerTask } from "./protocol.js";
+import type { Answers, Notice, Order, Request, ServerStatus, ServerTask, ServerUsage } from "./protocol.js";
 
-const PROGRAM = fileURLToPath(new URL("./server.ts", import.meta.url));
+/** As `tsc -b` leaves it: servers are measured as users run them, without a compiler in their process. */
+const PROGRAM = fileURLToPath(new URL("../dist/servers/server.js", import.meta.url));
 
 export interface ClusterOptions {
   readonly servers?: number;
@@ -36,8 +37,10 @@ export class Server {
   readonly #onNews: () => void;
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
-  /** From `openNode` until it had its answer, in milliseconds; null before. */
+  /** From the call of `openNode` until it resolved, in milliseconds; null before. */
   openMs: number | null = null;
+  /** From the call of `openNode` until a leader was known, in milliseconds; null before. */
+  leaderMs: number | null = null;
   role = "unknown";
   leaderName: string | null = null;
   failure: Error | null = null;
@@ -45,8 +48,7 @@ export class Server {
   constructor(task: ServerTask, profiles: string | null, onNews: () => void) {
     this.name = task.id;
     this.#onNews = onNews;
-    const execArgv = [...process.execArgv, ...profilingArguments(profiles, task.id)];
-    this.#child = fork(PROGRAM, [JSON.stringify(task)], { execArgv });
+    this.#child = fork(PROGRAM, [JSON.stringify(task)], { execArgv: profilingArguments(profiles, task.id) });
     this.#child.on("message", (notice: Notice) => this.#onNotice(notice));
     this.#child.once("exit", (code) => this.#fail(new Error(`${this.name} ended with ${code}`)));
   }
@@ -56,10 +58,11 @@ export class Server {
   }
 
   #onNotice(notice: Notice): void {
-    if (notice.kind === "open") this.openMs = notice.openMs;
+    if (notice.kind === "open") this.openMs = notice.atMs;
     else if (notice.kind === "role") {
       this.role = notice.role;
       this.leaderName = notice.leaderName;
+      if (notice.leaderName !== null) this.leaderMs ??= notice.atMs;
     } else {
       const waiting = this.#waiting.get(notice.call);
       this.#waiting.delete(notice.call);
@@ -92,6 +95,10 @@ export class Server {
 
   status(): Promise<ServerStatus> {
     return this.ask({ kind: "status" });
+  }
+
+  usage(): Promise<ServerUsage> {
+    return this.ask({ kind: "usage" });
   }
 
   async close(): Promise<void> {

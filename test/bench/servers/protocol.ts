@@ -26,10 +26,12 @@ export interface LoadOrder {
 export type Order =
   | LoadOrder
   | { readonly kind: "stop" }
-  /** Has no answer before a linearizable read has one. */
+  /** Reads linearizably; answers with the moment, in milliseconds since the server began to open. */
   | { readonly kind: "read" }
   /** Takes a snapshot, and compacts the log. */
   | { readonly kind: "snapshot" }
+  | { readonly kind: "usage" }
+  /** Its event loop is watched from the first one on, which takes a little CPU time. */
   | { readonly kind: "status" };
 
 export interface LoadFigures {
@@ -40,16 +42,19 @@ export interface LoadFigures {
   readonly maxMs: number;
 }
 
-export interface ServerStatus {
-  readonly role: string;
-  readonly term: number;
-  readonly commitIndex: number;
-  readonly appliedIndex: number;
+export interface ServerUsage {
   readonly rssMiB: number;
   /** Since the process began. */
   readonly highestRssMiB: number;
   /** All of the process's, since it began. */
   readonly cpuSeconds: number;
+}
+
+export interface ServerStatus extends ServerUsage {
+  readonly role: string;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
   /** The longest that the event loop was late since the last status, in milliseconds. */
   readonly loopDelayMs: number;
 }
@@ -58,8 +63,9 @@ export interface ServerStatus {
 export interface Answers {
   readonly load: LoadFigures;
   readonly stop: null;
-  readonly read: null;
+  readonly read: number;
   readonly snapshot: null;
+  readonly usage: ServerUsage;
   readonly status: ServerStatus;
 }
 
@@ -67,8 +73,8 @@ export interface Answers {
 export type Request = { readonly call: number; readonly order: Order } | { readonly close: true };
 
 export type Notice =
-  /** `openMs`: from the call of `openNode` until it resolved. */
-  | { readonly kind: "open"; readonly openMs: number }
-  | { readonly kind: "role"; readonly role: string; readonly leaderName: string | null }
+  /** Times are in milliseconds since `openNode` was called. */
+  | { readonly kind: "open"; readonly atMs: number }
+  | { readonly kind: "role"; readonly role: string; readonly leaderName: string | null; readonly atMs: number }
   | { readonly kind: "answer"; readonly call: number; readonly answer: Answers[keyof Answers] }
   | { readonly kind: "failure"; readonly call: number; readonly message: string };

@@ -3,10 +3,13 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { openNode } from "quorate";
 import { Load } from "./load.js";
-import type { Answers, Notice, Order, Request, ServerStatus, ServerTask } from "./protocol.js";
+import type { Answers, Notice, Order, Request, ServerStatus, ServerTask, ServerUsage } from "./protocol.js";
 import { Slots, slotCodec } from "./slots.js";
 
 const { id, members, directory, stateMiB, commandBytes, tuning } = JSON.parse(process.argv[2] ?? "{}") as ServerTask;
+
+/** However long it takes to get there. */
+const READ_TIMEOUT_MS = 600_000;
 
 function tell(notice: Notice): void {
   process.send?.(notice);
@@ -21,8 +24,12 @@ const node = await openNode<Uint8Array, number>({
   stateMachine: new Slots(stateMiB * 2 ** 20, commandBytes),
   codec: slotCodec,
 });
-tell({ kind: "open", openMs: performance.now() - startedAt });
-const tellRole = (): void => tell({ kind: "role", role: node.status().role, leaderName: node.status().leaderName });
+const sinceStartMs = (): number => performance.now() - startedAt;
+tell({ kind: "open", atMs: sinceStartMs() });
+const tellRole = (): void => {
+  const { role, leaderName } = node.status();
+  tell({ kind: "role", role, leaderName, atMs: sinceStartMs() });
+};
 node.subscribe("role", tellRole);
 node.subscribe("leader", tellRole);
 
@@ -30,30 +37,26 @@ const command = new Uint8Array(commandBytes);
 const load = new Load(() => node.propose(command));
 const delay = monitorEventLoopDelay({ resolution: 5 });
 
+function usage(): ServerUsage {
+  const { user, system } = process.cpuUsage();
+  const rssMiB = process.memoryUsage.rss() / 2 ** 20;
+  return { rssMiB, highestRssMiB: process.resourceUsage().maxRSS / 2 ** 10, cpuSeconds: (user + system) / 1e6 };
+}
+
 function status(): ServerStatus {
   const { role, currentTerm: term, commitIndex, appliedIndex } = node.status();
-  // Watched from the first time that somebody asks: a server that is left alone is to have nothing to do.
   delay.enable();
   const loopDelayMs = delay.max / 1e6;
   delay.reset();
-  const { user, system } = process.cpuUsage();
-  return {
-    role,
-    term,
-    commitIndex,
-    appliedIndex,
-    rssMiB: process.memoryUsage.rss() / 2 ** 20,
-    highestRssMiB: process.resourceUsage().maxRSS / 2 ** 10,
-    cpuSeconds: (user + system) / 1e6,
-    loopDelayMs,
-  };
+  return { role, term, commitIndex, appliedIndex, loopDelayMs, ...usage() };
 }
 
 async function obey(order: Order): Promise<Answers[keyof Answers]> {
   if (order.kind === "load") return load.run(order);
   if (order.kind === "status") return status();
+  if (order.kind === "usage") return usage();
+  if (order.kind === "read") return node.read(sinceStartMs, { timeoutMs: READ_TIMEOUT_MS });
   if (order.kind === "stop") load.stop();
-  if (order.kind === "read") await node.read(() => 0, { timeoutMs: 600_000 });
   if (order.kind === "snapshot") await node.snapshot();
   return null;
 }
