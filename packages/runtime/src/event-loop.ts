@@ -88,8 +88,9 @@ export class EventLoop<Command, Result> {
     if (this.#state !== "running") return;
     const errorFor = (isUnderWay: boolean): RaftError =>
       new RaftError(isUnderWay ? "CLOSED_UNDER_WAY" : "CLOSED", "The node was closed.");
-    // Those who ask for peers while messages still leave.
+    // Those who ask for peers, and those who have yet to hear what is committed, while messages still leave.
     this.parts.client.proposals.stop(errorFor);
+    this.parts.sender.flush(Number.POSITIVE_INFINITY);
     this.#halt("closed", errorFor);
   }
 
@@ -115,7 +116,7 @@ export class EventLoop<Command, Result> {
       cache.onWrite(effects.write);
       writes.push(effects.write);
     }
-    for (const message of effects.messages) sender.send(message);
+    for (const message of effects.messages) sender.send(message, now);
     for (const outcome of effects.proposals) proposals.onOutcome(outcome);
     for (const outcome of effects.reads) reads.onOutcome(outcome, now);
     for (const outcome of effects.changes) admin.onChange(outcome);
@@ -123,7 +124,7 @@ export class EventLoop<Command, Result> {
     proposals.onDrained();
     if (ownPart.isKnown) applier.applyTo(effects.applyTo);
     if (stateCheck !== null) this.#stateCheckAt = stateCheck.onTurn(now);
-    sender.flush();
+    sender.flush(now);
     snapshots?.onTurn(now);
     peers.update(raft);
     admin.observe();
@@ -232,7 +233,7 @@ export class EventLoop<Command, Result> {
 
   #setAlarm(): void {
     if (this.#state !== "running") return;
-    const { client, reads, admin, belonging, founding, snapshots } = this.parts;
+    const { client, reads, admin, belonging, founding, sender, snapshots } = this.parts;
     const wakeAt = Math.min(
       founding.isHeld ? founding.wakeAt : this.#deadline,
       this.#stateCheckAt,
@@ -240,6 +241,7 @@ export class EventLoop<Command, Result> {
       reads.wakeAt,
       admin.wakeAt,
       belonging.wakeAt,
+      sender.wakeAt,
       snapshots?.wakeAt ?? Number.POSITIVE_INFINITY,
     );
     // A tick that was put off comes with the turn that is already asked for.

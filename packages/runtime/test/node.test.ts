@@ -169,7 +169,7 @@ describe("F16: what is fatal is told, and ends it", () => {
     await cluster.world.finish(node.close());
   });
 
-  it("C13: a state machine that throws stops each server, for each would fail", async () => {
+  it("C13: a state machine that throws stops each server that comes to apply the command", async () => {
     const apply = (): never => {
       throw new Error("no such key");
     };
@@ -178,7 +178,12 @@ describe("F16: what is fatal is told, and ends it", () => {
     const failure = await cluster.world.failure(cluster.propose(leader, "poison"));
     expect(failure).toMatchObject({ code: "STOPPED_UNDER_WAY", cause: { code: "STATE_MACHINE_FAILED" } });
     await cluster.world.run(5000);
-    for (const { node } of cluster.servers) expect(node.status().fatal?.code).toBe("STATE_MACHINE_FAILED");
+    // The next leader commits it as well, and stops before it has told the last one, which is a minority then.
+    const codes = cluster.servers.map(({ node }) => node.status().fatal?.code);
+    expect(codes.filter((code) => code === "STATE_MACHINE_FAILED")).toHaveLength(2);
+    expect(
+      cluster.servers.filter(({ node }) => node.status().role === "leader" && node.status().fatal === null),
+    ).toEqual([]);
   });
 
   it("E24: proof that safety is lost", async () => {
