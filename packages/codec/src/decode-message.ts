@@ -8,11 +8,12 @@
  */
 
 import type { GroupId, PeerMessage, ProposeRequest, ProposeResult, SnapshotChunk } from "@quorate/contracts";
-import type { AppendEntries, Entry, EntryId, FeatureLevels, PulledEntries } from "@quorate/core";
+import type { AppendEntries, EntryId, FeatureLevels, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
 import { PREFIX_BYTES } from "./encode-message.js";
+import { readEntries } from "./entries.js";
 import { type HeaderReader, unpackHeader } from "./header.js";
-import { entryKindOf, isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION, wordsOf } from "./protocol.js";
+import { isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION, wordsOf } from "./protocol.js";
 
 export interface DecodedMessage {
   readonly groupId: GroupId;
@@ -57,9 +58,9 @@ function readMessage(
   const to = header.nodeId("to");
   switch (kind) {
     case "appendEntries":
-      return readAppendEntries(header, from, to, frame, payloadStart);
+      return readAppendEntries(header, from, to, copyPayload(frame, payloadStart), version);
     case "pulledEntries":
-      return readPulledEntries(header, from, to, frame, payloadStart);
+      return readPulledEntries(header, from, to, copyPayload(frame, payloadStart), version);
     case "propose":
       return readPropose(header, from, to, copyPayload(frame, payloadStart));
     case "proposeResult":
@@ -186,8 +187,8 @@ function readAppendEntries(
   header: HeaderReader,
   from: number,
   to: number,
-  frame: Uint8Array,
-  payloadStart: number,
+  payload: Uint8Array,
+  version: number,
 ): AppendEntries {
   const term = header.natural("term");
   const stream = header.natural("stream");
@@ -195,7 +196,7 @@ function readAppendEntries(
   const prevLogTerm = header.natural("prevLogTerm");
   const leaderCommit = header.natural("leaderCommit");
   const prev = { index: prevLogIndex, term: prevLogTerm };
-  const entries = readEntries(header, term, prev, copyPayload(frame, payloadStart));
+  const entries = readEntries(header, term, prev, payload, version);
   return { kind: "appendEntries", from, to, term, stream, prevLogIndex, prevLogTerm, leaderCommit, entries };
 }
 
@@ -203,8 +204,8 @@ function readPulledEntries(
   header: HeaderReader,
   from: number,
   to: number,
-  frame: Uint8Array,
-  payloadStart: number,
+  payload: Uint8Array,
+  version: number,
 ): PulledEntries {
   const term = header.natural("term");
   const round = header.natural("round");
@@ -213,7 +214,7 @@ function readPulledEntries(
   const lastLogIndex = header.natural("lastLogIndex");
   const lastLogTerm = header.natural("lastLogTerm");
   const prev = { index: prevLogIndex, term: prevLogTerm };
-  const entries = readEntries(header, term, prev, copyPayload(frame, payloadStart));
+  const entries = readEntries(header, term, prev, payload, version);
   return {
     kind: "pulledEntries",
     from,
@@ -226,36 +227,6 @@ function readPulledEntries(
     lastLogTerm,
     entries,
   };
-}
-
-/** The rest of the header: the entries after `prev`, in a message of `term`, with their data from `payload`. */
-function readEntries(header: HeaderReader, term: number, prev: EntryId, payload: Uint8Array): Entry[] {
-  const entries: Entry[] = [];
-  let index = prev.index;
-  let lastTerm = prev.term;
-  let at = 0;
-  while (!header.isAtEnd) {
-    const entryTerm = header.natural("entry term");
-    const kind = entryKindOf(header.natural("entry kind"));
-    const sizeBytes = header.natural("entry size");
-    if (entryTerm < lastTerm || entryTerm > term) {
-      throw new CodecError(
-        `An entry of term ${entryTerm} cannot follow term ${lastTerm} in a message of term ${term}.`,
-      );
-    }
-    index += 1;
-    entries.push({
-      index,
-      term: entryTerm,
-      kind,
-      data: sizeBytes === 0 ? NO_BYTES : payload.subarray(at, at + sizeBytes),
-    });
-    lastTerm = entryTerm;
-    at += sizeBytes;
-  }
-  if (at !== payload.length) throw new CodecError("The sizes of the entries do not add up to the payload.");
-  if (!Number.isSafeInteger(index)) throw new CodecError("The last entry's index is no safe integer.");
-  return entries;
 }
 
 function readSnapshotChunk(header: HeaderReader, from: number, to: number, payload: Uint8Array): SnapshotChunk {

@@ -6,16 +6,16 @@
  * ```
  *
  * The header is a flat array: group, kind, from, to, then the fields of that kind in the order of `decode-message.ts`.
- * For each entry that comes along it ends with term, kind and size; its index follows from `prevLogIndex`. The payloads
+ * If entries come along, it ends with what there is to say of them (see `entries.ts`). The payloads
  * stand behind the header as they are: no payload is ever copied or encoded here, so that those of a large append can
  * go from the log straight to the socket.
  */
 
 import type { GroupId, PeerMessage } from "@quorate/contracts";
-import type { AppendEntries, PulledEntries } from "@quorate/core";
 import { CodecError } from "./codec-error.js";
+import { pushEntries, pushPayloads } from "./entries.js";
 import { type HeaderField, packHeader } from "./header.js";
-import { ENTRY_KINDS, isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
+import { isKnownVersion, MESSAGE_KINDS, OUTCOMES, PROTOCOL_VERSION } from "./protocol.js";
 
 /** The bytes before the header: version and size of the header. */
 export const PREFIX_BYTES = 5;
@@ -45,10 +45,7 @@ export function encodeMessage(groupId: GroupId, message: PeerMessage, version = 
   const chunks = [head];
   let sizeBytes = head.length;
   if (message.kind === "appendEntries" || message.kind === "pulledEntries") {
-    for (const { data } of message.entries) {
-      if (data.length > 0) chunks.push(data);
-      sizeBytes += data.length;
-    }
+    sizeBytes += pushPayloads(chunks, message.entries);
   } else if (message.kind === "snapshotChunk") {
     for (const data of [message.header, message.data]) {
       if (data.length > 0) chunks.push(data);
@@ -84,11 +81,11 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
     case "pulledEntries":
       fields.push(message.term, message.round, message.prevLogIndex, message.prevLogTerm);
       fields.push(message.lastLogIndex, message.lastLogTerm);
-      pushEntries(fields, message);
+      pushEntries(fields, message, version);
       return;
     case "appendEntries":
       fields.push(message.term, message.stream, message.prevLogIndex, message.prevLogTerm, message.leaderCommit);
-      pushEntries(fields, message);
+      pushEntries(fields, message, version);
       return;
     case "appendEntriesResult":
       fields.push(message.term, message.stream, message.success);
@@ -144,22 +141,5 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
       return;
     default:
       throw new CodecError(`No message is of the kind ${(message satisfies never as PeerMessage).kind}.`);
-  }
-}
-
-function pushEntries(
-  fields: HeaderField[],
-  { kind, entries, prevLogIndex, prevLogTerm, term }: AppendEntries | PulledEntries,
-): void {
-  let previous = { index: prevLogIndex, term: prevLogTerm };
-  for (const entry of entries) {
-    if (entry.index !== previous.index + 1 || entry.term < previous.term || entry.term > term) {
-      throw new CodecError(
-        `Entry ${entry.index} of term ${entry.term} cannot follow ${previous.index} of term ${previous.term} ` +
-          `in a message of kind ${kind} and term ${term}.`,
-      );
-    }
-    fields.push(entry.term, ENTRY_KINDS[entry.kind], entry.data.length);
-    previous = entry;
   }
 }

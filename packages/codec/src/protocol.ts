@@ -15,8 +15,9 @@ import { CodecError } from "./codec-error.js";
  * |---------|-------------|
  * | 2       | members, snapshots, leases, sessions: other messages, and another handshake over TCP; 1 is not spoken any more |
  * | 3       | the result of a heartbeat says which feature levels are supported; before it was 1 |
+ * | 4       | what a message says of its entries, it says in runs |
  */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The oldest version that is still spoken. */
 export const OLDEST_PROTOCOL_VERSION = 2;

@@ -99,6 +99,30 @@ describe("messages", () => {
     expect(chunks[2]).toBe(append.entries[2]!.data);
   });
 
+  it("payloads that lie side by side are one chunk, still not copied", () => {
+    const memory = new Uint8Array(10);
+    const payloads = [memory.subarray(2, 5), memory.subarray(5, 8), memory.subarray(0, 2), memory.subarray(2, 3)];
+    const entries = payloads.map((data, i): Entry => ({ index: 11 + i, term: 7, kind: "command", data }));
+    const [, ...chunks] = encodeMessage(1, { ...append, entries }).chunks;
+    expect(chunks.map(({ buffer, byteOffset, length }) => [buffer === memory.buffer, byteOffset, length])).toEqual([
+      [true, 2, 6],
+      [true, 0, 3],
+    ]);
+  });
+
+  it("what a thousand entries have in common is said once, and what they do not is said of each", () => {
+    const entries = Array.from({ length: 1000 }, (_, i): Entry => {
+      return { index: 11 + i, term: i < 600 ? 6 : 7, kind: "command", data: new Uint8Array(i < 999 ? 20 : 21) };
+    });
+    const message: AppendEntries = { ...append, entries };
+    const encoded = encodeMessage(1, message);
+    expect(encoded.sizeBytes - 1000 * 20 - 1).toBeLessThan(40);
+    expect(decodeMessage(join(encoded)).message).toStrictEqual(message);
+    const older = encodeMessage(1, message, 3);
+    expect(older.sizeBytes - 1000 * 20 - 1).toBeGreaterThan(3000);
+    expect(decodeMessage(join(older)).message).toStrictEqual(message);
+  });
+
   it("one encoded message is not changed by the next one", () => {
     const first = encodeMessage(1, append);
     const before = join(first);
@@ -184,22 +208,27 @@ describe("the decoder refuses", () => {
   });
 
   it.each([
-    ["an entry of an unknown kind", [7, 4, 1]],
-    ["an entry of a later term than the message", [8, 2, 1]],
-    ["an entry of an earlier term than the one before", [4, 2, 1]],
+    ["an entry of an unknown kind", [7, 4, 1, 1]],
+    ["an entry of a later term than the message", [8, 2, 1, 1]],
+    ["an entry of an earlier term than the one before", [4, 2, 1, 1]],
     ["an entry without a size", [7, 2]],
-    ["an entry larger than the payload", [7, 2, 2]],
+    ["entries without a number", [7, 2, 1]],
+    ["an entry larger than the payload", [7, 2, 2, 1]],
+    ["more entries than there is payload for", [7, 2, 1, 2]],
+    ["no entries of one size", [7, 2, 1, 0, 7, 2, 1, 1]],
+    ["F12: a billion entries that are empty", [7, 2, 0, 0xce, 0x3b, 0x9a, 0xca, 0, 7, 2, 1, 1]],
   ])("%s", (_what, entry) => {
     const fields = [0, 5, 1, 2, 7, 3, 10, 5, 9];
-    const sound = frame([0x90 + fields.length + 3, ...fields, 7, 2, 1], [42]);
+    const sound = frame([0x90 + fields.length + 4, ...fields, 7, 2, 1, 1], [42]);
     expect(decodeMessage(sound).message).toMatchObject({ entries: [{ index: 11, term: 7, kind: "command" }] });
-    const bytes = frame([0x90 + fields.length + entry.length, ...fields, ...entry], [42]);
+    const count = fields.length + (entry.includes(0xce) ? 8 : entry.length);
+    const bytes = frame([0xdc, 0, count, ...fields, ...entry], [42]);
     expect(() => decodeMessage(bytes)).toThrow(CodecError);
   });
 
   it("F12: entries whose indexes leave the safe integers", () => {
     const fields = [0, 5, 1, 2, 7, 3, 0xcb, 0x43, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 5, 9];
-    expect(() => decodeMessage(frame([0x9c, ...fields, 7, 2, 0]))).toThrow(/safe integer/);
+    expect(() => decodeMessage(frame([0x9d, ...fields, 7, 2, 0, 1]))).toThrow(/safe integer/);
     expect(decodeMessage(frame([0x99, ...fields])).message).toMatchObject({ prevLogIndex: Number.MAX_SAFE_INTEGER });
   });
 
