@@ -11,8 +11,8 @@ import { Packr } from "msgpackr";
 export function msgpackrCodec<Command, Result>(): CommandCodec<Command, Result> {
   // Byte arrays come out as copies: a view would let the state machine write into the log (PITFALLS F11).
   const packr = new Packr({ useRecords: false, copyBuffers: true });
-  // `pack` may return a view of a buffer that it goes on to use; a command lives as long as the log (PITFALLS F11).
-  const encode = (value: unknown): Uint8Array => new Uint8Array(packr.pack(value));
+  // A view of a buffer, of which the packer uses the rest for what comes next, and then takes another one.
+  const encode = (value: unknown): Uint8Array => packr.pack(value);
   return {
     encodeCommand: encode,
     decodeCommand: (data) => packr.unpack(data) as Command,

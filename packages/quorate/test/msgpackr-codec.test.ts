@@ -35,6 +35,13 @@ describe("F11: shares no memory", () => {
     expect([...first]).toEqual(bytes);
   });
 
+  it("between one answer and the next", () => {
+    const first = codec.encodeResult("first");
+    const bytes = [...first];
+    for (let more = 0; more < 10_000; more += 1) codec.encodeResult(new Uint8Array(more));
+    expect([...first]).toEqual(bytes);
+  });
+
   it("between a decoded command and the log", () => {
     const data = codec.encodeCommand({ bytes: new Uint8Array([1, 2, 3]) });
     const before = [...data];
