@@ -5,18 +5,21 @@
 
 const SLAB_BYTES = 32 * 1024;
 
-/** Larger ones are allocated by themselves, so that none holds much more than itself. */
-const MAX_SHARED_BYTES = 2048;
-
 export class Slab {
+  readonly #pieceBytes: number;
   #buffer = new ArrayBuffer(0);
   #used = 0;
 
+  constructor(pieceBytes = SLAB_BYTES) {
+    this.#pieceBytes = pieceBytes;
+  }
+
   /** `sizeBytes` bytes, which may hold anything. */
   take(sizeBytes: number): Uint8Array {
-    if (sizeBytes > MAX_SHARED_BYTES) return new Uint8Array(sizeBytes);
+    // Larger ones are allocated by themselves, so that none holds much more than itself.
+    if (sizeBytes > this.#pieceBytes / 16) return new Uint8Array(sizeBytes);
     if (this.#used + sizeBytes > this.#buffer.byteLength) {
-      this.#buffer = new ArrayBuffer(SLAB_BYTES);
+      this.#buffer = new ArrayBuffer(this.#pieceBytes);
       this.#used = 0;
     }
     const bytes = new Uint8Array(this.#buffer, this.#used, sizeBytes);
