@@ -67,8 +67,9 @@ export interface LogStorage {
   /**
    * Reads entries from `firstIndex` on, at most up to `lastIndex`: as many as fit into `maxBytes` of payload, but at
    * least one (PITFALLS F7, P13). Rejects with `STORAGE_CORRUPT` if one of them is damaged or missing, also past the end,
-   * and with `STORAGE_COMPACTED` if `firstIndex` lies at or before the last compacted entry. What is damaged behind the
-   * entries that fit does not matter. The caller may keep the entries.
+   * and with `STORAGE_COMPACTED` if `firstIndex` lies at or before the last compacted entry. May reject as well if what
+   * was written together with one of them is damaged; what was written by later calls, behind the entries that fit, does
+   * not matter. The caller may keep the entries; each keeps at most some tens of kilobytes more than its data in memory.
    */
   read(firstIndex: Index, lastIndex: Index, maxBytes: number): Promise<readonly Entry[]>;
 

@@ -1,3 +1,4 @@
+import type { Write } from "@quorate/core";
 import { Level } from "level";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LevelLogStorage } from "../src/index.js";
@@ -137,55 +138,69 @@ describe("a read", () => {
 });
 
 describe("a compaction", () => {
-  it("S4: lets writes through while it deletes, and leaves nothing behind", async () => {
+  const noop = (index: number): Write => ({
+    seq: index,
+    hardState: null,
+    reset: null,
+    truncateFrom: null,
+    append: [{ index, term: 0, kind: "noop", data: new Uint8Array(0) }],
+  });
+
+  /** Each entry in a pack of its own. */
+  async function foundedWith(count: number): Promise<LevelLogStorage> {
     const storage = await founded(0);
-    const data = new Uint8Array(10);
-    const append = Array.from({ length: 20_000 }, (_, place) => ({
-      index: 2 + place,
-      term: 0,
-      kind: "command" as const,
-      data,
-    }));
-    await storage.write([{ seq: 1, hardState: null, reset: null, truncateFrom: null, append }]);
+    for (let index = 2; index <= count; index += 1) await storage.write([noop(index)]);
+    return storage;
+  }
+
+  it("S4: lets writes through while it erases, and leaves nothing behind", async () => {
+    const storage = await foundedWith(2000);
     let isCompacted = false;
-    const compacted = storage.compact(20_000).then(() => {
+    const compacted = storage.compact(1999).then(() => {
       isCompacted = true;
     });
     let written = 0;
-    for (let index = 20_002; !isCompacted; index += 1) {
-      const entry = { index, term: 0, kind: "command" as const, data };
-      await storage.write([{ seq: index, hardState: null, reset: null, truncateFrom: null, append: [entry] }]);
+    for (let index = 2001; !isCompacted; index += 1) {
+      await storage.write([noop(index)]);
       written += 1;
     }
     await compacted;
     expect(written).toBeGreaterThan(5);
     await storage.close();
     await places.tamper(storage.directory, async (database) => {
-      // The format, the identity, the head, the start of the only term, and the entries that are left.
-      expect((await database.keys().all()).length).toBe(4 + 1 + written);
+      // The format, the identity, the start of the only term, and the packs that are left, each with its head.
+      expect((await database.keys().all()).length).toBe(3 + 2 * (1 + written));
     });
   });
 
   it("S4: that was broken off goes on with the next one, and is complete for readers meanwhile", async () => {
-    const storage = await founded(0);
-    const append = Array.from({ length: 5000 }, (_, place) => ({
-      index: 2 + place,
-      term: 0,
-      kind: "noop" as const,
-      data: new Uint8Array(0),
-    }));
-    await storage.write([{ seq: 1, hardState: null, reset: null, truncateFrom: null, append }]);
-    const broken = storage.compact(4000);
+    const storage = await foundedWith(1500);
+    const broken = storage.compact(1000);
     await storage.close();
     await broken;
     const again = places.reopen(storage);
-    expect((await again.open())?.compacted).toEqual({ index: 4000, term: 0 });
-    await expect(again.read(4000, 4001, 100)).rejects.toMatchObject({ code: "STORAGE_COMPACTED" });
-    expect(await again.read(4001, 5001, 100)).toHaveLength(1001);
+    expect((await again.open())?.compacted).toEqual({ index: 1000, term: 0 });
+    await expect(again.read(1000, 1001, 100)).rejects.toMatchObject({ code: "STORAGE_COMPACTED" });
+    expect(await again.read(1001, 1500, 100)).toHaveLength(500);
     await again.compact(10);
     await again.close();
     await places.tamper(storage.directory, async (database) => {
-      expect((await database.keys().all()).length).toBe(4 + 1001);
+      expect((await database.keys().all()).length).toBe(3 + 2 * 500);
     });
+  });
+
+  it("S4: to the end of the log and beyond leaves one head, whatever was written meanwhile", async () => {
+    const storage = await foundedWith(20);
+    await storage.compact(20);
+    await storage.write([{ ...noop(21), append: [], reset: { index: 700, term: 3 } }]);
+    await storage.write([{ ...noop(701), append: [{ index: 701, term: 3, kind: "noop", data: new Uint8Array(0) }] }]);
+    const compacting = storage.compact(701);
+    await storage.write([{ ...noop(702), append: [], hardState: { currentTerm: 9, votedFor: 1 } }]);
+    await compacting;
+    await storage.close();
+    await places.tamper(storage.directory, async (database) => {
+      expect((await database.keys().all()).length).toBe(3);
+    });
+    expect((await places.reopen(storage).open())?.hardState).toEqual({ currentTerm: 9, votedFor: 1 });
   });
 });

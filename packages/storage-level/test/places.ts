@@ -6,8 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LogStorage } from "@quorate/contracts";
 import type { StorageHarness } from "@quorate/contracts/compliance";
+import type { Entry } from "@quorate/core";
 import { Level } from "level";
 import { GroupKeys } from "../src/abstract/keys.js";
+import { putPacks } from "../src/abstract/pack.js";
 import { LevelLogStorage } from "../src/index.js";
 
 export type RawDatabase = Level<Buffer, Buffer>;
@@ -55,8 +57,9 @@ export class Places implements StorageHarness {
 
   async damage(storage: LogStorage, index: number): Promise<void> {
     await this.tamper(directoryOf(storage), async (database) => {
-      const key = new GroupKeys(0).at("entry", index);
-      await database.put(key, flipped(await valueAt(database, key), 20));
+      const [pack] = await database.iterator({ ...new GroupKeys(0).logFrom(index), limit: 1 }).all();
+      if (pack === undefined) throw new Error("There is nothing to damage");
+      await database.put(pack[0], flipped(pack[1], 20));
     });
   }
 
@@ -81,6 +84,15 @@ export async function valueAt(database: RawDatabase, key: Buffer): Promise<Buffe
   const value: Buffer | undefined = await database.get(key);
   if (value === undefined) throw new Error("There is nothing to damage");
   return value;
+}
+
+/** The record that consecutive entries of one term are stored in. */
+export function packOf(keys: GroupKeys, entries: readonly Entry[]): { key: Buffer; value: Buffer } {
+  const records: { key: Buffer; value: Buffer }[] = [];
+  putPacks({ put: (key, value) => records.push({ key, value }), del: () => undefined }, keys, entries);
+  const [record] = records;
+  if (record === undefined || records.length > 1) throw new Error("These are not the entries of one pack");
+  return record;
 }
 
 /** A copy of `bytes` with one bit of byte `at` flipped. */

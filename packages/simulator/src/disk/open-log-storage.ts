@@ -3,6 +3,7 @@
 import type { LogStorage } from "@quorate/contracts";
 import type { Index } from "@quorate/core";
 import { type Database, DatabaseLogStorage, type DatabaseSource, GroupKeys } from "@quorate/storage-level/abstract";
+import { bytesOf, keyOf } from "./contents.js";
 import type { SimulatedDisk } from "./simulated-disk.js";
 import { SimulatedLevel } from "./simulated-level.js";
 
@@ -14,9 +15,11 @@ export function openLogStorage(disk: SimulatedDisk, groupId = 0): LogStorage {
   return new DatabaseLogStorage({ source: new SimulatedSource(disk), groupId });
 }
 
-/** The key of the record of an entry, for a bit to be flipped in. */
-export function entryKey(index: Index, groupId = 0): Uint8Array {
-  return new GroupKeys(groupId).at("entry", index);
+/** The key of the record that holds an entry, for a bit to be flipped in; undefined if none is stored. */
+export function entryKey(disk: SimulatedDisk, index: Index, groupId = 0): Uint8Array | undefined {
+  const { gte, lt } = new GroupKeys(groupId).logFrom(index);
+  const [first] = disk.contents.view().keys(keyOf(gte));
+  return first !== undefined && first < keyOf(lt) ? bytesOf(first) : undefined;
 }
 
 class SimulatedSource implements DatabaseSource {

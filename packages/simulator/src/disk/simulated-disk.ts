@@ -163,7 +163,7 @@ export class SimulatedDisk {
     this.#contents = contents?.durable() ?? new Contents();
   }
 
-  // --- for SimulatedLevel alone ---
+  // --- for the database on it ---
 
   /** Opens the database for `user`, who is the only one then; makes it if there is none. */
   open(user: object): Promise<void> {

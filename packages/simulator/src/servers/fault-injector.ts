@@ -205,16 +205,12 @@ export class FaultInjector {
     const below = (count: number): number => Math.floor(random.between(0, count));
     const noticed = (["open", "read", undefined] as const)[below(3)];
     const lastIndex = machine.raft?.status().lastIndex ?? 0;
-    // Mostly in an entry, for there are most of them.
-    const key = lastIndex > 0 && random.between(0, 1) < 0.6 ? entryKey(1 + below(lastIndex)) : undefined;
-    try {
-      const noticedAt = noticed === undefined ? {} : { noticedAt: noticed };
-      const flip = machine.disk.log.flipBit({ below, ...noticedAt, ...(key === undefined ? {} : { key }) });
-      if (flip === null) return;
-    } catch {
-      // That entry is not stored yet.
-      return;
-    }
+    // Mostly in a pack of entries, for most of what is stored is in them.
+    const isInEntry = lastIndex > 0 && random.between(0, 1) < 0.6;
+    const key = isInEntry ? entryKey(machine.disk.log, 1 + below(lastIndex)) : undefined;
+    const noticedAt = noticed === undefined ? {} : { noticedAt: noticed };
+    const flip = machine.disk.log.flipBit({ below, ...noticedAt, ...(key === undefined ? {} : { key }) });
+    if (flip === null) return;
     this.#happened(fault, machine.name, () => "a bit of what is stored flips");
     this.#targets.account.lose(machine.id);
   }

@@ -28,7 +28,10 @@ class DiskHarness implements StorageHarness {
   }
 
   async damage(storage: LogStorage, index: number): Promise<void> {
-    this.#diskOf(storage).flipBit({ key: entryKey(index), part: "value", below: (count) => (index * 13) % count });
+    const disk = this.#diskOf(storage);
+    const key = entryKey(disk, index);
+    if (key === undefined) throw new Error("There is nothing to damage");
+    disk.flipBit({ key, part: "value", below: (count) => (index * 13) % count });
   }
 
   async dispose(): Promise<void> {

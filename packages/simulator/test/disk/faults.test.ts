@@ -14,6 +14,7 @@ describe("a crash", () => {
     const storage = await founded(disk, 3);
     disk.hold();
     const write = storage.write([writeOf(2, 2, 4, true)]);
+    await disk.letRead();
     expect(await outcomeOf(write)).toBe("pending");
     const asked: BatchAtRisk[] = [];
     disk.crash((batch) => {
@@ -316,12 +317,11 @@ it("counts what was written, and what is stored", async () => {
   const disk = new SimulatedDisk();
   const storage = await founded(disk, 1);
   const before = disk.stats;
-  // The format, the identity, the head, the start of the term, the entry.
+  // The format, the identity, the start of the term, the pack with the entry, the head.
   expect(before).toMatchObject({ batches: 1, entries: 5 });
   await storage.write([writeOf(1, 2, 3)]);
-  const keyBytes = 14;
-  const recordBytes = 1 + 8 + 1 + 4;
-  const entryBytes = 2 * (keyBytes + recordBytes + entryOf(2, 1).data.length);
-  const headBytes = 6 + 1 + 68 + 4;
-  expect(disk.stats).toEqual({ batches: 2, bytes: before.bytes + entryBytes + headBytes, entries: 7 });
+  const frameBytes = 15 + 1 + 4;
+  const packBytes = frameBytes + 16 + 2 * (5 + entryOf(2, 1).data.length);
+  const headBytes = frameBytes + 7 + 4;
+  expect(disk.stats).toEqual({ batches: 2, bytes: before.bytes + packBytes + headBytes, entries: 7 });
 });

@@ -75,6 +75,15 @@ export class ManualDisk extends SimulatedDisk {
     this.#manual.isOn = true;
   }
 
+  /** Completes what is pending as long as it only reads, and what comes of that. */
+  async letRead(): Promise<void> {
+    await microtasks();
+    while (this.pending[0]?.operation.kind === "read") {
+      this.pending.shift()?.complete();
+      await microtasks();
+    }
+  }
+
   /** What comes completes by itself again; what is pending does not. */
   resume(): void {
     this.#manual.isOn = false;

@@ -10,11 +10,13 @@ import { type LogStorage, StorageError, type StorageIdentity, type StoredState }
 import type { Entry, Index, Write } from "@quorate/core";
 import type { Batch, Database, DatabaseBatch, DatabaseSource } from "./database.js";
 import { explainOpening, explainReading, messageOf } from "./explain.js";
-import { GroupKeys, indexOfKey, MAX_GROUP_ID } from "./keys.js";
+import { GroupKeys, MAX_GROUP_ID, placeOfKey } from "./keys.js";
 import { type LoadedGroup, loadGroup } from "./load.js";
 import { BLANK, type Outline, stageCompaction, stageErasure, stageWrites } from "./outline.js";
 import { readPage } from "./page.js";
+import { planWrites } from "./plan.js";
 import { encodeFormat, encodeIdentity } from "./record.js";
+import { NO_TAIL, readTail, type StoredTail } from "./tail.js";
 
 export interface DatabaseLogStorageOptions {
   readonly source: DatabaseSource;
@@ -22,7 +24,10 @@ export interface DatabaseLogStorageOptions {
   readonly groupId?: number;
 }
 
-type Stage = (batch: Batch, before: Outline) => Outline;
+type Stage = (batch: Batch, before: Outline) => Outline | Promise<Outline>;
+
+/** How many records one batch erases: the time that a write may have to wait for a compaction. */
+const ERASED_PER_BATCH = 256;
 
 export class DatabaseLogStorage implements LogStorage {
   readonly durability = "durable";
@@ -77,7 +82,7 @@ export class DatabaseLogStorage implements LogStorage {
         batch.put(format.key, format.value);
         const record = encodeIdentity(this.#keys, identity);
         batch.put(record.key, record.value);
-        return stageWrites(batch, this.#keys, BLANK, [write]);
+        return stageWrites(batch, this.#keys, BLANK, planWrites(BLANK, [write]), NO_TAIL);
       });
       const memberships = write.append.filter(({ kind }) => kind === "membership");
       return stateOf({ identity: { ...identity }, outline: this.#outline ?? BLANK, memberships });
@@ -89,7 +94,7 @@ export class DatabaseLogStorage implements LogStorage {
     this.#assertFounded();
     const isReset = writes.some(({ reset }) => reset !== null);
     const isTruncation = isReset || writes.some(({ truncateFrom }) => truncateFrom !== null);
-    const written = this.#change((batch, before) => stageWrites(batch, this.#keys, before, writes));
+    const written = this.#change((batch, before) => this.#stageWrites(batch, before, writes));
     if (isTruncation) this.#holdReadersUntil(written);
     if (isReset) this.#eraseAfter(written);
     return written;
@@ -194,9 +199,11 @@ export class DatabaseLogStorage implements LogStorage {
   async #erase(): Promise<void> {
     while (this.#phase === "open" && this.#hasEntriesToErase()) {
       const { erasedIndex, compacted } = this.#outline ?? BLANK;
-      const found = await this.#firstStored(erasedIndex + 1);
-      const firstStored = Math.min(found ?? compacted.index + 1, compacted.index + 1);
-      await this.#change((batch, before) => stageErasure(batch, this.#keys, before, firstStored));
+      const stored = await this.#storedBetween(erasedIndex, compacted.index);
+      const last = stored.length < ERASED_PER_BATCH ? undefined : stored.at(-1);
+      // The last may be a pack, and its head still there.
+      const upTo = last === undefined ? compacted.index : (placeOfKey(last)?.lastIndex ?? 1) - 1;
+      await this.#change((batch, before) => stageErasure(batch, this.#keys, before, stored, upTo));
     }
   }
 
@@ -219,13 +226,13 @@ export class DatabaseLogStorage implements LogStorage {
     return erasedIndex < compacted.index;
   }
 
-  /** The index of the first entry that the database holds from `index` on, in the log or not; null if there is none. */
-  async #firstStored(index: Index): Promise<Index | null> {
+  /** The first keys of what lies wholly behind the start of the log: it never comes back, whatever is written meanwhile. */
+  async #storedBetween(erasedIndex: Index, compactedIndex: Index): Promise<Buffer[]> {
+    const range = { gte: this.#keys.log("head", erasedIndex), lt: this.#keys.log("pack", compactedIndex + 1) };
     try {
-      const [key] = await this.#openDatabase()
-        .keys({ ...this.#keys.from("entry", index), limit: 1 })
+      return await this.#openDatabase()
+        .keys({ ...range, limit: ERASED_PER_BATCH })
         .all();
-      return key === undefined ? null : indexOfKey(key);
     } catch (cause) {
       throw explainReading(this.#name, cause);
     }
@@ -241,17 +248,33 @@ export class DatabaseLogStorage implements LogStorage {
     });
   }
 
+  async #stageWrites(batch: Batch, before: Outline, writes: readonly Write[]): Promise<Outline> {
+    const plan = planWrites(before, writes);
+    const isCut = plan.keptIndex < before.lastIndex;
+    const tail = isCut ? await this.#readTail(before, plan.keptIndex, (plan.reset ?? before.compacted).index) : NO_TAIL;
+    return stageWrites(batch, this.#keys, before, plan, tail);
+  }
+
+  async #readTail(before: Outline, keptIndex: Index, compactedIndex: Index): Promise<StoredTail> {
+    try {
+      return await readTail(this.#openDatabase(), this.#keys, before, keptIndex, compactedIndex);
+    } catch (cause) {
+      throw explainReading(this.#name, cause);
+    }
+  }
+
   /** Nothing is true before it is durable (PITFALLS P12), and after the first failure nothing is written (P5). */
-  async #commit(batch: DatabaseBatch, stage: () => Outline): Promise<void> {
+  async #commit(batch: DatabaseBatch, stage: () => Outline | Promise<Outline>): Promise<void> {
     try {
       this.#assertNotFailed();
-      const after = stage();
+      const after = await stage();
       await batch.write({ sync: true });
       this.#outline = after;
     } catch (cause) {
       await batch.close();
       if (this.#failure !== null) throw cause;
       this.#failure = cause;
+      if (cause instanceof StorageError && cause.code === "STORAGE_CORRUPT") throw cause;
       throw new StorageError("STORAGE_FAILED", `${this.#name}: ${messageOf(cause)}.`, { cause });
     }
   }

@@ -24,7 +24,9 @@ export interface KeysOptions {
 export interface IteratorOptions {
   readonly gte?: Buffer;
   readonly lt?: Buffer;
-  readonly lte?: Buffer;
+  /** From the last on, and how many at most. */
+  readonly reverse?: boolean;
+  readonly limit?: number;
   /** How much it reads ahead, and whether what it reads stays in memory. For databases that know of it. */
   readonly highWaterMarkBytes?: number;
   readonly fillCache?: boolean;
@@ -33,6 +35,8 @@ export interface IteratorOptions {
 export interface DatabaseIterator extends AsyncIterable<[Buffer, Buffer]> {
   /** The next few, at most `size`; none if there are no more. */
   nextv(size: number): Promise<[Buffer, Buffer][]>;
+  /** All that are left; closes it. */
+  all(): Promise<[Buffer, Buffer][]>;
   close(): Promise<void>;
 }
 

@@ -4,11 +4,20 @@
  *
  * ```
  * 00                          the format of the whole database
- * 01 gggggggg kk              a record of which group g has one: its identity, its head
+ * 01 gggggggg kk              a record of which group g has one: its identity
  * 01 gggggggg kk iiiiiiiiiiiiiiii   a record of which it has one for some indexes i
+ * 01 gggggggg 04 iiiiiiiiiiiiiiii pp   a record of the log: what was written when it ended at i
  * ```
  *
  * Numbers are big-endian.
+ *
+ * A pack of entries has the index of its *last* entry in its key: so the first pack at or after an index is the one that
+ * holds it, what a truncation takes away is everything after a key, and what a compaction may erase everything up to one.
+ *
+ * The head stands behind the pack that it was written with, and so in a place of its own as often as the log grows: what
+ * a server writes has rising keys. LevelDB puts tables aside that overlap with no other, and never looks at them again.
+ * A head in one place would lie in every table; LevelDB then merges each with the ones before it, which is half as much
+ * again to write, and a fifth of all the work.
  */
 
 import type { Index } from "@quorate/core";
@@ -18,6 +27,8 @@ const KIND_AT = 5;
 const INDEX_AT = 6;
 const SINGLE_KEY_BYTES = 6;
 const INDEXED_KEY_BYTES = 14;
+const LOG_KEY_BYTES = 15;
+const PART_AT = 14;
 const TWO_TO_32 = 2 ** 32;
 
 export const MAX_GROUP_ID = TWO_TO_32 - 1;
@@ -26,13 +37,16 @@ export const MAX_GROUP_ID = TWO_TO_32 - 1;
 export const FORMAT_KEY: Buffer = Buffer.of(0);
 
 /**
- * The order of these numbers is the order in LevelDB; they are part of the format. The head, which is always there,
- * stands before the entries: whoever walks through what comes before it does not stumble over the deletions of all
- * compacted entries, which takes LevelDB half a second for a million.
+ * The order of these numbers is the order in LevelDB; they are part of the format. The log comes last: whoever walks
+ * through what stands before it does not stumble over the deletions of all that was compacted.
  */
-const KIND = { identity: 1, termRun: 2, membership: 3, head: 4, entry: 5 } as const;
+const KIND = { identity: 1, termRun: 2, membership: 3, log: 4 } as const;
 
-export type IndexedKind = "termRun" | "membership" | "entry";
+export type IndexedKind = "termRun" | "membership";
+
+const PART = { pack: 0, head: 1 } as const;
+
+export type LogPart = keyof typeof PART;
 
 export interface KeyRange {
   readonly gte: Buffer;
@@ -55,12 +69,10 @@ export function readUint64(source: Buffer, at: number): number {
 export class GroupKeys {
   readonly groupId: number;
   readonly identity: Buffer;
-  readonly head: Buffer;
 
   constructor(groupId: number) {
     this.groupId = groupId;
     this.identity = this.#allocate(SINGLE_KEY_BYTES, KIND.identity);
-    this.head = this.#allocate(SINGLE_KEY_BYTES, KIND.head);
   }
 
   at(kind: IndexedKind, index: Index): Buffer {
@@ -69,9 +81,22 @@ export class GroupKeys {
     return key;
   }
 
-  /** Everything of one kind from `firstIndex` on. */
-  from(kind: IndexedKind, firstIndex: Index): KeyRange {
-    return { gte: this.at(kind, firstIndex), lt: this.#allocate(SINGLE_KEY_BYTES, KIND[kind] + 1) };
+  /** A pack whose last entry is `lastIndex`, or the head of a log that ends there. */
+  log(part: LogPart, lastIndex: Index): Buffer {
+    const key = this.#allocate(LOG_KEY_BYTES, KIND.log);
+    writeUint64(key, lastIndex, INDEX_AT);
+    key[PART_AT] = PART[part];
+    return key;
+  }
+
+  /** Everything of one kind. */
+  allOf(kind: IndexedKind | "log"): KeyRange {
+    return { gte: this.#allocate(SINGLE_KEY_BYTES, KIND[kind]), lt: this.#allocate(SINGLE_KEY_BYTES, KIND[kind] + 1) };
+  }
+
+  /** The packs that hold entries from `firstIndex` on, with all that stands between and behind them. */
+  logFrom(firstIndex: Index): KeyRange {
+    return { gte: this.log("pack", firstIndex), lt: this.#allocate(SINGLE_KEY_BYTES, KIND.log + 1) };
   }
 
   /** Everything of the group. */
@@ -88,9 +113,20 @@ export class GroupKeys {
   }
 }
 
-/** The index that a key ends with; null if it is no key of that kind of thing. */
+/** The index that a key of an indexed kind ends with; null if it has another form. */
 export function indexOfKey(key: Buffer): Index | null {
-  if (key.length !== INDEXED_KEY_BYTES) return null;
+  return key.length === INDEXED_KEY_BYTES ? safeIndexOf(key) : null;
+}
+
+/** What a key of the log is of; null if it has another form. */
+export function placeOfKey(key: Buffer): { readonly part: LogPart; readonly lastIndex: Index } | null {
+  if (key.length !== LOG_KEY_BYTES) return null;
+  const lastIndex = safeIndexOf(key);
+  const part = key[PART_AT] === PART.pack ? "pack" : key[PART_AT] === PART.head ? "head" : null;
+  return part === null || lastIndex === null ? null : { part, lastIndex };
+}
+
+function safeIndexOf(key: Buffer): Index | null {
   const index = readUint64(key, INDEX_AT);
   return Number.isSafeInteger(index) ? index : null;
 }

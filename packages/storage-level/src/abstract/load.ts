@@ -6,19 +6,18 @@
 import type { StorageIdentity } from "@quorate/contracts";
 import type { Entry, Index, TermRun } from "@quorate/core";
 import type { Database } from "./database.js";
-import { FORMAT_KEY, type GroupKeys, type IndexedKind, indexOfKey, type KeyRange } from "./keys.js";
-import { headOf, type Outline, termAt } from "./outline.js";
+import { decodeHead, type Head } from "./head.js";
+import { FORMAT_KEY, type GroupKeys, type IndexedKind, indexOfKey, type KeyRange, placeOfKey } from "./keys.js";
+import { headOf, type Outline } from "./outline.js";
+import { readPage } from "./page.js";
 import {
   checkFormat,
   checkMembership,
-  decodeEntry,
-  decodeHead,
   decodeIdentity,
   decodeTermRun,
   encodeMembership,
   encodeTermRun,
   ensure,
-  type Head,
   RecordError,
 } from "./record.js";
 
@@ -30,23 +29,30 @@ export interface LoadedGroup {
 
 /** Null if nothing is stored of the group. Throws a `RecordError` if what is stored cannot be used. */
 export async function loadGroup(database: Database, keys: GroupKeys): Promise<LoadedGroup | null> {
-  const [format, identityValue, headValue] = await database.getMany([FORMAT_KEY, keys.identity, keys.head]);
-  const isBlank = identityValue === undefined && headValue === undefined;
-  if (format === undefined && isBlank) {
+  const [format, identityValue] = await database.getMany([FORMAT_KEY, keys.identity]);
+  if (format === undefined && identityValue === undefined) {
     if (!(await hasKey(database, {}))) return null;
-    throw new RecordError("FOREIGN_STORAGE", "it is the database of another program");
+    if (!(await hasKey(database, keys.all()))) {
+      throw new RecordError("FOREIGN_STORAGE", "it is the database of another program");
+    }
   }
   checkFormat(format);
-  if (isBlank) {
-    ensure(!(await hasKey(database, keys.all())), `group ${keys.groupId} has a log, but neither identity nor head`);
-    return null;
-  }
+  if (identityValue === undefined && !(await hasKey(database, keys.all()))) return null;
   const identity = decodeIdentity(keys, identityValue);
-  const outline = await loadOutline(database, keys, decodeHead(keys, headValue));
+  const outline = await loadOutline(database, keys, await loadHead(database, keys));
   await checkEnds(database, keys, outline);
-  const entries = await readEntries(database, keys, outline, outline.memberships);
-  for (const { index, kind } of entries) ensure(kind === "membership", `entry ${index} should be a membership`);
-  return { identity, outline, memberships: entries };
+  return { identity, outline, memberships: await readMemberships(database, keys, outline) };
+}
+
+/** The last record of the log, and so there are no entries after the last: batches are atomic, no crash leaves any (C7). */
+async function loadHead(database: Database, keys: GroupKeys): Promise<Head> {
+  const [last] = await database.iterator({ ...keys.allOf("log"), reverse: true, limit: 1 }).all();
+  ensure(last !== undefined, "the head is missing");
+  const [key, value] = last;
+  const place = placeOfKey(key);
+  ensure(place !== null, "there is a key of unknown form");
+  ensure(place.part === "head", `the head is missing, or entries up to ${place.lastIndex} come after it`);
+  return decodeHead(keys, place.lastIndex, value);
 }
 
 async function loadOutline(database: Database, keys: GroupKeys, head: Head): Promise<Outline> {
@@ -70,7 +76,6 @@ async function loadOutline(database: Database, keys: GroupKeys, head: Head): Pro
   ensure(found.termRunCount === head.termRunCount, "the starts of terms are not those that the head counts");
   ensure(found.membershipCount === head.membershipCount, "the memberships are not those that the head counts");
   ensure(found.outlineChecksum === head.outlineChecksum, "the starts of terms and memberships are not the last ones");
-  ensure(found.lastTerm === head.lastTerm, "the term of the last entry is not that of the last run");
   checkBounds(outline);
   return outline;
 }
@@ -84,31 +89,21 @@ function checkBounds({ compacted, lastIndex, termRuns, memberships }: Outline): 
   ensure(areMembershipsInLog, "a membership lies outside of the log");
 }
 
-/** The first and the last entry are there, and none after them: batches are atomic, so no crash leaves any (C7). */
+/** The first and the last entry are there, and of the terms that the outline says. */
 async function checkEnds(database: Database, keys: GroupKeys, outline: Outline): Promise<void> {
   const { compacted, lastIndex } = outline;
-  const isBeyond = await hasKey(database, keys.from("entry", lastIndex + 1));
-  ensure(!isBeyond, `there are entries after entry ${lastIndex}, which should be the last`);
-  if (lastIndex > compacted.index) await readEntries(database, keys, outline, [compacted.index + 1, lastIndex]);
+  if (lastIndex === compacted.index) return;
+  for (const index of [compacted.index + 1, lastIndex]) await readPage(database, keys, outline, index, index, 0);
 }
 
-async function readEntries(
-  database: Database,
-  keys: GroupKeys,
-  outline: Outline,
-  indexes: readonly Index[],
-): Promise<Entry[]> {
-  const entryKeys = indexes.map((index) => keys.at("entry", index));
-  const values = await database.getMany(entryKeys);
-  return indexes.map((index, place) => checkedEntry(outline, keys.at("entry", index), index, values[place]));
-}
-
-/** The entry behind `key`, if it is the one that the outline says. */
-export function checkedEntry(outline: Outline, key: Buffer, index: Index, value: Buffer | undefined): Entry {
-  const entry = decodeEntry(key, index, value);
-  const term = termAt(outline, index);
-  ensure(entry.term === term, `entry ${index} is of term ${entry.term}, and should be of term ${term}`);
-  return entry;
+async function readMemberships(database: Database, keys: GroupKeys, outline: Outline): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const index of outline.memberships) {
+    const [entry] = await readPage(database, keys, outline, index, index, 0);
+    ensure(entry?.kind === "membership", `entry ${index} should be a membership`);
+    entries.push(entry);
+  }
+  return entries;
 }
 
 async function* recordsOf(
@@ -116,7 +111,7 @@ async function* recordsOf(
   keys: GroupKeys,
   kind: IndexedKind,
 ): AsyncGenerator<readonly [Index, Buffer]> {
-  for await (const [key, value] of database.iterator({ ...keys.from(kind, 0) })) {
+  for await (const [key, value] of database.iterator(keys.allOf(kind))) {
     const index = indexOfKey(key);
     ensure(index !== null, "there is a key of unknown form");
     yield [index, value];

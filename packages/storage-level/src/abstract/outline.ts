@@ -6,16 +6,20 @@
  * it started from stays as it is (PITFALLS P12).
  */
 
-import type { Entry, EntryId, HardState, Index, Term, TermRun, Write } from "@quorate/core";
+import type { Entry, EntryId, HardState, Index, Term, TermRun } from "@quorate/core";
 import { NOBODY } from "@quorate/core";
 import type { Batch } from "./database.js";
-import type { GroupKeys } from "./keys.js";
-import { encodeEntry, encodeHead, encodeMembership, encodeTermRun, type Head, type StoredRecord } from "./record.js";
+import { encodeHead, type Head } from "./head.js";
+import { type GroupKeys, placeOfKey } from "./keys.js";
+import { putPacks } from "./pack.js";
+import type { Plan } from "./plan.js";
+import { encodeMembership, encodeTermRun, type StoredRecord } from "./record.js";
+import type { StoredTail } from "./tail.js";
 
 export interface Outline {
   readonly hardState: HardState;
   readonly compacted: EntryId;
-  /** Entries up to here are not only compacted, but deleted. */
+  /** What was written up to here is not only compacted, but erased, but for a head. */
   readonly erasedIndex: Index;
   readonly lastIndex: Index;
   readonly termRuns: readonly TermRun[];
@@ -35,9 +39,6 @@ export const BLANK: Outline = {
   checksum: 0,
 };
 
-/** How many entries one batch deletes: the time that a write may have to wait for a compaction. */
-const ERASED_PER_BATCH = 1024;
-
 /** The term of the entry at `index`, which lies in the log. */
 export function termAt({ termRuns }: Outline, index: Index): Term {
   let low = 0;
@@ -52,20 +53,21 @@ export function termAt({ termRuns }: Outline, index: Index): Term {
 
 export function headOf(outline: Outline): Head {
   const { hardState, compacted, erasedIndex, lastIndex, termRuns, memberships, checksum } = outline;
-  const lastTerm = termRuns.at(-1)?.term ?? compacted.term;
   const counts = { termRunCount: termRuns.length, membershipCount: memberships.length, outlineChecksum: checksum };
-  return { hardState, compacted, erasedIndex, lastIndex, lastTerm, ...counts };
+  return { hardState, compacted, erasedIndex, lastIndex, ...counts };
 }
 
-/** Puts `writes` into `batch`. Throws a `RangeError` if they do not fit the log; the batch is of no use then. */
-export function stageWrites(batch: Batch, keys: GroupKeys, before: Outline, writes: readonly Write[]): Outline {
+/** Puts what is planned into `batch`; `tail` is what is stored behind `plan.keptIndex`. */
+export function stageWrites(batch: Batch, keys: GroupKeys, before: Outline, plan: Plan, tail: StoredTail): Outline {
   const change = new Change(batch, keys, before);
-  for (const { hardState, reset, truncateFrom, append } of writes) {
-    if (hardState !== null) change.hardState = { currentTerm: hardState.currentTerm, votedFor: hardState.votedFor };
-    if (reset !== null) change.reset(reset);
-    if (truncateFrom !== null) change.truncate(truncateFrom);
-    for (const entry of append) change.append(entry);
-  }
+  change.hardState = { currentTerm: plan.hardState.currentTerm, votedFor: plan.hardState.votedFor };
+  for (const key of tail.keys) batch.del(key);
+  // No older head may be the last record of the log if the one that this batch brings is lost.
+  if (plan.reset !== null) batch.del(keys.log("head", before.lastIndex));
+  if (plan.reset !== null) change.reset(plan.reset);
+  else if (plan.keptIndex < before.lastIndex) change.truncateAfter(plan.keptIndex);
+  change.append(plan.entries);
+  putPacks(batch, keys, tail.survivors.length === 0 ? plan.entries : [...tail.survivors, ...plan.entries]);
   return change.finish();
 }
 
@@ -81,14 +83,21 @@ export function stageCompaction(batch: Batch, keys: GroupKeys, before: Outline, 
 }
 
 /**
- * Deletes some of the entries that were compacted, of which `firstStored` is the first that is there, or the first entry
- * of the log: a reset may leave a gap of any width before its place.
+ * Erases the records under `stored`, of packs that lie wholly behind the start of the log, and of heads. The one that
+ * counts may be among them by now, and stays.
  */
-export function stageErasure(batch: Batch, keys: GroupKeys, before: Outline, firstStored: Index): Outline {
-  const erasedIndex = Math.min(before.compacted.index, firstStored - 1 + ERASED_PER_BATCH);
-  for (let index = firstStored; index <= erasedIndex; index += 1) batch.del(keys.at("entry", index));
-  const change = new Change(batch, keys, { ...before, erasedIndex });
-  return change.finish();
+export function stageErasure(
+  batch: Batch,
+  keys: GroupKeys,
+  before: Outline,
+  stored: readonly Buffer[],
+  erasedIndex: Index,
+): Outline {
+  for (const key of stored) {
+    const place = placeOfKey(key);
+    if (place?.part === "pack" || place?.lastIndex !== before.lastIndex) batch.del(key);
+  }
+  return new Change(batch, keys, { ...before, erasedIndex }).finish();
 }
 
 /** The lists of the outline are replaced, not written to: readers may still hold them. */
@@ -113,49 +122,34 @@ class Change {
     this.hardState = before.hardState;
   }
 
-  truncate(from: Index): void {
-    if (from <= this.#compacted.index) {
-      throw new RangeError(`A write truncates from entry ${from}, but ${this.#compacted.index} is compacted`);
-    }
-    for (let index = from; index <= this.#lastIndex; index += 1) this.#batch.del(this.#keys.at("entry", index));
-    this.#lastIndex = Math.min(this.#lastIndex, from - 1);
-    while ((this.#lastRun()?.firstIndex ?? 0) >= from) {
+  truncateAfter(index: Index): void {
+    this.#lastIndex = index;
+    while ((this.#lastRun()?.firstIndex ?? 0) > index) {
       const run = this.#ownTermRuns().pop();
       if (run !== undefined) this.#drop(encodeTermRun(this.#keys, run));
     }
-    while ((this.#lastMembership() ?? 0) >= from) {
-      const index = this.#ownMemberships().pop();
-      if (index !== undefined) this.#drop(encodeMembership(this.#keys, index));
+    while ((this.#lastMembership() ?? 0) > index) {
+      const membership = this.#ownMemberships().pop();
+      if (membership !== undefined) this.#drop(encodeMembership(this.#keys, membership));
     }
   }
 
-  append(entry: Entry): void {
-    const { index, term, kind } = entry;
-    if (index !== this.#lastIndex + 1) {
-      throw new RangeError(`A write appends entry ${index} after entry ${this.#lastIndex}`);
-    }
-    const { key, value } = encodeEntry(this.#keys, entry);
-    this.#batch.put(key, value);
-    this.#lastIndex = index;
-    if (this.#lastRun()?.term !== term) this.#addTermRun({ firstIndex: index, term });
-    if (kind === "membership") {
+  append(entries: readonly Entry[]): void {
+    let lastTerm = this.#lastRun()?.term;
+    for (const { index, term, kind } of entries) {
+      if (term !== lastTerm) this.#addTermRun({ firstIndex: index, term });
+      lastTerm = term;
+      if (kind !== "membership") continue;
       this.#ownMemberships().push(index);
       this.#add(encodeMembership(this.#keys, index));
     }
+    this.#lastIndex += entries.length;
   }
 
-  /**
-   * Entries after `place` go at once, for others will take their keys; they are of the tail that never was committed, and
-   * few. Those up to `place`, of which there may be millions, are compacted: they are erased afterwards.
-   */
+  /** What was stored up to `place`, which may be millions of entries, is compacted: it is erased afterwards. */
   reset({ index, term }: EntryId): void {
-    const { index: start, term: startTerm } = this.#compacted;
-    if (index < start || (index === start && term !== startTerm)) {
-      throw new RangeError(`A write resets the log to ${index} of term ${term}, but ${start} is compacted`);
-    }
-    for (let dead = index + 1; dead <= this.#lastIndex; dead += 1) this.#batch.del(this.#keys.at("entry", dead));
-    for (const run of this.#termRuns ?? this.#before.termRuns) this.#drop(encodeTermRun(this.#keys, run));
-    for (const at of this.#memberships ?? this.#before.memberships) this.#drop(encodeMembership(this.#keys, at));
+    for (const run of this.#before.termRuns) this.#drop(encodeTermRun(this.#keys, run));
+    for (const at of this.#before.memberships) this.#drop(encodeMembership(this.#keys, at));
     this.#termRuns = [];
     this.#memberships = [];
     this.#compacted = { index, term };

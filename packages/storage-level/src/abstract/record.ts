@@ -2,7 +2,7 @@
  * Records: what stands behind a key.
  *
  * ```
- * vv            the version of the format, 2
+ * vv            the version of the format, 3
  * …             the payload, see below
  * cccccccc      CRC-32 of the key and of everything before this
  * ```
@@ -11,40 +11,22 @@
  * flipped bit (PITFALLS P7). Numbers are big-endian; indexes, terms and ids take eight bytes.
  *
  * Payloads: the database's *format* is a word; an *identity* is JSON; a *term run* is its term; a *membership* is
- * empty, and says that the entry of its index is one; an *entry* is its term, a byte for its kind, its data; the
- * *head* is all that is left, in one record, so that no part of it can be older than another (PITFALLS E2, P16).
+ * empty, and says that the entry of its index is one. The entries lie in packs (`pack.ts`); the *head* is all that is
+ * left (`head.ts`).
  */
 
 import type { StorageIdentity } from "@quorate/contracts";
-import type { Entry, EntryId, EntryKind, HardState, Index, Term, TermRun } from "@quorate/core";
+import type { Index, Term, TermRun } from "@quorate/core";
 import { crc32 } from "./crc.js";
 import { FORMAT_KEY, type GroupKeys, readUint64, writeUint64 } from "./keys.js";
 
-/** 2: commands lie in an envelope, and the identity has an incarnation. A log of before would be read as another (O7). */
-const FORMAT_VERSION = 2;
+/** 3: entries lie in packs. What another version wrote would be read as something else (O7). */
+const FORMAT_VERSION = 3;
 
 const FORMAT_WORD = "quorate";
-const VERSION_BYTES = 1;
-const CHECKSUM_BYTES = 4;
+export const VERSION_BYTES = 1;
+export const CHECKSUM_BYTES = 4;
 const TERM_BYTES = 8;
-const ENTRY_HEAD_BYTES = TERM_BYTES + 1;
-const ENTRY_OVERHEAD_BYTES = VERSION_BYTES + ENTRY_HEAD_BYTES + CHECKSUM_BYTES;
-const HEAD_BYTES = 7 * 8 + 3 * 4;
-const ENTRY_KINDS: readonly EntryKind[] = ["noop", "command", "membership"];
-
-/** Everything of a group that is neither its identity nor grows with the log. */
-export interface Head {
-  readonly hardState: HardState;
-  readonly compacted: EntryId;
-  /** Entries up to here are not only compacted, but deleted. */
-  readonly erasedIndex: Index;
-  readonly lastIndex: Index;
-  readonly lastTerm: Term;
-  /** How many records of term runs and of memberships there have to be, and their checksums, combined by XOR. */
-  readonly termRunCount: number;
-  readonly membershipCount: number;
-  readonly outlineChecksum: number;
-}
 
 export interface StoredRecord {
   readonly key: Buffer;
@@ -66,14 +48,14 @@ export class RecordError extends Error {
 }
 
 /** A record that is being made: key and value lie in one piece of memory, to be checksummed in one go. */
-function frame(key: Buffer, payloadBytes: number): { bytes: Buffer; payloadAt: number } {
+export function frame(key: Buffer, payloadBytes: number): { bytes: Buffer; payloadAt: number } {
   const bytes = Buffer.allocUnsafe(key.length + VERSION_BYTES + payloadBytes + CHECKSUM_BYTES);
   bytes.set(key, 0);
   bytes[key.length] = FORMAT_VERSION;
   return { bytes, payloadAt: key.length + VERSION_BYTES };
 }
 
-function seal(bytes: Buffer, payloadAt: number): StoredRecord {
+export function seal(bytes: Buffer, payloadAt: number): StoredRecord {
   const end = bytes.length - CHECKSUM_BYTES;
   const checksum = crc32(bytes, 0, end);
   bytes.writeUInt32BE(checksum, end);
@@ -82,7 +64,7 @@ function seal(bytes: Buffer, payloadAt: number): StoredRecord {
 }
 
 /** Returns `value` if it is a whole record. Throws a {@link RecordError}, which calls it `what`, if it is not. */
-function verified(what: string, key: Buffer, value: Buffer | undefined): Buffer {
+export function verified(what: string, key: Buffer, value: Buffer | undefined): Buffer {
   if (value === undefined) throw new RecordError("STORAGE_CORRUPT", `${what} is missing`);
   const end = value.length - CHECKSUM_BYTES;
   if (end < VERSION_BYTES || crc32(value, 0, end, crc32(key)) !== value.readUInt32BE(end)) {
@@ -96,7 +78,7 @@ function verified(what: string, key: Buffer, value: Buffer | undefined): Buffer 
 }
 
 /** The payload of a record, which has to be `lengthBytes` long if that is given. */
-function payloadOf(what: string, key: Buffer, value: Buffer | undefined, lengthBytes?: number): Buffer {
+export function payloadOf(what: string, key: Buffer, value: Buffer | undefined, lengthBytes?: number): Buffer {
   const payload = verified(what, key, value).subarray(VERSION_BYTES, -CHECKSUM_BYTES);
   ensure(lengthBytes === undefined || payload.length === lengthBytes, `${what} is too long or too short`);
   return payload;
@@ -139,36 +121,6 @@ function isIdentity(value: unknown): value is StorageIdentity {
   return typeof value.clusterId === "string" && Number.isSafeInteger(value.nodeId) && typeof value.name === "string";
 }
 
-export function encodeHead(keys: GroupKeys, head: Head): StoredRecord {
-  const { hardState, compacted, erasedIndex, lastIndex, lastTerm } = head;
-  const { bytes, payloadAt } = frame(keys.head, HEAD_BYTES);
-  let at = payloadAt;
-  const { currentTerm, votedFor } = hardState;
-  for (const value of [currentTerm, votedFor, compacted.index, compacted.term, erasedIndex, lastIndex, lastTerm]) {
-    writeUint64(bytes, value, at);
-    at += 8;
-  }
-  bytes.writeUInt32BE(head.termRunCount, at);
-  bytes.writeUInt32BE(head.membershipCount, at + 4);
-  bytes.writeUInt32BE(head.outlineChecksum, at + 8);
-  return seal(bytes, payloadAt);
-}
-
-export function decodeHead(keys: GroupKeys, value: Buffer | undefined): Head {
-  const payload = payloadOf("the head", keys.head, value, HEAD_BYTES);
-  const number = (place: number): number => safe("the head", readUint64(payload, place * 8));
-  return {
-    hardState: { currentTerm: number(0), votedFor: number(1) },
-    compacted: { index: number(2), term: number(3) },
-    erasedIndex: number(4),
-    lastIndex: number(5),
-    lastTerm: number(6),
-    termRunCount: payload.readUInt32BE(56),
-    membershipCount: payload.readUInt32BE(60),
-    outlineChecksum: payload.readUInt32BE(64),
-  };
-}
-
 export function encodeTermRun(keys: GroupKeys, { firstIndex, term }: TermRun): StoredRecord {
   const { bytes, payloadAt } = frame(keys.at("termRun", firstIndex), TERM_BYTES);
   writeUint64(bytes, term, payloadAt);
@@ -190,31 +142,8 @@ export function checkMembership(keys: GroupKeys, index: Index, value: Buffer | u
   payloadOf(`the mark of membership ${index}`, keys.at("membership", index), value, 0);
 }
 
-export function encodeEntry(keys: GroupKeys, { index, term, kind, data }: Entry): StoredRecord {
-  const { bytes, payloadAt } = frame(keys.at("entry", index), ENTRY_HEAD_BYTES + data.length);
-  writeUint64(bytes, term, payloadAt);
-  bytes.writeUInt8(ENTRY_KINDS.indexOf(kind), payloadAt + TERM_BYTES);
-  bytes.set(data, payloadAt + ENTRY_HEAD_BYTES);
-  return seal(bytes, payloadAt);
-}
-
-/** How much data is in the record of an entry, be it damaged or not. */
-export function dataBytesOf(value: Buffer): number {
-  return Math.max(0, value.length - ENTRY_OVERHEAD_BYTES);
-}
-
-/** The entry at `index`, which is what `key` says. Its data is a view into `value`. */
-export function decodeEntry(key: Buffer, index: Index, value: Buffer | undefined): Entry {
-  const what = `entry ${index}`;
-  const record = verified(what, key, value);
-  ensure(record.length >= ENTRY_OVERHEAD_BYTES, `${what} is too short`);
-  const kind = ENTRY_KINDS[record.readUInt8(VERSION_BYTES + TERM_BYTES)];
-  ensure(kind !== undefined, `${what} is of an unknown kind`);
-  const data = record.subarray(VERSION_BYTES + ENTRY_HEAD_BYTES, -CHECKSUM_BYTES);
-  return { index, term: safe(what, readUint64(record, VERSION_BYTES)), kind, data };
-}
-
-function safe(what: string, value: number): number {
+/** Throws a {@link RecordError} unless `value` is an index, a term or an id. */
+export function safe(what: string, value: number): number {
   ensure(Number.isSafeInteger(value), `${what} holds a number that is too large`);
   return value;
 }

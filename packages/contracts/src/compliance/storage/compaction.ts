@@ -58,6 +58,23 @@ export function testCompaction(harness: () => StorageHarness): void {
     await subject.reopen();
   });
 
+  it("S18: ends anywhere in what was written at once, and the rest can be read, truncated and reopened", async () => {
+    for (let upTo = 3; upTo <= 9; upTo += 1) {
+      const subject = await Subject.founded(harness(), 2);
+      await subject.write({ append: entriesFrom(3, 7, 1) });
+      await subject.compact(upTo);
+      await subject.expectLog();
+      await expectRejection(subject.storage.read(upTo, upTo, 100), "STORAGE_COMPACTED");
+      await subject.reopen();
+      await subject.write({ append: entriesFrom(10, 4, 2) });
+      await subject.write({ truncateFrom: Math.max(upTo + 1, 8), append: entriesFrom(Math.max(upTo + 1, 8), 3, 3) });
+      await subject.reopen();
+      await subject.compact(Math.max(upTo, 9));
+      await subject.expectLog();
+      await subject.reopen();
+    }
+  });
+
   it("forgets memberships with the entries that carry them, and keeps the later ones", async () => {
     const subject = await Subject.founded(harness(), 2);
     await subject.write({ append: [entryAt(3, 1, 20, "membership"), entryAt(4, 1), entryAt(5, 2, 21, "membership")] });

@@ -20,7 +20,8 @@ export function testReading(harness: () => StorageHarness): void {
   });
 
   it("P7: rejects with STORAGE_CORRUPT for a damaged entry, and never hands it out", async ({ skip }) => {
-    const subject = await Subject.founded(harness(), 5);
+    const subject = await Subject.founded(harness(), 2);
+    for (let index = 3; index <= 5; index += 1) await subject.write({ append: [entryAt(index, 1)] });
     await subject.storage.close();
     const { damage } = harness();
     if (damage === undefined) return skip("the harness cannot damage entries");
@@ -75,6 +76,18 @@ function testPages(harness: () => StorageHarness): void {
     expect(mixed.map(({ index }) => index)).toEqual([2, 3, 4, 5, 6, 7]);
     const huge = await subject.storage.read(8, 9, 1000);
     expect(huge.map(({ index }) => index)).toEqual([8]);
+  });
+
+  it("reads any part of what was written at once", async () => {
+    const subject = await Subject.founded(harness(), 3);
+    await subject.write({ append: [...entriesFrom(4, 5, 1), ...entriesFrom(9, 4, 2), entryAt(13, 2, 90_000)] });
+    await subject.write({ append: entriesFrom(14, 3, 2, 50_000) });
+    for (let first = 1; first <= 16; first += 1) {
+      for (let last = first; last <= 16; last += 1) {
+        const page = await subject.storage.read(first, last, 60_000);
+        expect(page.map(plainEntry)).toEqual(pageOf(subject.model, first, last, 60_000).map(plainEntry));
+      }
+    }
   });
 
   it("reads a long log page by page", async () => {

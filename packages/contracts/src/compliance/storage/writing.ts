@@ -45,6 +45,20 @@ function testBatches(harness: () => StorageHarness): void {
     await subject.reopen();
   });
 
+  it("P11: truncates anywhere in what was written at once, and again where that was truncated", async () => {
+    for (let from = 2; from <= 9; from += 1) {
+      const subject = await Subject.founded(harness());
+      await subject.write({ append: entriesFrom(2, 8, 1) });
+      await subject.write({ truncateFrom: from });
+      await subject.expectLog();
+      await subject.reopen();
+      await subject.write({ append: entriesFrom(from, 5, 2) }, { truncateFrom: from + 3 });
+      await subject.expectLog();
+      await subject.write({ truncateFrom: Math.max(2, from - 1), append: entriesFrom(Math.max(2, from - 1), 2, 3) });
+      await subject.reopen();
+    }
+  });
+
   it("truncates without appending, one entry or all of them", async () => {
     const subject = await Subject.founded(harness(), 6);
     await subject.write({ truncateFrom: 6 });
