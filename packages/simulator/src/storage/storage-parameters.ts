@@ -27,7 +27,7 @@ export function drawStorageParameters(random: Random): StorageParameters {
       reopen: swarm(0.2, 2),
       fail: swarm(0.1, 1),
       fill: swarm(0.1, 1),
-      flip: random.between(0, 1) < 0.15 ? 1 : 0,
+      flip: random.between(0, 1) < 0.2 ? 2 : 0,
     },
   };
 }

@@ -6,7 +6,7 @@
 import { type LogStorage, StorageError, type StoredState } from "@quorate/contracts";
 import { type Entry, encodeConfiguration, foundingConfiguration, NOBODY, Random, type Write } from "@quorate/core";
 import { Digest } from "../digest.js";
-import { openLogStorage, SimulatedDisk } from "../disk/index.js";
+import { entryKey, openLogStorage, SimulatedDisk } from "../disk/index.js";
 import type { Violation } from "../ledger/index.js";
 import type { RunReport, Script, Settle } from "../run.js";
 import { Tally } from "../tally.js";
@@ -293,11 +293,17 @@ export class StorageWorld {
   async #flip(random: Random): Promise<void> {
     await this.#finish();
     if (this.#isEnding) return;
-    const flip = this.#disk.flipBit({ below: (count) => Math.floor(random.between(0, count)) });
+    const below = (count: number): number => Math.floor(random.between(0, count));
+    const { compacted, entries } = this.#model;
+    // Most of what is stored are entries, however few records they lie in.
+    const isInEntry = entries.length > 0 && random.between(0, 1) < 0.7;
+    const key = isInEntry ? entryKey(this.#disk, compacted.index + 1 + below(entries.length)) : undefined;
+    const flip = this.#disk.flipBit({ below, ...(key === undefined ? {} : { key }) });
     if (flip === null) return;
     this.#faults.add("bit flip");
     this.#isDamaged = true;
     this.#note("disk", () => `bit ${flip.bit} of byte ${flip.byte} of a ${flip.part} flips`);
+    if (random.between(0, 1) < 0.5) await this.#readAll();
   }
 
   /** Lets the disk finish what it was asked for: the oldest first, as many as `most`. */

@@ -1,22 +1,23 @@
 /**
  * DatabaseLogStorage: a server's log in an ordered key-value database.
  *
- * Every call of `write` is one synced batch, which is atomic: entries, the outline of the log and the head
- * with the hard state are there together or not at all (PITFALLS P2, P11). A compaction, or a reset, first moves the
- * start of the log, and then deletes entries in small batches between which writes get their turn (S4).
+ * Every call of `write` is one synced batch, which is atomic: packs of entries, the outline of the log and the head with
+ * the hard state are there together or not at all (PITFALLS P2, P11). A compaction, or a reset, first moves the start of
+ * the log, and then erases what lies behind it in small batches between which writes get their turn (S4).
  */
 
 import { type LogStorage, StorageError, type StorageIdentity, type StoredState } from "@quorate/contracts";
 import type { Entry, Index, Write } from "@quorate/core";
 import type { Batch, Database, DatabaseBatch, DatabaseSource } from "./database.js";
+import { hasMoreToErase, nextStep } from "./erasure.js";
 import { explainOpening, explainReading, messageOf } from "./explain.js";
-import { GroupKeys, MAX_GROUP_ID, placeOfKey } from "./keys.js";
+import { GroupKeys, MAX_GROUP_ID } from "./keys.js";
 import { type LoadedGroup, loadGroup } from "./load.js";
 import { BLANK, type Outline, stageCompaction, stageErasure, stageWrites } from "./outline.js";
 import { readPage } from "./page.js";
 import { planWrites } from "./plan.js";
 import { encodeFormat, encodeIdentity } from "./record.js";
-import { NO_TAIL, readTail, type StoredTail } from "./tail.js";
+import { NO_TAIL, readTail } from "./tail.js";
 
 export interface DatabaseLogStorageOptions {
   readonly source: DatabaseSource;
@@ -25,9 +26,6 @@ export interface DatabaseLogStorageOptions {
 }
 
 type Stage = (batch: Batch, before: Outline) => Outline | Promise<Outline>;
-
-/** How many records one batch erases: the time that a write may have to wait for a compaction. */
-const ERASED_PER_BATCH = 256;
 
 export class DatabaseLogStorage implements LogStorage {
   readonly durability = "durable";
@@ -179,8 +177,12 @@ export class DatabaseLogStorage implements LogStorage {
       const message = `${this.#name}: entry ${lastIndex} is missing: the log ends at ${outline.lastIndex}.`;
       throw new StorageError("STORAGE_CORRUPT", message);
     }
+    return this.#whileReading(readPage(this.#openDatabase(), this.#keys, outline, firstIndex, lastIndex, maxBytes));
+  }
+
+  async #whileReading<Result>(read: Promise<Result>): Promise<Result> {
     try {
-      return await readPage(this.#openDatabase(), this.#keys, outline, firstIndex, lastIndex, maxBytes);
+      return await read;
     } catch (cause) {
       throw explainReading(this.#name, cause);
     }
@@ -197,13 +199,9 @@ export class DatabaseLogStorage implements LogStorage {
 
   /** If the process ends meanwhile, the next compaction goes on with it. */
   async #erase(): Promise<void> {
-    while (this.#phase === "open" && this.#hasEntriesToErase()) {
-      const { erasedIndex, compacted } = this.#outline ?? BLANK;
-      const stored = await this.#storedBetween(erasedIndex, compacted.index);
-      const last = stored.length < ERASED_PER_BATCH ? undefined : stored.at(-1);
-      // The last may be a pack, and its head still there.
-      const upTo = last === undefined ? compacted.index : (placeOfKey(last)?.lastIndex ?? 1) - 1;
-      await this.#change((batch, before) => stageErasure(batch, this.#keys, before, stored, upTo));
+    while (this.#phase === "open" && hasMoreToErase(this.#outline ?? BLANK)) {
+      const step = await this.#whileReading(nextStep(this.#openDatabase(), this.#keys, this.#outline ?? BLANK));
+      await this.#change((batch, before) => stageErasure(batch, this.#keys, before, step));
     }
   }
 
@@ -221,23 +219,6 @@ export class DatabaseLogStorage implements LogStorage {
     return done;
   }
 
-  #hasEntriesToErase(): boolean {
-    const { erasedIndex, compacted } = this.#outline ?? BLANK;
-    return erasedIndex < compacted.index;
-  }
-
-  /** The first keys of what lies wholly behind the start of the log: it never comes back, whatever is written meanwhile. */
-  async #storedBetween(erasedIndex: Index, compactedIndex: Index): Promise<Buffer[]> {
-    const range = { gte: this.#keys.log("head", erasedIndex), lt: this.#keys.log("pack", compactedIndex + 1) };
-    try {
-      return await this.#openDatabase()
-        .keys({ ...range, limit: ERASED_PER_BATCH })
-        .all();
-    } catch (cause) {
-      throw explainReading(this.#name, cause);
-    }
-  }
-
   // --- changes ---
 
   /** Makes the change that `stage` stages, after all that were asked for before. */
@@ -251,16 +232,8 @@ export class DatabaseLogStorage implements LogStorage {
   async #stageWrites(batch: Batch, before: Outline, writes: readonly Write[]): Promise<Outline> {
     const plan = planWrites(before, writes);
     const isCut = plan.keptIndex < before.lastIndex;
-    const tail = isCut ? await this.#readTail(before, plan.keptIndex, (plan.reset ?? before.compacted).index) : NO_TAIL;
+    const tail = isCut ? await this.#whileReading(readTail(this.#openDatabase(), this.#keys, before, plan)) : NO_TAIL;
     return stageWrites(batch, this.#keys, before, plan, tail);
-  }
-
-  async #readTail(before: Outline, keptIndex: Index, compactedIndex: Index): Promise<StoredTail> {
-    try {
-      return await readTail(this.#openDatabase(), this.#keys, before, keptIndex, compactedIndex);
-    } catch (cause) {
-      throw explainReading(this.#name, cause);
-    }
   }
 
   /** Nothing is true before it is durable (PITFALLS P12), and after the first failure nothing is written (P5). */

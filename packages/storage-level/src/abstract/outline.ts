@@ -9,6 +9,7 @@
 import type { Entry, EntryId, HardState, Index, Term, TermRun } from "@quorate/core";
 import { NOBODY } from "@quorate/core";
 import type { Batch } from "./database.js";
+import type { ErasureStep } from "./erasure.js";
 import { encodeHead, type Head } from "./head.js";
 import { type GroupKeys, placeOfKey } from "./keys.js";
 import { putPacks } from "./pack.js";
@@ -82,22 +83,13 @@ export function stageCompaction(batch: Batch, keys: GroupKeys, before: Outline, 
   return change.finish();
 }
 
-/**
- * Erases the records under `stored`, of packs that lie wholly behind the start of the log, and of heads. The one that
- * counts may be among them by now, and stays.
- */
-export function stageErasure(
-  batch: Batch,
-  keys: GroupKeys,
-  before: Outline,
-  stored: readonly Buffer[],
-  erasedIndex: Index,
-): Outline {
-  for (const key of stored) {
+/** Erases a step of what lies behind the start of the log. The head that counts may be among it by now, and stays. */
+export function stageErasure(batch: Batch, keys: GroupKeys, before: Outline, step: ErasureStep): Outline {
+  for (const key of step.keys) {
     const place = placeOfKey(key);
     if (place?.part === "pack" || place?.lastIndex !== before.lastIndex) batch.del(key);
   }
-  return new Change(batch, keys, { ...before, erasedIndex }).finish();
+  return new Change(batch, keys, { ...before, erasedIndex: step.erasedIndex }).finish();
 }
 
 /** The lists of the outline are replaced, not written to: readers may still hold them. */
