@@ -8,12 +8,13 @@
 
 import { type LogStorage, StorageError, type StorageIdentity, type StoredState } from "@quorate/contracts";
 import type { Entry, Index, Write } from "@quorate/core";
+import { stageCompaction, stageErasure, stageWrites } from "./change.js";
 import type { Batch, Database, DatabaseBatch, DatabaseSource } from "./database.js";
 import { hasMoreToErase, nextStep } from "./erasure.js";
 import { explainOpening, explainReading, messageOf } from "./explain.js";
 import { GroupKeys, MAX_GROUP_ID } from "./keys.js";
 import { type LoadedGroup, loadGroup } from "./load.js";
-import { BLANK, type Outline, stageCompaction, stageErasure, stageWrites } from "./outline.js";
+import { BLANK, type Outline } from "./outline.js";
 import { readPage } from "./page.js";
 import { planWrites } from "./plan.js";
 import { encodeFormat, encodeIdentity } from "./record.js";
