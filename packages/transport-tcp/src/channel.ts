@@ -14,8 +14,11 @@ import { FrameReader } from "./frame-reader.js";
 import { decodeHandshake, encodeHandshake, type Handshake, HandshakeError, MAX_HANDSHAKE_BYTES } from "./handshake.js";
 import type { Failure } from "./warning.js";
 
-/** How often each end says something. Part of the protocol: the other end relies on it. */
-export const BEAT_MS = 250;
+/**
+ * How often each end says something. Part of the protocol: the other end relies on it. Rarely, for every beat wakes both
+ * ends, and a cluster at rest does little else.
+ */
+export const BEAT_MS = 1000;
 
 export interface ChannelLimits {
   /** The largest frame that may come in. */

@@ -26,7 +26,7 @@ export interface TcpTransportOptions {
   readonly maxQueueBytes?: number;
   /** How long a peer may take from the first packet to the end of the handshake. Default: 2000. */
   readonly handshakeTimeoutMs?: number;
-  /** How long a peer may be silent before its connection is given up. Default: 3000, at least 500. */
+  /** How long a peer may be silent before its connection is given up. Default: 3000, at least 2000. */
   readonly silenceTimeoutMs?: number;
   /** How long to wait before dialling again at first; doubles with every failure. Default: 20. */
   readonly reconnectMinMs?: number;

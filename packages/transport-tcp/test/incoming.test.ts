@@ -1,7 +1,8 @@
 /** What comes in: whoever connects may be broken, hostile or somebody else, and costs its own connection at most. */
 
 import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "@quorate/codec";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BEAT_MS } from "../src/channel.js";
 import { KEEP_ALIVE } from "../src/frame.js";
 import type { TcpTransport } from "../src/index.js";
 import { Bench, frameOf, handshake, heartbeat, messageFrame, turn } from "./raw-peer.js";
@@ -10,7 +11,10 @@ let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
 });
-afterEach(() => bench.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return bench.close();
+});
 
 /** A sound peer, connected and heard, to see that it is none the worse for what others do. */
 async function soundPeer(transport: TcpTransport) {
@@ -163,15 +167,17 @@ describe("a peer", () => {
   });
 
   it("that falls silent loses its connection, one that gives signs of life does not", async () => {
-    const transport = await bench.open({ silenceTimeoutMs: 500 });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const transport = await bench.open({ silenceTimeoutMs: 2 * BEAT_MS });
     const silent = await bench.introduce(transport, 2);
     const alive = await bench.introduce(transport, 3);
-    // It says "still here" whenever it hears so.
-    alive.socket.on("data", () => alive.socket.write(KEEP_ALIVE));
-    alive.socket.write(KEEP_ALIVE);
+    for (let beats = 0; beats < 6; beats += 1) {
+      vi.advanceTimersByTime(BEAT_MS);
+      expect(await alive.take(8)).toStrictEqual(KEEP_ALIVE);
+      await alive.say(KEEP_ALIVE);
+    }
     await silent.ended;
     expect(await bench.warning("SILENT")).toMatchObject({ direction: "incoming", peer: 2 });
-    for (let beats = 0; beats < 3; beats += 1) expect(await alive.take(8)).toStrictEqual(KEEP_ALIVE);
     expect(alive.socket.closed).toBe(false);
   });
 

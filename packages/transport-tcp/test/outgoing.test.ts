@@ -3,6 +3,7 @@
 import { decodeMessage, OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "@quorate/codec";
 import type { PeerMessage } from "@quorate/contracts";
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
+import { BEAT_MS } from "../src/channel.js";
 import { KEEP_ALIVE } from "../src/frame.js";
 import type { TcpTransport, TcpTransportOptions } from "../src/index.js";
 import { accepting, Bench, handshake, heartbeat, type RawPeer, turn } from "./raw-peer.js";
@@ -13,7 +14,10 @@ let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
 });
-afterEach(() => bench.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return bench.close();
+});
 
 function append(stream: number, sizeBytes: number): PeerMessage {
   const entry = { index: 1, term: 1, kind: "command" as const, data: new Uint8Array(sizeBytes) };
@@ -148,12 +152,17 @@ describe("a connection", () => {
   });
 
   it("is given up when the peer falls silent, and not while it gives signs of life", async () => {
-    const { a, peer, peers } = await connected({ silenceTimeoutMs: 500 });
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { a, peer, peers } = await connected({ silenceTimeoutMs: 2 * BEAT_MS });
     for (let beats = 0; beats < 4; beats += 1) {
+      vi.advanceTimersByTime(BEAT_MS);
       expect(await peer.take(8)).toStrictEqual(KEEP_ALIVE);
-      peer.socket.write(KEEP_ALIVE);
+      await peer.say(KEEP_ALIVE);
     }
     expect(peers.length).toBe(1);
+    vi.advanceTimersByTime(2 * BEAT_MS);
+    expect(a.status().connected).toStrictEqual([2]);
+    vi.advanceTimersByTime(BEAT_MS);
     await peer.ended;
     expect(await bench.warning("SILENT")).toMatchObject({ direction: "outgoing", peer: 2 });
     expect(a.status().connected).toStrictEqual([]);

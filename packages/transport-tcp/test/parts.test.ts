@@ -38,7 +38,7 @@ describe("options", () => {
     { maxFrameBytes: 4096.5 },
     { maxQueueBytes: 0 },
     { handshakeTimeoutMs: 0 },
-    { silenceTimeoutMs: 100 },
+    { silenceTimeoutMs: 1999 },
     { silenceTimeoutMs: 2 ** 31 },
     { reconnectMinMs: 0 },
     { reconnectMinMs: 50, reconnectMaxMs: 49 },

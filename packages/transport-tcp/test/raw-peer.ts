@@ -88,6 +88,12 @@ export class RawPeer {
     }
   }
 
+  /** Writes `bytes`. Resolves when the other end, which must be in this process, has had its turn to read them. */
+  async say(bytes: Uint8Array): Promise<void> {
+    await new Promise<void>((resolve) => this.socket.write(bytes, () => resolve()));
+    for (let turns = 0; turns < 3; turns += 1) await turn();
+  }
+
   /** The body of the next frame that is more than a sign of life. */
   async takeFrame(): Promise<Buffer> {
     for (;;) {
