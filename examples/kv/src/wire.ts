@@ -51,6 +51,8 @@ export interface ProblemJson {
   readonly message: string;
   /** Where a write may or may not have taken effect. */
   readonly outcome?: string;
+  /** With `OVERLOADED`: when there is likely to be room. */
+  readonly retryAfterMs?: number;
   /** With `REVISION_MISMATCH`: the revision that the key has, 0 when it is absent. */
   readonly revision?: number;
   /** With `REVISION_COMPACTED`: the oldest revision from which a watch can start. */

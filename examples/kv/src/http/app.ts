@@ -8,8 +8,9 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import { Refusal } from "../service/refusals.js";
 import type { HttpContext } from "./context.js";
-import { HttpError, toErrorAnswer } from "./errors.js";
+import { toErrorAnswer } from "./errors.js";
 import { registerKv } from "./kv.js";
 import { registerMembers } from "./members.js";
 import { registerSessions } from "./sessions.js";
@@ -59,24 +60,25 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
     routerOptions: { querystringParser: () => ({}) },
     frameworkErrors: (_error, request, reply) =>
       onError(
-        new HttpError("INVALID_URL", "The percent-encoding of the path is broken, or is not UTF-8."),
+        new Refusal("INVALID_URL", "The percent-encoding of the path is broken, or is not UTF-8."),
         request,
         reply,
       ),
     clientErrorHandler: onClientError,
   });
   app.setErrorHandler(onError);
-  app.setNotFoundHandler((request, reply) => onError(noSuchRoute(request), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0] ?? "";
+    const allow = METHODS_BY_PATH.find(([pattern]) => pattern.test(path))?.[1];
+    if (allow !== undefined) reply.header("allow", allow);
+    onError(noSuchRoute(path, allow), request, reply);
+  });
   app.addHook("onRequest", async (request, reply) => {
     reply.header("cache-control", "no-store");
-    if (context.readiness.isClosed && request.url !== "/health") {
-      throw new HttpError("SHUTTING_DOWN", "This server is shutting down; ask another.", {
-        details: { outcome: "not-executed" },
-      });
-    }
+    if (request.url !== "/health") context.service.checkOpen();
     const coding = request.headers["content-encoding"] ?? "identity";
     if (coding === "identity") return;
-    throw new HttpError("UNSUPPORTED_MEDIA_TYPE", `The server does not decode Content-Encoding: ${coding}.`);
+    throw new Refusal("UNSUPPORTED_MEDIA_TYPE", `The server does not decode Content-Encoding: ${coding}.`);
   });
   app.addHook("onSend", async (_request, reply) => {
     // A connection that was busy when the server began to close must not be kept for a request that never comes.
@@ -91,11 +93,9 @@ export function createApp(context: HttpContext, logError: (error: unknown) => vo
   return app;
 }
 
-function noSuchRoute(request: FastifyRequest): HttpError {
-  const path = request.url.split("?", 1)[0] ?? "";
-  const allow = METHODS_BY_PATH.find(([pattern]) => pattern.test(path))?.[1];
-  if (allow === undefined) return new HttpError("NO_SUCH_PATH", `There is nothing at ${path}.`);
-  return new HttpError("METHOD_NOT_ALLOWED", `${path} takes ${allow}.`, { headers: { allow } });
+function noSuchRoute(path: string, allow: string | undefined): Refusal {
+  if (allow === undefined) return new Refusal("NO_SUCH_PATH", `There is nothing at ${path}.`);
+  return new Refusal("METHOD_NOT_ALLOWED", `${path} takes ${allow}.`);
 }
 
 /** Answers what is not HTTP enough to become a request. */

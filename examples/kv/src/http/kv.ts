@@ -7,12 +7,12 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { KvCommand, KvEntry, KvResult } from "../commands.js";
-import { MAX_TTL_MS, MAX_VALUE_BYTES } from "../limits.js";
-import type { Freshness } from "../node.js";
+import { MAX_VALUE_BYTES } from "../limits.js";
+import { Refusal } from "../service/refusals.js";
+import { keyNotFound, PAGE_BOUNDS, TTL_BOUNDS, unexpectedResult } from "../service/service.js";
 import { KEY_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
-import { decodeCursor, encodeCursor, entryToJson } from "./encoding.js";
-import { HttpError } from "./errors.js";
+import { entryToJson } from "./encoding.js";
 import {
   FRESHNESS,
   hasRevision,
@@ -21,16 +21,11 @@ import {
   readFreshness,
   readInteger,
   readKey,
+  readPatience,
   readQuery,
-  readTimeoutMs,
   revisionTag,
 } from "./request.js";
-import { propose } from "./sessions.js";
-
-const DEFAULT_PAGE_ENTRIES = 100;
-const MAX_PAGE_ENTRIES = 1000;
-/** A page ends when its keys and values reach this size, whatever its limit. */
-const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+import { readPlace } from "./sessions.js";
 
 export function registerKv(app: FastifyInstance, context: HttpContext): void {
   app.register((scope, _options, done) => {
@@ -52,7 +47,7 @@ type WriteCommand = Exclude<KvCommand, { readonly type: "txn" }>;
 async function onPut(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const key = readKey(request.url);
   const query = readQuery(request.url, ["ttl_ms"]);
-  const ttlMs = readInteger("INVALID_QUERY", "ttl_ms", query.ttl_ms, { min: 1, max: MAX_TTL_MS });
+  const ttlMs = readInteger("INVALID_QUERY", "ttl_ms", query.ttl_ms, TTL_BOUNDS);
   const value = request.body instanceof Uint8Array ? request.body : new Uint8Array(0);
   const result = await write(context, request, { type: "put", key, value, ...(ttlMs === null ? {} : { ttlMs }) });
   if (result.type !== "put") throw unexpectedResult(result);
@@ -70,10 +65,14 @@ async function onDelete(context: HttpContext, request: FastifyRequest): Promise<
   return { key, deleted: true, revision: result.revision };
 }
 
-async function onGet(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<Buffer | undefined> {
+async function onGet(
+  { service }: HttpContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Buffer | undefined> {
   const key = readKey(request.url);
   const query = readQuery(request.url, FRESHNESS);
-  const entry = await read(context, request, readFreshness(query), () => context.store.get(key));
+  const entry = await service.get(key, readFreshness(query), readPatience(request.headers));
   if (entry === null) throw keyNotFound(key);
   reply.headers({
     etag: revisionTag(entry.revision),
@@ -92,49 +91,22 @@ async function onGet(context: HttpContext, request: FastifyRequest, reply: Fasti
   return asBuffer(entry);
 }
 
-async function onList(context: HttpContext, request: FastifyRequest): Promise<object> {
-  const query = readQuery(request.url, ["prefix", "limit", "cursor", ...FRESHNESS]);
-  const prefix = query.prefix ?? "";
-  const bounds = { min: 1, max: MAX_PAGE_ENTRIES };
-  const limit = readInteger("INVALID_QUERY", "limit", query.limit, bounds) ?? DEFAULT_PAGE_ENTRIES;
-  const afterKey = query.cursor === undefined ? null : decodeCursor(query.cursor);
-  const page = await read(context, request, readFreshness(query), () =>
-    context.store.list({ prefix, afterKey, limit, maxBytes: MAX_PAGE_BYTES }),
-  );
-  const lastKey = page.hasMore ? page.entries.at(-1)?.key : undefined;
-  return {
-    revision: page.revision,
-    entries: page.entries.map(entryToJson),
-    ...(lastKey === undefined ? {} : { nextCursor: encodeCursor(lastKey) }),
-  };
+async function onList({ service }: HttpContext, { url, headers }: FastifyRequest): Promise<object> {
+  const query = readQuery(url, ["prefix", "limit", "cursor", ...FRESHNESS]);
+  const limit = readInteger("INVALID_QUERY", "limit", query.limit, PAGE_BOUNDS) ?? undefined;
+  const request = { prefix: query.prefix ?? "", limit, cursor: query.cursor, ...readFreshness(query) };
+  const page = await service.list(request, readPatience(headers));
+  return { ...page, entries: page.entries.map(entryToJson) };
 }
 
-async function write(context: HttpContext, { headers }: FastifyRequest, command: WriteCommand): Promise<KvResult> {
+async function write({ service }: HttpContext, { headers }: FastifyRequest, command: WriteCommand): Promise<KvResult> {
   const condition = readCondition(headers);
-  const result = await propose(context, headers, condition === undefined ? command : { ...command, condition });
+  const conditional = condition === undefined ? command : { ...command, condition };
+  const result = await service.write(conditional, readPlace(headers), readPatience(headers));
   if (result.type !== "conflict") return result;
   const { revision } = result;
   const message = revision === 0 ? "The key does not exist." : `The key is at revision ${revision}.`;
-  const tag: Record<string, string> = revision === 0 ? {} : { etag: revisionTag(revision) };
-  throw new HttpError("REVISION_MISMATCH", message, { details: { revision }, headers: tag });
-}
-
-function read<Answer>(
-  context: HttpContext,
-  request: FastifyRequest,
-  freshness: Freshness,
-  query: () => Answer,
-): Promise<Answer> {
-  const timeoutMs = readTimeoutMs(request.headers, context.requestTimeoutMs);
-  return context.node.read(query, { ...freshness, timeoutMs });
-}
-
-function keyNotFound(key: string): HttpError {
-  return new HttpError("KEY_NOT_FOUND", `There is no key ${JSON.stringify(key)}.`);
-}
-
-function unexpectedResult(result: KvResult): Error {
-  return new Error(`The store answered with a result of type ${result.type}.`);
+  throw new Refusal("REVISION_MISMATCH", message, { details: { revision } });
 }
 
 /** The value without a copy: the store never writes to it. */

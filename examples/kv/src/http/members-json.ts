@@ -1,7 +1,7 @@
 /** The bodies of requests about members, read strictly: what is not understood is refused by name. */
 
 import type { MemberChange, MemberRole, MemberUpdate, Newcomer } from "quorate";
-import { HttpError } from "./errors.js";
+import { Refusal } from "../service/refusals.js";
 
 const CHANGE_FIELDS = ["name", "address", "role", "priority", "incarnation"];
 
@@ -88,6 +88,6 @@ function required<Value>(value: Value | undefined, name: string): Value {
   return value;
 }
 
-function invalid(message: string): HttpError {
-  return new HttpError("INVALID_MEMBERS", message);
+function invalid(message: string): Refusal {
+  return new Refusal("INVALID_MEMBERS", message);
 }

@@ -9,9 +9,9 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { adding, type MemberChange, type Membership, type MemberUpdate, removing, updating } from "quorate";
 import type { KvNode } from "../node.js";
+import { Refusal } from "../service/refusals.js";
 import { FEATURE_LEVELS_RAISE_PATH, MEMBERS_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
-import { HttpError } from "./errors.js";
 import { readChange, readMembersChange, readNewcomer, readTransfer, readUpdate } from "./members-json.js";
 import { parseJson, readBody, readQuery, readTimeoutMs } from "./request.js";
 
@@ -46,7 +46,7 @@ export function registerMembers(app: FastifyInstance, { node }: HttpContext): vo
       handle(async ({ body }, timeoutMs) => {
         const member = readChange(body);
         if (findMember(node, member.name) !== undefined)
-          throw new HttpError("MEMBER_EXISTS", `${member.name} is a member already; change it, or remove it first.`);
+          throw new Refusal("MEMBER_EXISTS", `${member.name} is a member already; change it, or remove it first.`);
         return edited(adding(member), timeoutMs);
       }),
     );
@@ -99,7 +99,7 @@ function handle(onRequest: Handler) {
 function nameOf(node: KvNode, { params }: FastifyRequest): string {
   const { name } = params as { readonly name: string };
   if (findMember(node, name) === undefined)
-    throw new HttpError("MEMBER_NOT_FOUND", `There is no member ${JSON.stringify(name)}.`);
+    throw new Refusal("MEMBER_NOT_FOUND", `There is no member ${JSON.stringify(name)}.`);
   return name;
 }
 

@@ -6,10 +6,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import type { Comparison } from "../commands.js";
-import { findKeyProblem } from "../limits.js";
 import type { Freshness } from "../node.js";
+import { malformed, Refusal, type RefusalCode } from "../service/refusals.js";
+import { type Bounds, checkKey, type Patience, STALENESS_BOUNDS } from "../service/service.js";
 import { KEY_PATH, TIMEOUT_HEADER } from "../wire.js";
-import { HttpError, type HttpErrorCode, malformed } from "./errors.js";
 
 /** What still follows a body that is too large is read and thrown away up to here, so that its sender hears the answer. */
 const MAX_DISCARDED_BYTES = 16 * 1024 * 1024;
@@ -19,10 +19,9 @@ export function readKey(url: string): string {
   // Decoded here, once, since a key may hold "%2F" of its own. The router also takes "http://host/v1/kv/…", as it must,
   // and "/v1/%6bv/…", which nobody writes.
   const path = url.replace(/^https?:\/\/[^/]*/i, "");
-  if (!path.startsWith(KEY_PATH)) throw new HttpError("INVALID_URL", `Write the path as ${KEY_PATH}{key}.`);
+  if (!path.startsWith(KEY_PATH)) throw new Refusal("INVALID_URL", `Write the path as ${KEY_PATH}{key}.`);
   const key = decode(path.slice(KEY_PATH.length).split("?", 1)[0] ?? "", "INVALID_KEY", "key");
-  const problem = findKeyProblem(key);
-  if (problem !== null) throw new HttpError(problem.code, problem.message);
+  checkKey(key);
   return key;
 }
 
@@ -38,10 +37,9 @@ export function readQuery<Name extends string>(url: string, names: readonly Name
     const name = names.find((each) => each === given);
     if (name === undefined) {
       const known = names.length === 0 ? "It takes none." : `It takes: ${names.join(", ")}.`;
-      throw new HttpError("INVALID_QUERY", `There is no query parameter ${JSON.stringify(given)} here. ${known}`);
+      throw new Refusal("INVALID_QUERY", `There is no query parameter ${JSON.stringify(given)} here. ${known}`);
     }
-    if (query[name] !== undefined)
-      throw new HttpError("INVALID_QUERY", `The query parameter "${name}" was given twice.`);
+    if (query[name] !== undefined) throw new Refusal("INVALID_QUERY", `The query parameter "${name}" was given twice.`);
     query[name] = decode(rest.join("=").replaceAll("+", " "), "INVALID_QUERY", `query parameter "${name}"`);
   }
   return query;
@@ -54,34 +52,31 @@ export function readFreshness(query: Partial<Record<(typeof FRESHNESS)[number], 
   const { consistency = "linearizable", max_staleness_ms: given } = query;
   if (consistency !== "linearizable" && consistency !== "lease" && consistency !== "stale") {
     const message = `consistency is "linearizable", "lease" or "stale", not ${JSON.stringify(consistency)}.`;
-    throw new HttpError("INVALID_QUERY", message);
+    throw new Refusal("INVALID_QUERY", message);
   }
-  const bounds = { min: 1, max: Number.MAX_SAFE_INTEGER };
-  const maxStalenessMs = readInteger("INVALID_QUERY", "max_staleness_ms", given, bounds);
-  if (maxStalenessMs === null) return { consistency };
-  if (consistency === "stale") return { consistency, maxStalenessMs };
-  throw new HttpError("INVALID_QUERY", "max_staleness_ms goes with consistency=stale.");
+  const maxStalenessMs = readInteger("INVALID_QUERY", "max_staleness_ms", given, STALENESS_BOUNDS);
+  return maxStalenessMs === null ? { consistency } : { consistency, maxStalenessMs };
 }
 
 /** A whole number within bounds; `null` when it was not given. */
-export function readInteger(
-  code: HttpErrorCode,
-  name: string,
-  given: string | undefined,
-  bounds: { readonly min: number; readonly max: number },
-): number | null {
+export function readInteger(code: RefusalCode, name: string, given: string | undefined, bounds: Bounds): number | null {
   if (given === undefined) return null;
   const value = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
   if (value >= bounds.min && value <= bounds.max) return value;
   const range = `from ${bounds.min} to ${bounds.max}`;
-  throw new HttpError(code, `${name} is a whole number ${range}, not ${JSON.stringify(given)}.`);
+  throw new Refusal(code, `${name} is a whole number ${range}, not ${JSON.stringify(given)}.`);
 }
 
 /** How long this request may take: the server's limit, or less if the client asked for less. */
 export function readTimeoutMs(headers: IncomingHttpHeaders, limitMs: number): number {
+  return Math.min(readPatience(headers).timeoutMs ?? limitMs, limitMs);
+}
+
+/** How long the client wants this request to take at most. */
+export function readPatience(headers: IncomingHttpHeaders): Patience {
   const bounds = { min: 1, max: Number.MAX_SAFE_INTEGER };
-  const wantedMs = readInteger("INVALID_HEADER", TIMEOUT_HEADER, readHeader(headers, TIMEOUT_HEADER), bounds);
-  return Math.min(wantedMs ?? limitMs, limitMs);
+  const timeoutMs = readInteger("INVALID_HEADER", TIMEOUT_HEADER, readHeader(headers, TIMEOUT_HEADER), bounds);
+  return timeoutMs === null ? {} : { timeoutMs };
 }
 
 /** A header that is sent once; if it was not, what it says cannot be read. */
@@ -98,11 +93,11 @@ export function readCondition(headers: IncomingHttpHeaders): Comparison | undefi
   const ifMatch = headers["if-match"];
   const ifNoneMatch = headers["if-none-match"];
   if (ifMatch !== undefined && ifNoneMatch !== undefined) {
-    throw new HttpError("INVALID_HEADER", "Give If-Match or If-None-Match, not both.");
+    throw new Refusal("INVALID_HEADER", "Give If-Match or If-None-Match, not both.");
   }
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch.trim() === "*") return { target: "revision", operator: "=", operand: 0 };
-    throw new HttpError("INVALID_HEADER", "With a write, the only If-None-Match is *: the key must not exist.");
+    throw new Refusal("INVALID_HEADER", "With a write, the only If-None-Match is *: the key must not exist.");
   }
   if (ifMatch === undefined) return undefined;
   if (ifMatch.trim() === "*") return { target: "revision", operator: ">", operand: 0 };
@@ -127,7 +122,7 @@ function readRevisionTag(given: string): number {
   const revision = Number(quoted ?? bare ?? Number.NaN);
   if (Number.isSafeInteger(revision)) return revision;
   const message = `If-Match is one revision as the ETag gave it, such as "12", or *; not ${JSON.stringify(given)}.`;
-  throw new HttpError("INVALID_HEADER", message);
+  throw new Refusal("INVALID_HEADER", message);
 }
 
 /** Reads a whole body of at most `maxBytes`. A larger one is refused, after as much of it as is sensible was read. */
@@ -135,9 +130,9 @@ export async function readBody(
   payload: Readable,
   headers: IncomingHttpHeaders,
   maxBytes: number,
-  tooLarge: HttpErrorCode,
+  tooLarge: RefusalCode,
 ): Promise<Buffer> {
-  const refusal = (): HttpError => new HttpError(tooLarge, `The body is larger than ${maxBytes} bytes.`);
+  const refusal = (): Refusal => new Refusal(tooLarge, `The body is larger than ${maxBytes} bytes.`);
   const announcedBytes = Number(headers["content-length"] ?? 0);
   if (announcedBytes > MAX_DISCARDED_BYTES) throw refusal();
   const chunks: Buffer[] = [];
@@ -157,7 +152,7 @@ export async function readBody(
   return Buffer.concat(chunks, sizeBytes);
 }
 
-function decode(encoded: string, code: HttpErrorCode, what: string): string {
+function decode(encoded: string, code: RefusalCode, what: string): string {
   try {
     return decodeURIComponent(encoded);
   } catch (cause) {

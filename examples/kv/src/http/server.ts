@@ -3,6 +3,7 @@
 import type { AddressInfo, Socket } from "node:net";
 import type { KvNode } from "../node.js";
 import { Readiness } from "../readiness.js";
+import { KvService } from "../service/service.js";
 import type { KvStore } from "../store.js";
 import { createApp } from "./app.js";
 import { WatchHub, type WatchHubOptions } from "./watch-hub.js";
@@ -40,7 +41,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     // A watch on a server that is cut off would stay silent for ever; its client finds a better server.
     onLeaderless: () => watchHub.endAll("this server knows no leader"),
   });
-  const app = createApp({ node, store, readiness, watchHub, requestTimeoutMs }, options.logError);
+  const parts = { node, store, readiness, requestTimeoutMs };
+  const app = createApp({ ...parts, watchHub, service: new KvService(parts) }, options.logError);
   const connections = new Set<Socket>();
   app.server.on("connection", (socket) => {
     if (readiness.isClosed) socket.destroy();

@@ -9,12 +9,11 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { OperationResult } from "../commands.js";
 import { MAX_TXN_BYTES } from "../limits.js";
+import { readTxn } from "../service/txn.js";
 import type { HttpContext } from "./context.js";
 import { entryToJson } from "./encoding.js";
-import { HttpError } from "./errors.js";
-import { parseJson, readBody, readQuery } from "./request.js";
-import { propose } from "./sessions.js";
-import { readTxn } from "./txn-json.js";
+import { parseJson, readBody, readPatience, readQuery } from "./request.js";
+import { readPlace } from "./sessions.js";
 
 /** Room for `MAX_TXN_BYTES` in base64 (2 MiB), and the JSON around it. */
 const MAX_BODY_BYTES = 2 * MAX_TXN_BYTES;
@@ -30,16 +29,13 @@ export function registerTxn(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-async function onTxn(context: HttpContext, request: FastifyRequest): Promise<object> {
-  readQuery(request.url, []);
-  const command = readTxn(request.body);
-  const result = await propose(context, request.headers, command);
-  if (result.type === "tooLarge") {
-    const message = `Its gets found ${result.sizeBytes} bytes; one answer carries ${MAX_TXN_BYTES}. Nothing was written.`;
-    throw new HttpError("TXN_TOO_LARGE", message);
-  }
-  if (result.type !== "txn") throw new Error(`The store answered with a result of type ${result.type}.`);
-  const { succeeded, revision, results } = result;
+async function onTxn({ service }: HttpContext, { url, body, headers }: FastifyRequest): Promise<object> {
+  readQuery(url, []);
+  const { succeeded, revision, results } = await service.transact(
+    readTxn(body),
+    readPlace(headers),
+    readPatience(headers),
+  );
   return { succeeded, revision, results: results.map(resultToJson) };
 }
 

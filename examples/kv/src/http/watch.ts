@@ -2,8 +2,8 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Refusal } from "../service/refusals.js";
 import type { HttpContext } from "./context.js";
-import { HttpError } from "./errors.js";
 import { FRESHNESS, readFreshness, readInteger, readQuery, readTimeoutMs } from "./request.js";
 
 const ANY_REVISION = { min: 0, max: Number.MAX_SAFE_INTEGER };
@@ -23,10 +23,10 @@ async function onWatch(context: HttpContext, request: FastifyRequest, reply: Fas
   const { forgottenRevision, oldestRevision } = store.history;
   if (afterRevision < forgottenRevision) {
     const message = `The history no longer has all revisions from ${afterRevision + 1} on; the oldest is ${oldestRevision}.`;
-    throw new HttpError("REVISION_COMPACTED", message, { details: { oldestRevision } });
+    throw new Refusal("REVISION_COMPACTED", message, { details: { oldestRevision } });
   }
   if (watchHub.isFull) {
-    throw new HttpError("TOO_MANY_WATCHES", "This server has as many watches as it takes; ask another.", {
+    throw new Refusal("TOO_MANY_WATCHES", "This server has as many watches as it takes; ask another.", {
       details: { outcome: "not-executed" },
     });
   }

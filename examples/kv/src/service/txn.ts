@@ -1,4 +1,7 @@
-/** From the JSON of a transaction to its command, refusing whatever is not exactly understood. */
+/**
+ * From a transaction as clients send it, in JSON or in MessagePack, to its command; what is not exactly understood is
+ * refused.
+ */
 
 import type { Compare, CompareOperator, KvCommand, Operation } from "../commands.js";
 import {
@@ -9,14 +12,14 @@ import {
   MAX_TXN_OPERATIONS,
   MAX_VALUE_BYTES,
 } from "../limits.js";
-import { HttpError } from "./errors.js";
+import { Refusal } from "./refusals.js";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 type TxnCommand = Extract<KvCommand, { readonly type: "txn" }>;
 
 const OPERANDS = ["revision", "createRevision", "version", "value", "valueBase64"] as const;
 
-/** Reads a transaction from parsed JSON; throws an `HttpError` that says where it is wrong. */
+/** Reads a transaction from what was parsed; throws a `Refusal` that says where it is wrong. */
 export function readTxn(body: unknown): TxnCommand {
   const txn = readObject(body, "The transaction", ["compare", "success", "failure"]);
   const compares = readList(txn, "compare").map(readCompare);
@@ -25,7 +28,7 @@ export function readTxn(body: unknown): TxnCommand {
   const sizeBytes = [...compares, ...success, ...failure].reduce((sum, each) => sum + carriedBytes(each), 0);
   if (sizeBytes > MAX_TXN_BYTES) {
     const message = `The transaction carries ${sizeBytes} bytes of keys and values; the most is ${MAX_TXN_BYTES}.`;
-    throw new HttpError("TXN_TOO_LARGE", message);
+    throw new Refusal("TXN_TOO_LARGE", message);
   }
   return { type: "txn", compares, success, failure };
 }
@@ -87,23 +90,25 @@ function readTxnKey(object: JsonObject, what: string): string {
   const { key } = object;
   if (typeof key !== "string") throw invalid(`${what} needs a key, which is a string.`);
   const problem = findKeyProblem(key);
-  if (problem !== null) throw new HttpError(problem.code, `${what}: ${problem.message}`);
+  if (problem !== null) throw new Refusal(problem.code, `${what}: ${problem.message}`);
   return key;
 }
 
 function readValue(object: JsonObject, what: string): Uint8Array {
   const { value, valueBase64 } = object;
   if ((value === undefined) === (valueBase64 === undefined)) {
-    throw invalid(`${what} needs either value, as text, or valueBase64.`);
+    throw invalid(`${what} needs either value or valueBase64.`);
   }
   const bytes = value === undefined ? readBase64(valueBase64, what) : readText(value, what);
   if (bytes.byteLength <= MAX_VALUE_BYTES) return bytes;
   const message = `${what}: the value has ${bytes.byteLength} bytes; the most is ${MAX_VALUE_BYTES}.`;
-  throw new HttpError("VALUE_TOO_LARGE", message);
+  throw new Refusal("VALUE_TOO_LARGE", message);
 }
 
 function readText(value: unknown, what: string): Uint8Array {
   if (typeof value === "string" && isWellFormed(value)) return Buffer.from(value);
+  // As MessagePack has them, and JSON has not.
+  if (value instanceof Uint8Array) return value;
   throw invalid(`${what}: value is not a string of valid Unicode; send bytes as valueBase64.`);
 }
 
@@ -138,6 +143,6 @@ function carriedBytes(part: Compare | Operation): number {
   return Buffer.byteLength(part.key) + (typeof value === "number" ? 0 : value.byteLength);
 }
 
-function invalid(message: string): HttpError {
-  return new HttpError("INVALID_TXN", message);
+function invalid(message: string): Refusal {
+  return new Refusal("INVALID_TXN", message);
 }
