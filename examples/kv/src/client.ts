@@ -1,8 +1,8 @@
 /**
- * KvClient: the store from a program, over HTTP, at any of several servers.
+ * KvClient: the store from a program, at any of several servers, over HTTP or the binary protocol.
  *
  * ```ts
- * const client = new KvClient({ servers: ["http://127.0.0.1:8001", "http://127.0.0.1:8002"] });
+ * const client = new KvClient({ servers: ["kv://127.0.0.1:8001", "kv://127.0.0.1:8002"] });
  * const { revision } = await client.put("greeting", "hello");
  * await client.cas("greeting", revision, "hello again");
  * for await (const { revision, events } of client.watch({ prefix: "gre" })) console.log(revision, events);
@@ -11,9 +11,18 @@
  */
 
 import { KvAdmin } from "./client/admin.js";
+import type { CallOptions } from "./client/call-options.js";
 import { KvError } from "./client/errors.js";
-import { readEntry, readJson, readWritten, toQuery, writeValue } from "./client/json.js";
-import { type Answer, attempt, type Call, type CallOptions, isFailure, problemOf, Servers } from "./client/servers.js";
+import {
+  type HttpRequest,
+  isRead,
+  type ReadRequest,
+  type Reply,
+  type Request,
+  unexpectedReply,
+  type WriteRequest,
+} from "./client/requests.js";
+import { type Answered, Servers } from "./client/servers.js";
 import { SessionWriter } from "./client/session-writer.js";
 import type {
   CasAnswer,
@@ -30,9 +39,8 @@ import type {
   Written,
 } from "./client/types.js";
 import { type WatchBatch, type WatchOptions, watchServers } from "./client/watch.js";
-import type { DeleteResult, KvEntry } from "./commands.js";
+import type { KvEntry } from "./commands.js";
 import { findKeyProblem } from "./limits.js";
-import { type EntryJson, KEY_PATH } from "./wire.js";
 
 /** These come from the log: they are what became of the write, however often it was sent. */
 const VERDICTS: ReadonlySet<string> = new Set(["KEY_NOT_FOUND", "REVISION_MISMATCH", "TXN_TOO_LARGE"]);
@@ -52,7 +60,7 @@ export class KvClient {
     this.#servers = new Servers(servers);
     this.#timeoutMs = timeoutMs;
     this.#writer = exactlyOnce ? new SessionWriter(this.#servers, timeoutMs) : null;
-    this.admin = new KvAdmin((call, options) => this.#send(call, options));
+    this.admin = new KvAdmin((request, options) => this.#askHttp(request, options));
   }
 
   get servers(): readonly string[] {
@@ -61,8 +69,10 @@ export class KvClient {
 
   /** Writes `key`, whatever it held, and whenever it would have expired. */
   async put(key: string, value: string | Uint8Array, { ttlMs, ...options }: PutOptions = {}): Promise<Written> {
-    const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value };
-    return readWritten(await this.#write(call, options));
+    checkKey(key);
+    const reply = await this.#write({ kind: "put", key, value, ttlMs, expectedRevision: undefined }, options);
+    if (reply.kind === "written") return writtenOf(reply);
+    throw unexpectedReply(reply);
   }
 
   /** Writes `key` if its revision is `expectedRevision`; 0 means that it must not exist. */
@@ -72,25 +82,20 @@ export class KvClient {
     value: string | Uint8Array,
     { ttlMs, ...options }: PutOptions = {},
   ): Promise<CasAnswer> {
-    const headers = { "if-match": `"${expectedRevision}"` };
-    const call: Call = { method: "PUT", path: keyPath(key) + toQuery({ ttl_ms: ttlMs }), body: value, headers };
-    const answer = await this.#write(call, options, "REVISION_MISMATCH");
-    if (answer.status === 412) return { succeeded: false, currentRevision: problemOf(answer).revision ?? 0 };
-    return { succeeded: true, ...readWritten(answer) };
+    checkKey(key);
+    const reply = await this.#write({ kind: "put", key, value, ttlMs, expectedRevision }, options);
+    if (reply.kind === "written") return { succeeded: true, ...writtenOf(reply) };
+    if (reply.kind === "conflict") return { succeeded: false, currentRevision: reply.revision };
+    throw unexpectedReply(reply);
   }
 
   /** The entry of `key`, or `null`. */
   async get(key: string, { consistency, maxStalenessMs, ...options }: ReadOptions = {}): Promise<KvEntry | null> {
-    const path = keyPath(key) + toQuery({ consistency, max_staleness_ms: maxStalenessMs });
-    const answer = await this.#send({ method: "GET", path }, options, "KEY_NOT_FOUND");
-    if (answer.status === 404) return null;
-    return {
-      key,
-      value: answer.body,
-      revision: Number(String(answer.headers["etag"]).replaceAll('"', "")),
-      createRevision: Number(answer.headers["quorate-create-revision"]),
-      version: Number(answer.headers["quorate-version"]),
-    };
+    checkKey(key);
+    const reply = await this.#read({ kind: "get", key, consistency, maxStalenessMs }, options);
+    if (reply.kind === "entry") return reply.entry;
+    if (reply.kind === "absent") return null;
+    throw unexpectedReply(reply);
   }
 
   /** Deletes `key`, if `expectedRevision` is given only at that revision. */
@@ -98,45 +103,26 @@ export class KvClient {
     key: string,
     { expectedRevision, ...options }: CallOptions & { readonly expectedRevision?: number | undefined } = {},
   ): Promise<DeleteAnswer> {
-    const headers: Record<string, string> =
-      expectedRevision === undefined ? {} : { "if-match": `"${expectedRevision}"` };
-    const call: Call = { method: "DELETE", path: keyPath(key), headers };
-    const answer = await this.#write(call, options, "KEY_NOT_FOUND", "REVISION_MISMATCH");
-    if (answer.status === 200) return { deleted: true, revision: readJson<DeleteResult>(answer).revision };
-    return { deleted: false, currentRevision: problemOf(answer).revision ?? 0 };
+    checkKey(key);
+    const reply = await this.#write({ kind: "delete", key, expectedRevision }, options);
+    if (reply.kind === "deleted") return { deleted: true, revision: reply.revision };
+    if (reply.kind === "absent") return { deleted: false, currentRevision: 0 };
+    if (reply.kind === "conflict") return { deleted: false, currentRevision: reply.revision };
+    throw unexpectedReply(reply);
   }
 
   /** One page of keys in the order of their bytes. */
-  async list({
-    prefix,
-    limit,
-    cursor,
-    consistency,
-    maxStalenessMs,
-    ...options
-  }: ListOptions = {}): Promise<ListAnswer> {
-    const query = { prefix: prefix || undefined, limit, cursor, consistency, max_staleness_ms: maxStalenessMs };
-    const path = `/v1/kv${toQuery(query)}`;
-    const answer = await this.#send({ method: "GET", path }, options);
-    const page = readJson<Omit<ListAnswer, "entries"> & { readonly entries: readonly EntryJson[] }>(answer);
-    return { ...page, entries: page.entries.map(readEntry) };
+  async list({ signal, timeoutMs, ...query }: ListOptions = {}): Promise<ListAnswer> {
+    const reply = await this.#read({ kind: "list", ...query }, { signal, timeoutMs });
+    if (reply.kind === "page") return reply.page;
+    throw unexpectedReply(reply);
   }
 
   /** Executes `success` if every compare holds, otherwise `failure`: atomically, at one revision. */
   async txn({ compare = [], success = [], failure = [] }: TxnRequest, options: CallOptions = {}): Promise<TxnAnswer> {
-    const body = JSON.stringify({
-      compare: compare.map(writeValue),
-      success: success.map(writeValue),
-      failure: failure.map(writeValue),
-    });
-    const headers = { "content-type": "application/json" };
-    const call: Call = { method: "POST", path: "/v1/txn", headers, body };
-    const answer = readJson<TxnAnswer>(await this.#write(call, options));
-    const results = answer.results.map((result) => {
-      if (result.type !== "get" || result.entry === null) return result;
-      return { type: result.type, entry: readEntry(result.entry as unknown as EntryJson) };
-    });
-    return { ...answer, results };
+    const reply = await this.#write({ kind: "txn", txn: { compare, success, failure } }, options);
+    if (reply.kind === "txn") return reply.answer;
+    throw unexpectedReply(reply);
   }
 
   /**
@@ -150,7 +136,7 @@ export class KvClient {
 
   /** What one server, the first that answers, knows of the cluster. */
   async cluster(options: CallOptions = {}): Promise<ClusterStatus> {
-    return readJson(await this.#send({ method: "GET", path: "/v1/cluster" }, options));
+    return (await this.#askHttp(CLUSTER, options)) as ClusterStatus;
   }
 
   /** Asks every server, once, how it is. One that does not answer is `DOWN`, for the reason `UNREACHABLE`. */
@@ -158,51 +144,69 @@ export class KvClient {
     const limitMs = Math.min(timeoutMs ?? this.#timeoutMs ?? MAX_HEALTH_MS, MAX_HEALTH_MS);
     return Promise.all(
       this.servers.map(async (server): Promise<ServerHealth> => {
-        const answer = await attempt(server, { method: "GET", path: "/v1/cluster" }, limitMs, signal);
-        if (isFailure(answer)) return { server, status: "DOWN", reason: "UNREACHABLE", message: answer.message };
-        if (answer.status === 200) {
-          const cluster = readJson<ClusterStatus>(answer);
+        const result = await this.#servers.ask(server, CLUSTER, limitMs, signal);
+        if (result.kind === "failure")
+          return { server, status: "DOWN", reason: "UNREACHABLE", message: result.message };
+        if (result.kind === "json") {
+          const cluster = result.value as ClusterStatus;
           return { server, ...cluster.server.health, cluster };
         }
-        const { code, message } = problemOf(answer);
+        const { code, message } = result.kind === "problem" ? result.problem : unexpectedReply(result);
         return { server, status: "DOWN", reason: code, message };
       }),
     );
   }
 
   /**
-   * Ends the session of this client, once the writes under way are answered; a later write opens another one. Resolves
-   * also if no server can be told: a session that is not used expires by itself.
+   * Ends the session of this client, once the writes under way are answered, and its connections; a later call opens
+   * others. Resolves also if no server can be told: a session that is not used expires by itself.
    */
-  close(options: CallOptions = {}): Promise<void> {
-    return this.#writer?.close(options) ?? Promise.resolve();
+  async close(options: CallOptions = {}): Promise<void> {
+    await this.#writer?.close(options);
+    this.#servers.close();
   }
 
   /** A write of keys: in the session, if there is to be one. */
-  async #write(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
-    if (this.#writer === null) return this.#send(call, options, ...expected);
-    return judge(call, await this.#writer.write(call, { timeoutMs: this.#timeoutMs, ...options }), expected);
+  async #write(request: WriteRequest, options: CallOptions): Promise<Reply> {
+    const limits = options.timeoutMs === undefined ? { ...options, timeoutMs: this.#timeoutMs } : options;
+    const answering =
+      this.#writer === null ? this.#servers.request({ request }, limits) : this.#writer.write(request, limits);
+    return judge(request, await answering);
   }
 
-  async #send(call: Call, options: CallOptions, ...expected: readonly string[]): Promise<Answer> {
-    return judge(call, await this.#servers.request(call, { timeoutMs: this.#timeoutMs, ...options }), expected);
+  async #read(request: ReadRequest, options: CallOptions): Promise<Reply> {
+    const limits = options.timeoutMs === undefined ? { ...options, timeoutMs: this.#timeoutMs } : options;
+    return judge(request, await this.#servers.request({ request }, limits));
+  }
+
+  async #askHttp(request: HttpRequest, options: CallOptions): Promise<unknown> {
+    const limits = { timeoutMs: this.#timeoutMs, ...options };
+    const reply = judge(request, await this.#servers.request({ request }, limits));
+    if (reply.kind === "json") return reply.value;
+    throw unexpectedReply(reply);
   }
 }
 
-/** Hands on an answer of success, or one of the errors that are `expected`; throws any other. */
-function judge(call: Call, answer: Answer, expected: readonly string[]): Answer {
-  const { status, isRetried = false } = answer;
-  if (status >= 200 && status < 300) return answer;
-  const problem = problemOf(answer);
-  if (expected.includes(problem.code)) return answer;
+const CLUSTER: HttpRequest = { kind: "http", method: "GET", path: "/v1/cluster" };
+
+/** Hands on what was answered, and throws what was refused. */
+function judge(request: Request, { reply, isRetried }: Answered): Reply {
+  if (reply.kind !== "problem") return reply;
+  const { status, problem } = reply;
   const isRefused = status >= 400 && status < 500;
-  const isCertain = call.method === "GET" || (isRefused && (!isRetried || VERDICTS.has(problem.code)));
-  const outcome = isCertain ? "not-executed" : "unknown";
-  throw new KvError(problem.code, problem.message, { ...problem, status, outcome });
+  const isCertain = isRead(request) || (isRefused && (!isRetried || VERDICTS.has(problem.code)));
+  throw new KvError(problem.code, problem.message, {
+    ...problem,
+    status,
+    outcome: isCertain ? "not-executed" : "unknown",
+  });
 }
 
-function keyPath(key: string): string {
+function writtenOf({ revision, createRevision, version }: Written): Written {
+  return { revision, createRevision, version };
+}
+
+function checkKey(key: string): void {
   const problem = findKeyProblem(key);
   if (problem !== null) throw new KvError(problem.code, problem.message, { outcome: "not-executed" });
-  return KEY_PATH + encodeURIComponent(key);
 }

@@ -3,7 +3,7 @@
  *
  * These types are what goes into the log, so a change here is a change of the log's format: a server that meets a
  * command which it does not know must stop, not skip it (PITFALLS C11). {@link checkCommand} is that guard. Everything
- * that a user can get wrong has been refused before, at the HTTP edge.
+ * that a user can get wrong has been refused before, by the service.
  */
 
 /** A stored key. Revisions are log indexes: unique, rising, the same on every server. */

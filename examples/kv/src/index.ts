@@ -1,8 +1,8 @@
 /** quorate-kv: a replicated key-value store on Quorate. Its client, its server, and the state machine between them. */
 
 export { KvAdmin } from "./client/admin.js";
+export type { CallOptions } from "./client/call-options.js";
 export { KvError, type KvErrorDetails, type RequestOutcome } from "./client/errors.js";
-export type { CallOptions } from "./client/servers.js";
 export type {
   CasAnswer,
   ClusterStatus,

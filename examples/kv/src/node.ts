@@ -35,6 +35,7 @@ export interface KvSession {
 export interface KvNodeStatus {
   readonly id: number;
   readonly name: string;
+  readonly clusterId: string;
   readonly role: string;
   readonly currentTerm: number;
   /** 0 and `null` while no leader is known. */

@@ -1,4 +1,4 @@
-/** A whole server of the store: the Raft node with its data directory, and HTTP in front of it. */
+/** A whole server of the store: the Raft node with its data directory, and both protocols in front of it. */
 
 import { type Founder, type JoinGrant, type MemberRole, type Newcomer, openNode, RaftError } from "quorate";
 import { KvError } from "./client/errors.js";
@@ -24,6 +24,7 @@ export interface ServerOptions {
   readonly address?: string;
   /** Where this server keeps its log; made if it is missing. */
   readonly directory: string;
+  /** Where to serve HTTP, and the binary protocol. */
   readonly http: { readonly host: string; readonly port: number };
   /** The most that one request waits for the cluster; default 5000. */
   readonly requestTimeoutMs?: number;

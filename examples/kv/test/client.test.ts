@@ -14,11 +14,13 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function start(options: Parameters<typeof startFakeServer>[0] = {}, node?: FakeServer["node"]) {
+async function startHttp(options: Parameters<typeof startFakeServer>[0] = {}, node?: FakeServer["node"]) {
   const server = await startFakeServer(options, node);
   closers.push(() => server.close());
   return server;
 }
+
+const start = startHttp;
 
 /** A server of our own making: it counts its requests and answers as it is told. */
 async function startScripted(answer: (response: ServerResponse) => void) {
@@ -50,7 +52,12 @@ async function startGone(): Promise<string> {
 
 const text = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
 
-describe("KvClient", () => {
+describe.each(["http", "kv"] as const)("KvClient over %s", (scheme) => {
+  async function start() {
+    const server = await startHttp();
+    return scheme === "http" ? server : { ...server, url: server.kvUrl };
+  }
+
   it("puts, gets, lists, compares and swaps, and deletes", async () => {
     const { url, node } = await start();
     const client = new KvClient({ servers: [url] });

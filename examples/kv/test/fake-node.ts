@@ -114,7 +114,7 @@ export class FakeNode implements KvNode {
 
   status(): KvNodeStatus {
     return {
-      ...{ id: 11, name: "n1", role: "leader", currentTerm: 3 },
+      ...{ id: 11, name: "n1", clusterId: "fake", role: "leader", currentTerm: 3 },
       ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
       ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
       sessions: this.sessions.size,
@@ -202,6 +202,8 @@ export class FakeNode implements KvNode {
 }
 
 export interface FakeServer extends HttpServer {
+  /** Where it speaks the binary protocol. */
+  readonly kvUrl: string;
   readonly node: FakeNode;
   readonly store: KvStore;
   readonly errors: unknown[];
@@ -221,5 +223,5 @@ export async function startFakeServer(
     logError: (error: unknown) => errors.push(error),
   };
   const http = await startHttpServer({ ...defaults, ...options, node, store });
-  return { ...http, node, store, errors };
+  return { ...http, kvUrl: http.url.replace("http:", "kv:"), node, store, errors };
 }

@@ -14,7 +14,7 @@ const CLIENTS = 8;
 let cluster: DemoCluster;
 
 beforeEach(async () => {
-  cluster = await DemoCluster.start();
+  cluster = await DemoCluster.start("http");
 });
 
 afterEach(async () => {

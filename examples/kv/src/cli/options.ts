@@ -17,7 +17,10 @@ export interface ClientOptions {
 }
 
 export function addClientOptions(command: Command, timeoutMs = 10_000): Command {
-  const servers = new Option("--servers <urls>", "servers to ask, separated by commas; any of them takes any request")
+  const servers = new Option(
+    "--servers <urls>",
+    "servers to ask, http://host:port or kv://host:port, separated by commas; any of them takes any request",
+  )
     .env("QUORATE_SERVERS")
     .default([DEFAULT_SERVER], DEFAULT_SERVER)
     .argParser((text: string) => text.split(",").map((url) => url.trim()));

@@ -2,8 +2,8 @@
 
 import type { FeatureLevels, JoinGrant, Newcomer, SnapshotResult } from "quorate";
 import { FEATURE_LEVELS_RAISE_PATH, MEMBERS_PATH } from "../wire.js";
-import { readJson } from "./json.js";
-import type { Answer, Call, CallOptions } from "./servers.js";
+import type { CallOptions } from "./call-options.js";
+import type { HttpRequest } from "./requests.js";
 import type { MemberEdit, MembersInfo, MemberWish } from "./types.js";
 
 /** How long a change may take: new servers have to catch up first. */
@@ -11,10 +11,11 @@ const CHANGE_TIMEOUT_MS = 60_000;
 
 /** Every call rejects with a `KvError`; `CHANGE_UNDER_WAY` says that the change goes on by itself. */
 export class KvAdmin {
-  readonly #send: (call: Call, options: CallOptions) => Promise<Answer>;
+  readonly #ask: (request: HttpRequest, options: CallOptions) => Promise<unknown>;
 
-  constructor(send: (call: Call, options: CallOptions) => Promise<Answer>) {
-    this.#send = send;
+  /** `ask` sends a request, and resolves with what the answer's JSON says. */
+  constructor(ask: (request: HttpRequest, options: CallOptions) => Promise<unknown>) {
+    this.#ask = ask;
   }
 
   members(options: CallOptions = {}): Promise<MembersInfo> {
@@ -59,18 +60,17 @@ export class KvAdmin {
     return this.#change("POST", "/v1/snapshot", undefined, options);
   }
 
-  #change<Result>(method: Call["method"], path: string, body: object | undefined, options: CallOptions) {
+  #change<Result>(method: HttpRequest["method"], path: string, body: object | undefined, options: CallOptions) {
     return this.#call<Result>(method, path, body, { timeoutMs: CHANGE_TIMEOUT_MS, ...options });
   }
 
-  async #call<Result>(
-    method: Call["method"],
+  #call<Result>(
+    method: HttpRequest["method"],
     path: string,
     body: object | undefined,
     options: CallOptions,
   ): Promise<Result> {
-    const json = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-    return readJson(await this.#send({ method, path, ...(body === undefined ? {} : json) }, options));
+    return this.#ask({ kind: "http", method, path, body }, options) as Promise<Result>;
   }
 }
 

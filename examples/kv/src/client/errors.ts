@@ -8,7 +8,7 @@ export type RequestOutcome = "not-executed" | "unknown";
 
 export interface KvErrorDetails {
   readonly outcome: RequestOutcome;
-  /** The HTTP status, when a server answered. */
+  /** The status, as HTTP has them, when a server answered. */
   readonly status?: number;
   /** With `REVISION_COMPACTED`: the oldest revision from which a watch can start. */
   readonly oldestRevision?: number;

@@ -2,23 +2,6 @@
 
 import type { KvEntry } from "../commands.js";
 import { type EntryJson, toBase64 } from "../wire.js";
-import { KvError } from "./errors.js";
-import type { Answer } from "./servers.js";
-import type { Written } from "./types.js";
-
-export function readJson<Json>({ status, body }: Answer): Json {
-  try {
-    return JSON.parse(body.toString()) as Json;
-  } catch (cause) {
-    const message = `What answered with status ${status} does not speak JSON; is it a quorate-kv server?`;
-    throw unexpected(message, status, cause);
-  }
-}
-
-export function readWritten(answer: Answer): Written {
-  const { revision, createRevision, version } = readJson<Written>(answer);
-  return { revision, createRevision, version };
-}
 
 export function readEntry({ valueBase64, key, revision, createRevision, version }: EntryJson): KvEntry {
   return { key, value: Buffer.from(valueBase64, "base64"), revision, createRevision, version };
@@ -38,8 +21,4 @@ export function toQuery(parameters: Readonly<Record<string, string | number | un
     if (value !== undefined) query.set(name, String(value));
   }
   return query.size === 0 ? "" : `?${query}`;
-}
-
-function unexpected(message: string, status: number, cause: unknown): KvError {
-  return new KvError("UNEXPECTED_ANSWER", message, { status, outcome: "unknown", cause });
 }

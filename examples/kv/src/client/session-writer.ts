@@ -11,26 +11,10 @@
  */
 
 import { DEFAULT_SESSION_MS, MAX_SESSION_MS } from "../limits.js";
-import {
-  ACKNOWLEDGED_HEADER,
-  RETRY_HEADER,
-  SEQUENCE_HEADER,
-  SESSION_HEADER,
-  SESSIONS_PATH,
-  type SessionJson,
-} from "../wire.js";
+import { type CallOptions, DEFAULT_TIMEOUT_MS } from "./call-options.js";
 import { KvError } from "./errors.js";
-import { readJson } from "./json.js";
-import {
-  type Answer,
-  type Call,
-  type CallOptions,
-  DEFAULT_TIMEOUT_MS,
-  type Failure,
-  problemOf,
-  type Servers,
-  unavailable,
-} from "./servers.js";
+import { type Failure, type Place, unexpectedReply, type WriteRequest } from "./requests.js";
+import { type Answered, type Servers, unavailable } from "./servers.js";
 import { type Limits, Line } from "./waiting-line.js";
 
 /** How many numbers a session holds, from the lowest on that is not answered. The servers' limit. */
@@ -68,13 +52,8 @@ class Session {
     while (this.#line.size > 0 && this.#hasRoom) this.#line.serve(this.#give());
   }
 
-  headersOf(sequence: number, isRetry: boolean): Readonly<Record<string, string>> {
-    return {
-      [SESSION_HEADER]: String(this.id),
-      [SEQUENCE_HEADER]: String(sequence),
-      [ACKNOWLEDGED_HEADER]: String(this.#acknowledgedBelow),
-      [RETRY_HEADER]: String(isRetry),
-    };
+  placeOf(sequence: number, isRetry: boolean): Place {
+    return { session: this.id, sequence, acknowledgedBelow: this.#acknowledgedBelow, isRetry };
   }
 
   #give(): number {
@@ -107,13 +86,13 @@ export class SessionWriter {
    * Resolves with the servers' answer. Rejects with a `KvError` whose outcome is unknown only when the time is up, when
    * the session has expired meanwhile, or when the servers know that they executed it, but no longer what they answered.
    */
-  async write(call: Call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions): Promise<Answer> {
+  async write(request: WriteRequest, { signal, timeoutMs = DEFAULT_TIMEOUT_MS }: CallOptions): Promise<Answered> {
     this.#underWay += 1;
     try {
       const limits = { signal, timeoutMs, deadline: performance.now() + timeoutMs };
       for (;;) {
         const session = this.#session ?? (await this.#open(limits));
-        const answer = await this.#writeIn(session, call, limits);
+        const answer = await this.#writeIn(session, request, limits);
         if (answer !== null) return answer;
       }
     } finally {
@@ -128,9 +107,8 @@ export class SessionWriter {
     if (this.#session === null) return;
     const { id } = this.#session;
     this.#session = null;
-    const call: Call = { method: "DELETE", path: `${SESSIONS_PATH}/${id}`, isRepeatable: true };
     try {
-      await this.#servers.request(call, { signal, timeoutMs });
+      await this.#servers.request({ request: { kind: "closeSession", id } }, { signal, timeoutMs });
     } catch (error) {
       // It expires by itself.
       if (!(error instanceof KvError)) throw error;
@@ -138,20 +116,17 @@ export class SessionWriter {
   }
 
   /** Null if the session is over, and the write was certainly not executed in it. */
-  async #writeIn(session: Session, call: Call, limits: Limits): Promise<Answer | null> {
+  async #writeIn(session: Session, request: WriteRequest, limits: Limits): Promise<Answered | null> {
     const tooMany = () => new KvError("OVERLOADED", `${WINDOW} writes are under way.`, { outcome: "not-executed" });
     const sequence = await session.take(limits, tooMany);
-    const numbered: Call = {
-      ...call,
-      isRepeatable: true,
-      headersOf: (isRetry) => session.headersOf(sequence, isRetry),
-    };
+    const call = { request, placeOf: (isRetry: boolean) => session.placeOf(sequence, isRetry) };
     try {
       const timeoutMs = limits.deadline - performance.now();
       if (timeoutMs <= 0) throw unavailable(limits.timeoutMs, this.#failures);
-      const answer = await this.#servers.request(numbered, { signal: limits.signal, timeoutMs });
-      const isOver = answer.status === 410 && problemOf(answer).code === "SESSION_EXPIRED";
-      if (!isOver || answer.isRetried) return answer;
+      const answered = await this.#servers.request(call, { signal: limits.signal, timeoutMs });
+      const { reply, isRetried } = answered;
+      const isOver = reply.kind === "problem" && reply.problem.code === "SESSION_EXPIRED";
+      if (!isOver || isRetried) return answered;
       this.#leave(session);
       return null;
     } catch (error) {
@@ -189,22 +164,22 @@ export class SessionWriter {
       const opened = await this.#ask(timeoutMs, opening.signal).catch((error: unknown) => ({ error }));
       if (this.#opening !== opening) return;
       // The time of one is up, and others still wait.
-      if ("error" in opened && isOutOfTime(opened.error) && this.#line.size > 0) continue;
+      if (typeof opened === "object" && isOutOfTime(opened.error) && this.#line.size > 0) continue;
       this.#opening = null;
-      if ("error" in opened) return this.#line.refuseAll(opened.error);
-      this.#session = new Session(opened.id);
+      if (typeof opened === "object") return this.#line.refuseAll(opened.error);
+      this.#session = new Session(opened);
       this.#line.serveAll(this.#session);
     }
   }
 
-  async #ask(timeoutMs: number, signal: AbortSignal): Promise<SessionJson> {
-    const path = `${SESSIONS_PATH}?expires_after_ms=${this.#expiresAfterMs}`;
-    const call: Call = { method: "POST", path, isRepeatable: true };
-    const answer = await this.#servers.request(call, { timeoutMs, signal }, this.#failures);
-    const { status } = answer;
-    if (status === 200) return readJson(answer);
-    const { code, message } = problemOf(answer);
-    throw new KvError(code, message, { status, outcome: "not-executed" });
+  /** The id of another session. */
+  async #ask(timeoutMs: number, signal: AbortSignal): Promise<number> {
+    const request = { kind: "openSession", expiresAfterMs: this.#expiresAfterMs } as const;
+    const { reply } = await this.#servers.request({ request }, { timeoutMs, signal }, this.#failures);
+    if (reply.kind === "session") return reply.id;
+    if (reply.kind !== "problem") throw unexpectedReply(reply);
+    const { status, problem } = reply;
+    throw new KvError(problem.code, problem.message, { status, outcome: "not-executed" });
   }
 }
 

@@ -4,10 +4,13 @@ import type { ChangePhase, FeatureLevels, Member, MemberRole } from "quorate";
 import type { DeleteResult, KvEntry, PutResult } from "../commands.js";
 import type { Consistency } from "../node.js";
 import type { Health } from "../readiness.js";
-import type { CallOptions } from "./servers.js";
+import type { CallOptions } from "./call-options.js";
 
 export interface KvClientOptions {
-  /** Base URLs such as `http://127.0.0.1:8001`; any of them serves any request. */
+  /**
+   * Such as `http://127.0.0.1:8001` or `kv://127.0.0.1:8001`: the same server, over HTTP or over the binary protocol, which
+   * takes much less. Any of them serves any request.
+   */
   readonly servers: readonly string[];
   /** For calls that do not say otherwise; default 10 000. */
   readonly timeoutMs?: number;

@@ -10,20 +10,11 @@ import type { ReadableStream, ReadableStreamDefaultReader } from "node:stream/we
 import { createParser } from "eventsource-parser";
 import { request } from "undici";
 import type { EventJson } from "../wire.js";
+import { type CallOptions, DEFAULT_TIMEOUT_MS } from "./call-options.js";
 import { KvError } from "./errors.js";
-import {
-  type CallOptions,
-  DEFAULT_TIMEOUT_MS,
-  type Failure,
-  failureOf,
-  type LinkedAbort,
-  linkedAbort,
-  MIN_RETRY_MS,
-  pause,
-  problemOf,
-  type Servers,
-  unavailable,
-} from "./servers.js";
+import { type LinkedAbort, linkedAbort } from "./linked-abort.js";
+import { type Failure, failureOf, readProblem, timedOut } from "./requests.js";
+import { MIN_RETRY_MS, pause, type Servers, unavailable } from "./servers.js";
 
 export type WatchEvent =
   | {
@@ -145,15 +136,15 @@ async function openStream(
       abort.stopTimer();
       return { url, body: Readable.toWeb(body), abort };
     }
-    const problem = problemOf({ status, body: Buffer.from(await body.arrayBuffer()) });
+    const { problem } = readProblem(status, await body.text());
     abort.release();
-    if (status === 503) return { ...problem, outcome: "not-executed" };
+    if (status === 503) return { kind: "failure", ...problem, outcome: "not-executed" };
     throw new KvError(problem.code, problem.message, { ...problem, status, outcome: "not-executed" });
   } catch (cause) {
     abort.release();
     if (cause instanceof KvError) throw cause;
     signal?.throwIfAborted();
-    return failureOf(cause, abort.isTimedOut(), timeoutMs);
+    return abort.isTimedOut() ? timedOut(timeoutMs, cause) : failureOf(cause);
   }
 }
 

@@ -12,6 +12,8 @@ import { type SpawnedServer, spawnServer } from "../spawn.js";
 const POLL_MS = 5;
 const NAMES = ["n1", "n2", "n3"];
 
+type Scheme = "http" | "kv";
+
 export interface LeaderOptions {
   /** A server that does not count: it is dead or paused. */
   readonly without?: string;
@@ -22,15 +24,23 @@ export class DemoCluster {
   readonly directory: string;
   readonly #members: Readonly<Record<string, string>>;
   readonly #http: Readonly<Record<string, string>>;
+  readonly #scheme: Scheme;
   readonly #running = new Map<string, SpawnedServer>();
 
-  private constructor(directory: string, members: Record<string, string>, http: Record<string, string>) {
+  private constructor(
+    directory: string,
+    members: Record<string, string>,
+    http: Record<string, string>,
+    scheme: Scheme,
+  ) {
     this.directory = directory;
     this.#members = members;
     this.#http = http;
+    this.#scheme = scheme;
   }
 
-  static async start(): Promise<DemoCluster> {
+  /** Its clients speak the protocol that `scheme` stands for. */
+  static async start(scheme: Scheme = "kv"): Promise<DemoCluster> {
     const directory = await mkdtemp(join(tmpdir(), "quorate-demo-"));
     const members: Record<string, string> = {};
     const http: Record<string, string> = {};
@@ -38,7 +48,7 @@ export class DemoCluster {
       members[name] = `127.0.0.1:${await getPort({ host: "127.0.0.1" })}`;
       http[name] = `127.0.0.1:${await getPort({ host: "127.0.0.1" })}`;
     }
-    const cluster = new DemoCluster(directory, members, http);
+    const cluster = new DemoCluster(directory, members, http, scheme);
     try {
       await Promise.all(NAMES.map((name) => cluster.startServer(name)));
     } catch (error) {
@@ -53,10 +63,10 @@ export class DemoCluster {
   }
 
   urlOf(name: string): string {
-    return `http://${this.#http[name]}`;
+    return `${this.#scheme}://${this.#http[name]}`;
   }
 
-  /** The HTTP addresses of all servers, running or not. */
+  /** Where clients find all servers, running or not. */
   get urls(): string[] {
     return NAMES.map((name) => this.urlOf(name));
   }

@@ -37,7 +37,7 @@ const METHODS_BY_PATH: readonly (readonly [path: RegExp, methods: string])[] = [
   [/^\/v1\/members\/join$/, "POST"],
   [/^\/v1\/members\/[^/]+$/, "PATCH, DELETE"],
   [/^\/v1\/(transfer|snapshot)$/, "POST"],
-  [/^\/v1\/watch$/, "GET"],
+  [/^\/v1\/(watch|connection)$/, "GET"],
   [/^\/(health|v1\/cluster)$/, "GET, HEAD"],
 ];
 

@@ -1,6 +1,7 @@
 /** How errors become answers over HTTP: a status and `{code, message, …}`, always JSON. */
 
 import type { FastifyError } from "fastify";
+import { PROTOCOL } from "../protocol/protocol.js";
 import { internalProblem, type Problem, problemOf, Refusal, type RefusalCode } from "../service/refusals.js";
 import { revisionTag } from "./request.js";
 
@@ -15,6 +16,7 @@ export function toErrorAnswer(error: unknown, isRead: boolean): ErrorAnswer {
 }
 
 function headersOf({ status, body: { revision } }: Problem): Readonly<Record<string, string>> {
+  if (status === 426) return { upgrade: PROTOCOL };
   if (status === 503) return { "retry-after": "1" };
   return status === 412 && revision !== undefined && revision > 0 ? { etag: revisionTag(revision) } : {};
 }

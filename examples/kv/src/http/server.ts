@@ -1,6 +1,7 @@
 /** An HTTP server around a node: from its parts to a listening address, and back to nothing. */
 
 import type { AddressInfo, Socket } from "node:net";
+import { BinaryServer } from "../binary/server.js";
 import type { KvNode } from "../node.js";
 import { Readiness } from "../readiness.js";
 import { KvService } from "../service/service.js";
@@ -42,7 +43,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     onLeaderless: () => watchHub.endAll("this server knows no leader"),
   });
   const parts = { node, store, readiness, requestTimeoutMs };
-  const app = createApp({ ...parts, watchHub, service: new KvService(parts) }, options.logError);
+  const service = new KvService(parts);
+  const app = createApp({ ...parts, watchHub, service }, options.logError);
+  const binary = new BinaryServer(app.server, { node, service, logError: options.logError });
   const connections = new Set<Socket>();
   app.server.on("connection", (socket) => {
     if (readiness.isClosed) socket.destroy();
@@ -52,9 +55,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const close = async () => {
     readiness.close();
     watchHub.close();
+    binary.leave();
     // Node counts a connection that never sent anything as busy; browsers keep such ones in store.
     for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
-    const late = setTimeout(() => app.server.closeAllConnections(), requestTimeoutMs + CLOSE_GRACE_MS);
+    const late = setTimeout(() => {
+      app.server.closeAllConnections();
+      binary.destroy();
+    }, requestTimeoutMs + CLOSE_GRACE_MS);
     await app.close();
     clearTimeout(late);
   };

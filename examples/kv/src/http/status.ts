@@ -1,6 +1,8 @@
 /** What a server says of itself: `GET /health` for probes, `GET /v1/cluster` for people and tools. */
 
 import type { FastifyInstance } from "fastify";
+import { unsupportedProtocol } from "../binary/server.js";
+import { UPGRADE_PATH } from "../protocol/protocol.js";
 import type { HttpContext } from "./context.js";
 import { membersJson } from "./members.js";
 import { ProcessMeter } from "./process-meter.js";
@@ -15,6 +17,10 @@ export function registerStatus(app: FastifyInstance, { node, readiness, store, w
 
   const meter = new ProcessMeter();
   app.addHook("onClose", async () => meter.close());
+
+  app.get(UPGRADE_PATH, async (request) => {
+    throw unsupportedProtocol(request.headers.upgrade);
+  });
 
   app.get("/v1/cluster", async (request) => {
     readQuery(request.url, []);

@@ -162,7 +162,7 @@ export class KvService {
   }
 }
 
-export function checkInteger(code: RefusalCode, name: string, value: number, { min, max }: Bounds): void {
+function checkInteger(code: RefusalCode, name: string, value: number, { min, max }: Bounds): void {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return;
   throw new Refusal(code, `${name} is a whole number from ${min} to ${max}, not ${value}.`);
 }
