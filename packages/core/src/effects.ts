@@ -111,12 +111,16 @@ export interface Effects {
   readonly deadline: number;
 }
 
-const NO_MESSAGES: readonly OutgoingMessage[] = [];
-const NO_ENTRIES: readonly Entry[] = [];
-const NO_PROPOSALS: readonly ProposalOutcome[] = [];
-const NO_READS: readonly ReadOutcome[] = [];
-const NO_CHANGES: readonly ChangeOutcome[] = [];
-const NO_TRANSFERS: readonly TransferOutcome[] = [];
+/** Stands where nothing has gathered yet, and is never added to. */
+const NOTHING: never[] = [];
+
+/** `list` and `item`: mostly one or two come in a drain, and an array that grows gets room for sixteen more. */
+function added<Item>(list: Item[], item: Item): Item[] {
+  if (list.length === 0) return [item];
+  if (list.length === 1) return [list[0] as Item, item];
+  list.push(item);
+  return list;
+}
 
 interface Promised {
   readonly seq: number;
@@ -148,15 +152,15 @@ function saysMore(earlier: OutgoingMessage, later: OutgoingMessage): boolean {
 
 /** Gathers consequences between two drains, and holds promises until their write is durable. */
 export class Outbox {
-  #messages: OutgoingMessage[] = [];
-  #proposals: ProposalOutcome[] = [];
-  #reads: ReadOutcome[] = [];
-  #changes: ChangeOutcome[] = [];
-  #transfers: TransferOutcome[] = [];
+  #messages: OutgoingMessage[] = NOTHING;
+  #proposals: ProposalOutcome[] = NOTHING;
+  #reads: ReadOutcome[] = NOTHING;
+  #changes: ChangeOutcome[] = NOTHING;
+  #transfers: TransferOutcome[] = NOTHING;
   #hardState: HardState | null = null;
   #reset: EntryId | null = null;
   #truncateFrom: Index | null = null;
-  #append: Entry[] = [];
+  #append: Entry[] = NOTHING;
   /** The newest write that was asked for; the one being gathered will be the next. */
   #seq = 0;
   #persistedSeq = 0;
@@ -175,7 +179,7 @@ export class Outbox {
 
   /** A message that claims nothing which a crash could make untrue. */
   send(message: OutgoingMessage): void {
-    this.#messages.push(message);
+    this.#messages = added(this.#messages, message);
   }
 
   /**
@@ -185,7 +189,7 @@ export class Outbox {
   promise(message: OutgoingMessage): void {
     const seq = this.coveringSeq();
     if (seq <= this.#persistedSeq) {
-      this.#messages.push(message);
+      this.#messages = added(this.#messages, message);
       return;
     }
     for (let place = this.#promised.length - 1; place >= 0; place -= 1) {
@@ -209,19 +213,19 @@ export class Outbox {
   }
 
   answerProposal(outcome: ProposalOutcome): void {
-    this.#proposals.push(outcome);
+    this.#proposals = added(this.#proposals, outcome);
   }
 
   answerRead(outcome: ReadOutcome): void {
-    this.#reads.push(outcome);
+    this.#reads = added(this.#reads, outcome);
   }
 
   answerChange(outcome: ChangeOutcome): void {
-    this.#changes.push(outcome);
+    this.#changes = added(this.#changes, outcome);
   }
 
   answerTransfer(outcome: TransferOutcome): void {
-    this.#transfers.push(outcome);
+    this.#transfers = added(this.#transfers, outcome);
   }
 
   writeHardState(hardState: HardState): void {
@@ -234,7 +238,7 @@ export class Outbox {
       this.#append.length = from - gathered.index;
     } else {
       if (gathered === undefined || from < gathered.index) this.#truncateFrom = from;
-      this.#append = [];
+      this.#append = NOTHING;
     }
     this.#durableIndex = Math.min(this.#durableIndex, from - 1);
     for (const write of this.#outstanding) write.lastIndex = Math.min(write.lastIndex, from - 1);
@@ -244,7 +248,7 @@ export class Outbox {
   writeReset(place: EntryId): void {
     this.#reset = place;
     this.#truncateFrom = null;
-    this.#append = [];
+    this.#append = NOTHING;
     // What earlier writes add is gone with the log; what they stored of it no longer counts.
     for (const write of this.#outstanding) write.lastIndex = Math.min(write.lastIndex, place.index);
     this.#durableIndex = place.index;
@@ -256,7 +260,7 @@ export class Outbox {
   }
 
   writeEntry(entry: Entry): void {
-    this.#append.push(entry);
+    this.#append = added(this.#append, entry);
   }
 
   /** Takes in that every write up to `seq` is durable. */
@@ -264,38 +268,32 @@ export class Outbox {
     if (seq <= this.#persistedSeq) return;
     if (seq > this.#seq) throw new RangeError(`persisted(${seq}), but the newest write is ${this.#seq}`);
     this.#persistedSeq = seq;
-    let done = 0;
-    for (const write of this.#outstanding) {
-      if (write.seq > seq) break;
+    for (let write = this.#outstanding[0]; write !== undefined && write.seq <= seq; write = this.#outstanding[0]) {
       this.#durableIndex = Math.max(this.#durableIndex, write.lastIndex);
-      done += 1;
+      this.#outstanding.shift();
     }
-    this.#outstanding.splice(0, done);
-    let released = 0;
-    for (const { seq: covering, message } of this.#promised) {
-      if (covering > seq) break;
-      this.#messages.push(message);
-      released += 1;
+    for (let first = this.#promised[0]; first !== undefined && first.seq <= seq; first = this.#promised[0]) {
+      this.#messages = added(this.#messages, first.message);
+      this.#promised.shift();
     }
-    this.#promised.splice(0, released);
   }
 
   drain(lastIndex: Index, commitIndex: Index, deadline: number): Effects {
     const effects: Effects = {
       write: this.#drainWrite(lastIndex),
-      messages: this.#messages.length === 0 ? NO_MESSAGES : this.#messages,
+      messages: this.#messages,
       applyTo: Math.min(commitIndex, this.#durableIndex),
-      proposals: this.#proposals.length === 0 ? NO_PROPOSALS : this.#proposals,
-      reads: this.#reads.length === 0 ? NO_READS : this.#reads,
-      changes: this.#changes.length === 0 ? NO_CHANGES : this.#changes,
-      transfers: this.#transfers.length === 0 ? NO_TRANSFERS : this.#transfers,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      changes: this.#changes,
+      transfers: this.#transfers,
       deadline,
     };
-    if (this.#messages.length > 0) this.#messages = [];
-    if (this.#proposals.length > 0) this.#proposals = [];
-    if (this.#reads.length > 0) this.#reads = [];
-    if (this.#changes.length > 0) this.#changes = [];
-    if (this.#transfers.length > 0) this.#transfers = [];
+    this.#messages = NOTHING;
+    this.#proposals = NOTHING;
+    this.#reads = NOTHING;
+    this.#changes = NOTHING;
+    this.#transfers = NOTHING;
     return effects;
   }
 
@@ -307,13 +305,13 @@ export class Outbox {
       hardState: this.#hardState,
       reset: this.#reset,
       truncateFrom: this.#truncateFrom,
-      append: this.#append.length === 0 ? NO_ENTRIES : this.#append,
+      append: this.#append,
     };
     this.#outstanding.push({ seq: this.#seq, lastIndex });
     this.#hardState = null;
     this.#reset = null;
     this.#truncateFrom = null;
-    if (this.#append.length > 0) this.#append = [];
+    this.#append = NOTHING;
     return write;
   }
 

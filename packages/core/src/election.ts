@@ -65,10 +65,12 @@ function isStarting(state: RaftState, role: Role): boolean {
  * went on would hold back those who could elect another (PITFALLS E16).
  */
 export function quorumDeadline(state: RaftState, leader: Leader): number {
-  const contact = quorumValue(state.configurations.voterSets, (id) =>
-    id === state.id ? state.now : (leader.progressOf(id)?.lastContactAt ?? Number.NEGATIVE_INFINITY),
-  );
-  return leader.followers.length === 0 ? Number.POSITIVE_INFINITY : contact + state.electionTimeoutMs;
+  if (leader.followers.length === 0) return Number.POSITIVE_INFINITY;
+  return quorumValue(state.configurations.voterSets, lastContactOf, state) + state.electionTimeoutMs;
+}
+
+function lastContactOf(id: NodeId, state: RaftState): number {
+  return id === state.id ? state.now : (state.progressOf(id)?.lastContactAt ?? Number.NEGATIVE_INFINITY);
 }
 
 export function startPreVote(state: RaftState): void {

@@ -11,15 +11,20 @@ export type VoterSets = readonly (readonly NodeId[])[];
 /**
  * The largest value that a majority of every set has reached; `Infinity` where there is no voter at all.
  *
- * Sorts a copy each time: sets are small, and cleverer ways went wrong before (PITFALLS R16).
+ * Sorts what was reached each time: sets are small, and cleverer ways went wrong before (PITFALLS R16).
+ * What `reachedBy` has to know may be given as `known`, so that where it is asked often no closure needs to be made.
  */
-export function quorumValue(voterSets: VoterSets, reachedBy: (id: NodeId) => number): number {
+export function quorumValue(voterSets: VoterSets, reachedBy: (id: NodeId) => number): number;
+export function quorumValue<Known>(voterSets: VoterSets, reachedBy: ReachedBy<Known>, known: Known): number;
+export function quorumValue<Known>(voterSets: VoterSets, reachedBy: ReachedBy<Known>, known?: Known): number {
   let result = Number.POSITIVE_INFINITY;
   for (const voters of voterSets) {
-    if (voters.length > 0) result = Math.min(result, majorityValue(voters, reachedBy));
+    if (voters.length > 0) result = Math.min(result, majorityValue(voters, reachedBy, known as Known));
   }
   return result;
 }
+
+type ReachedBy<Known> = (id: NodeId, known: Known) => number;
 
 export type VoteResult = "won" | "lost" | "pending";
 
@@ -49,14 +54,20 @@ function majorityOf(size: number): number {
   return Math.floor(size / 2) + 1;
 }
 
+/** Good for one call of {@link majorityValue}, which every drain makes several times. */
+const descending: number[] = [];
+
 /** The value that a majority of `voters` has reached: the element at the majority's place, counted from the top. */
-function majorityValue(voters: readonly NodeId[], reachedBy: (id: NodeId) => number): number {
-  const descending: number[] = [];
+function majorityValue<Known>(voters: readonly NodeId[], reachedBy: ReachedBy<Known>, known: Known): number {
+  let count = 0;
   for (const id of voters) {
-    const value = reachedBy(id);
-    let place = descending.length;
-    while (place > 0 && (descending[place - 1] as number) < value) place -= 1;
-    descending.splice(place, 0, value);
+    const value = reachedBy(id, known);
+    let place = count;
+    for (; place > 0 && (descending[place - 1] as number) < value; place -= 1) {
+      descending[place] = descending[place - 1] as number;
+    }
+    descending[place] = value;
+    count += 1;
   }
-  return descending[majorityOf(voters.length) - 1] as number;
+  return descending[majorityOf(count) - 1] as number;
 }

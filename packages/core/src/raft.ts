@@ -164,7 +164,7 @@ export class Raft {
     const state = this.#state;
     const { role } = state;
     if (role.kind === "leader") {
-      advanceCommit(state, role);
+      advanceCommit(state);
       confirmReads(state, role);
       advanceMembership(state, role);
     }

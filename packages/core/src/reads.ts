@@ -47,6 +47,7 @@ function admit(state: RaftState, leader: Leader, read: PendingRead): void {
 
 /** Answers the reads whose round a quorum confirmed, and begins a round for those that wait. */
 export function confirmReads(state: RaftState, leader: Leader): void {
+  if (leader.confirmingReads === null && leader.waitingReads.length === 0) return;
   answerConfirmed(state, leader);
   answerByLease(state, leader);
   // Before its first own entry is committed, a leader does not know how far the log is (§8; PITFALLS Q1).

@@ -136,7 +136,8 @@ export class Leader {
   }
 
   progressOf(id: NodeId): Progress | undefined {
-    return this.followers.find((progress) => progress.id === id);
+    for (const progress of this.followers) if (progress.id === id) return progress;
+    return undefined;
   }
 }
 

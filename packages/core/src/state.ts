@@ -6,6 +6,7 @@
 import { ConfigurationStack } from "./configuration-stack.js";
 import { Outbox } from "./effects.js";
 import { invariant } from "./invariant-error.js";
+import type { Progress } from "./progress.js";
 import { Random } from "./random.js";
 import type { Role } from "./roles.js";
 import { checkMembership, checkOptions, checkRestored, type RaftOptions, type RestoredState } from "./start.js";
@@ -159,6 +160,11 @@ export class RaftState {
   /** Up to here a snapshot of this server is durable. */
   get snapshotIndex(): Index {
     return this.#snapshotIndex;
+  }
+
+  /** What this server knows of a follower, if it leads. */
+  progressOf(id: NodeId): Progress | undefined {
+    return this.role.kind === "leader" ? this.role.progressOf(id) : undefined;
   }
 
   get isVoter(): boolean {

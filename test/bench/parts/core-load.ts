@@ -7,7 +7,6 @@
 
 import {
   type AppendRange,
-  type Effects,
   type Entry,
   encodeConfiguration,
   foundingConfiguration,
@@ -18,9 +17,30 @@ import {
 const PAYLOAD_BYTES = 256;
 const KEPT_ENTRIES = 4096;
 
+/** What has arrived. Keeps its memory, so that little of what is measured is the harness. */
+class Inbox {
+  #arrived: Message[] = [];
+  /** What `#arrived` was before: the two take turns. */
+  #taken: Message[] = [];
+  size = 0;
+
+  add(message: Message): void {
+    this.#arrived[this.size] = message;
+    this.size += 1;
+  }
+
+  /** Hands out all that was here at the time of the call. */
+  empty(step: (message: Message) => void): void {
+    const { size } = this;
+    [this.#arrived, this.#taken] = [this.#taken, this.#arrived];
+    this.size = 0;
+    for (let place = 0; place < size; place += 1) step(this.#taken[place] as Message);
+  }
+}
+
 class Server {
   readonly raft: Raft;
-  inbox: Message[] = [];
+  readonly #inbox = new Inbox();
   #persisted = 0;
   #entries: Entry[];
   #firstIndex = 1;
@@ -39,15 +59,17 @@ class Server {
     this.raft = new Raft({ id, heartbeatIntervalMs: 50, electionTimeoutMs: 250, seed: id }, restored, 0);
   }
 
-  /** Takes in what has arrived, then draws the consequences once. */
-  turn(servers: readonly Server[], now: number): Effects {
+  /** Whether anything has come in since the last turn. */
+  get hasWork(): boolean {
+    return this.#persisted > 0 || this.#inbox.size > 0;
+  }
+
+  /** Takes in what has arrived, then draws the consequences once; returns how many messages leave. */
+  turn(servers: readonly Server[], now: number): number {
     if (this.#persisted > 0) this.raft.step({ kind: "persisted", seq: this.#persisted }, now);
     this.#persisted = 0;
-    const { inbox } = this;
-    this.inbox = [];
-    for (const message of inbox) this.raft.step({ kind: "receive", message }, now);
-    const effects = this.raft.drain();
-    const { write, messages } = effects;
+    this.#inbox.empty((message) => this.raft.step({ kind: "receive", message }, now));
+    const { write, messages, applyTo } = this.raft.drain();
     if (write !== null) {
       if (write.truncateFrom !== null) this.#entries.length = write.truncateFrom - this.#firstIndex;
       for (const entry of write.append) this.#entries.push(entry);
@@ -56,16 +78,16 @@ class Server {
     for (const message of messages) {
       if (message.kind === "snapshotOrder") throw new Error("a log that its core does not compact needs no snapshot");
       const to = servers[message.to - 1] as Server;
-      if (message.kind === "appendRange") to.inbox.push(this.#fill(message));
-      else if (message.kind !== "pulledRange") to.inbox.push(message);
+      if (message.kind === "appendRange") to.#inbox.add(this.#fill(message));
+      else if (message.kind !== "pulledRange") to.#inbox.add(message);
     }
-    this.appliedIndex = effects.applyTo;
+    this.appliedIndex = applyTo;
     const surplus = this.appliedIndex - this.#firstIndex - 4 * KEPT_ENTRIES;
     if (surplus > 0) {
       this.#entries.splice(0, surplus + 3 * KEPT_ENTRIES);
       this.#firstIndex += surplus + 3 * KEPT_ENTRIES;
     }
-    return effects;
+    return messages.length;
   }
 
   #fill({ from, to, term, stream, prevLogIndex, prevLogTerm, lastIndex, leaderCommit }: AppendRange): Message {
@@ -119,19 +141,22 @@ export class CoreLoad {
   /** One turn of each server, after what there is room for was proposed. */
   round(): void {
     const free = this.#inFlight - (this.#proposed - this.done);
+    const isTick = (this.#round & 63) === 0;
     if (free > 0) {
-      const commands: Uint8Array[] = [];
-      for (let count = 0; count < free; count += 1) commands.push(this.#payload);
+      const commands = new Array<Uint8Array>(free).fill(this.#payload);
       this.#leader.raft.step({ kind: "propose", proposalId: this.#round, commands }, this.#now);
       this.#proposed += free;
     }
     // A millisecond of the cores' time every 64 rounds, so that heartbeats are part of the figure.
-    if ((this.#round & 63) === 0) {
+    if (isTick) {
       this.#now += 1;
       this.#leader.raft.step({ kind: "tick" }, this.#now);
     }
     this.#round += 1;
-    for (const server of this.#servers) this.messages += server.turn(this.#servers, this.#now).messages.length;
+    for (const server of this.#servers) {
+      const isAsked = server === this.#leader && (free > 0 || isTick);
+      if (isAsked || server.hasWork) this.messages += server.turn(this.#servers, this.#now);
+    }
   }
 
   /** Goes on until at least `proposals` more are done; returns how many. */
