@@ -1,6 +1,7 @@
 /** The entry of `pnpm bench`. */
 
 import { benchCommand } from "./frame/command.js";
+import { addPageCommands } from "./pages/commands.js";
 import { PARTS } from "./parts.js";
 
 // So that what runs on exit does run: folders are removed.
@@ -11,4 +12,6 @@ for (const [signal, code] of [
 ] as const)
   process.once(signal, () => process.exit(code));
 
-await benchCommand(PARTS).parseAsync();
+const program = benchCommand(PARTS);
+addPageCommands(program);
+await program.parseAsync();

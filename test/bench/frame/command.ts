@@ -27,7 +27,8 @@ Examples:
   pnpm bench core --compare          in turn with etcd's core, and how we stand
   pnpm bench all --quick             a short look at everything
   pnpm -s bench core --json          one JSON object to standard output
-  pnpm bench core --save FOLDER      keep it, for plots and tables`;
+  pnpm bench core --save FOLDER      keep it, for pictures and tables
+  pnpm bench embedded --profile FOLDER --seconds 5 --repeats 1`;
 
 /** In a short look, each case is measured once and for a moment. */
 const QUICK = { seconds: 0.5, repeats: 1 };

@@ -20,7 +20,7 @@ export function toText(result: PartResult): string {
     else lines.push(`${rival.name}: ${rival.summary}`, table(columns, rival.rows));
   }
   if (ratios.length > 0) lines.push(ratioTable(columns, ratios));
-  for (const target of targets) lines.push(standingLine(columns, target));
+  for (const target of targets) lines.push(standingText(columns, target));
   return lines.join("\n");
 }
 
@@ -30,7 +30,7 @@ function table(columns: readonly Column[], rows: readonly RowResult[]): string {
 }
 
 /** The columns that have something in them, and who else was busy. */
-function grid(columns: readonly Column[], rows: readonly RowResult[]): string[][] {
+export function grid(columns: readonly Column[], rows: readonly RowResult[]): string[][] {
   const shown = columns.filter(({ key }) => rows.some(({ cells }) => cells[key] !== undefined));
   const head = ["", ...shown.map(({ title }) => title), "others' cores", "repeats used"];
   const body = rows.map(({ name, cells, foreignCores, used, repeats }) => {
@@ -66,7 +66,7 @@ function plainTable(head: readonly string[], body: readonly (readonly string[])[
   return made.toString();
 }
 
-function standingLine(columns: readonly Column[], target: Standing): string {
+export function standingText(columns: readonly Column[], target: Standing): string {
   const { row, column, rival, bound, value, found, isMet } = target;
   const mark = isMet === null ? "?" : isMet ? "✓" : "✗";
   const to = rival === null ? "" : ` × ${rival}`;
