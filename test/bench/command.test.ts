@@ -81,7 +81,7 @@ describe("pnpm bench", () => {
     expect(result.targets.map(({ isMet }) => isMet)).toEqual([true, true, true, true]);
     expect(JSON.parse(readFileSync(join(folder, "saved", "embedded.json"), "utf8"))).toEqual(result);
     const profiles = readdirSync(join(folder, "profiles"));
-    expect(profiles.filter((name) => name.startsWith("n1-"))).toHaveLength(2);
+    expect(profiles.filter((name) => name.startsWith("n1-"))).toHaveLength(1);
     expect(readdirSync(folder).filter((name) => name.startsWith("quorate-bench-"))).toEqual([]);
   });
 

@@ -21,9 +21,12 @@ const FAMILIES = {
   entries: { title: "entries that were in the log before", factor: "entries" },
 } as const;
 
+/** Rows in which nothing differs but how many ask at once. */
+const IS_OF_CLIENTS = /^[\d,]+ (?:client|caller)s?$/;
+
 const PICTURES: readonly Picture[] = [
   latencyPicture("embedded", "Proposals made inside the leader", "writesPerSecond"),
-  latencyPicture("kv", "Writes to the key-value store, over the network", "writesPerSecond"),
+  latencyPicture("kv", "Writes to the key-value store, over the network", "callsPerSecond"),
   scalePicture("servers", { column: "writesPerSecond", unit: "writes/s" }),
   scalePicture("bytes", { column: "cpuMicros", unit: "CPU µs/write" }),
   scalePicture("clients", { column: "p50Ms", unit: "ms" }, { column: "p99Ms", unit: "ms" }),
@@ -60,7 +63,8 @@ function latencyPicture(part: string, title: string, throughput: string): Pictur
       .filter(({ rows }) => rows.length > 0)
       .flatMap(({ name, rows }, contender) =>
         (["p50", "p99"] as const).map((kind): Series => {
-          const points = rows.flatMap((row) => latencyPoint(row, throughput, `${kind}Ms`, kind === "p50"));
+          const plain = rows.filter(({ name: row }) => IS_OF_CLIENTS.test(row));
+          const points = plain.flatMap((row) => latencyPoint(row, throughput, `${kind}Ms`, kind === "p50"));
           return { name: `${name}, ${kind}`, contender, isDashed: kind === "p99", points };
         }),
       );

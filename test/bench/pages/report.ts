@@ -15,7 +15,7 @@ import { drawPictures, picturesOf } from "./pictures.js";
 const RUNS = "benchmarks";
 const PAGE = "performance.md";
 
-export function readResults(folder: string): Map<string, PartResult> {
+function readResults(folder: string): Map<string, PartResult> {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
   const results = names.toSorted().map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as PartResult);
   return new Map(results.map((result) => [result.part, result]));
@@ -71,7 +71,10 @@ function nothingKept(part: string): string {
 
 function section(result: PartResult): string {
   const { part, machine, settings, at, rows, rivals, columns, ratios, targets } = result;
-  const given = Object.entries(settings.numbers).map(([name, value]) => `, --${name} ${value}`);
+  // An option of 0 is off.
+  const given = Object.entries(settings.numbers).flatMap(([name, value]) =>
+    value === 0 ? [] : `, --${name} ${value}`,
+  );
   const how = `${settings.repeats} × ${number(settings.seconds)} s${settings.isQuick ? ", --quick" : ""}${given.join("")}`;
   const blocks = [
     `\`pnpm bench ${part}\`, ${at.slice(0, 10)}, ${machineLine(machine)}; ${how}. Median (lowest … highest).`,

@@ -14,6 +14,7 @@ const FROM_LOG: Row = { name: "from the log", factors: { snapshots: 0 } };
 const ROWS = [FROM_SNAPSHOT, FROM_LOG];
 const LATE = "n3";
 const FILL_CLIENTS = 256;
+const SETTLE_MS = 3000;
 const LOOK_EVERY_MS = 100;
 /** Whoever is this close to the leader keeps up. */
 const CAUGHT_UP_ENTRIES = 1000;
@@ -65,6 +66,8 @@ async function measureRow(settings: Settings, turn: Turn, row: Row): Promise<voi
     const leader = await cluster.settled();
     turn.say(`${row.name}: filling the log`);
     await leader.ask({ kind: "load", clients: FILL_CLIENTS, entries });
+    // The disk is still busy with what filled the log.
+    await pause(Math.min(SETTLE_MS, turn.seconds * 1000));
     const [before] = await inForeground(leader, () => pause(turn.seconds * 1000));
     await turn.measure(row, () => comeBack(cluster, leader, before, (text) => turn.say(text)));
   } finally {

@@ -8,6 +8,7 @@ import { inForeground, NO_SNAPSHOTS } from "../servers/foreground.js";
 import type { LoadFigures } from "../servers/protocol.js";
 
 const FILL_CLIENTS = 256;
+const SETTLE_MS = 3000;
 
 export const snapshot: Part = {
   name: "snapshot",
@@ -53,6 +54,8 @@ async function measureRow(settings: Settings, turn: Turn, row: Row): Promise<voi
     const { leader } = cluster;
     turn.say(`${row.name}: filling the log`);
     await leader.ask({ kind: "load", clients: FILL_CLIENTS, entries });
+    // The disk is still busy with what filled the log.
+    await pause(Math.min(SETTLE_MS, turn.seconds * 1000));
     const [before] = await inForeground(leader, () => pause(turn.seconds * 1000));
     await leader.status();
     const meanwhile = async (): Promise<Figures> => {

@@ -65,10 +65,13 @@ async function* piecesOf(pages: readonly Uint8Array[]): AsyncGenerator<Uint8Arra
   yield* pages;
 }
 
-/** Bytes as they are: what is measured is not an encoding. */
+/**
+ * Bytes as they are, for what is measured is not an encoding: the runtime copies what is encoded, and the slots what they
+ * are given.
+ */
 export const slotCodec: CommandCodec<Uint8Array, number> = {
-  encodeCommand: (command) => new Uint8Array(command),
-  decodeCommand: (data) => new Uint8Array(data),
+  encodeCommand: (command) => command,
+  decodeCommand: (data) => data,
   encodeResult: (result) => new Uint8Array(Float64Array.of(result).buffer),
   decodeResult: (data) => new Float64Array(new Uint8Array(data).buffer)[0] as number,
 };
