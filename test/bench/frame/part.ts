@@ -105,6 +105,11 @@ export interface PartOption {
   readonly quick: number;
 }
 
+/** A row, and the median of each column over the repeats that count. */
+export interface Found extends Row {
+  readonly medians: Readonly<Record<string, number>>;
+}
+
 export interface Part {
   readonly name: string;
   /** In a line, for the list of parts. */
@@ -119,5 +124,7 @@ export interface Part {
   readonly targets: readonly Target[];
   readonly rivals: readonly Rival[];
   rows(settings: Settings): readonly Row[];
+  /** What all rows together say, a sentence each. */
+  conclude?(found: readonly Found[]): readonly string[];
   open(settings: Settings, say: (text: string) => void): Promise<Run>;
 }

@@ -7,7 +7,7 @@ import type { Column } from "./part.js";
 import type { PartResult, Ratio, RowResult, Standing } from "./result.js";
 
 export function toText(result: PartResult): string {
-  const { part, summary, machine, settings, rows, rivals, ratios, targets, columns } = result;
+  const { part, summary, machine, settings, rows, rivals, ratios, targets, columns, conclusions } = result;
   const load = machine.load1 === null ? "" : `, load ${machine.load1}`;
   const lines = [
     `${part}: ${summary}`,
@@ -21,6 +21,7 @@ export function toText(result: PartResult): string {
   }
   if (ratios.length > 0) lines.push(ratioTable(columns, ratios));
   for (const target of targets) lines.push(standingText(columns, target));
+  lines.push(...conclusions);
   return lines.join("\n");
 }
 

@@ -2,7 +2,7 @@
 
 import { describeMachine, type Machine } from "./machine.js";
 import type { Usage } from "./meter.js";
-import type { Column, Figures, Part, Row, Settings, Target } from "./part.js";
+import type { Column, Figures, Found, Part, Row, Settings, Target } from "./part.js";
 import { quietRepeats, type Spread, spread } from "./spread.js";
 
 /** One measurement of one case. */
@@ -57,6 +57,8 @@ export interface PartResult {
   readonly rivals: readonly RivalResult[];
   readonly ratios: readonly Ratio[];
   readonly targets: readonly Standing[];
+  /** What the rows together say. */
+  readonly conclusions: readonly string[];
 }
 
 const PER_CPU_SECOND = "perCpuSecond";
@@ -128,7 +130,13 @@ export function partResult(
     rivals: theirs,
     ratios: theirs.flatMap((rival) => ratiosTo(rival, rows, part.columns)),
     targets: part.targets.flatMap((target) => standings(target, rows, theirs)),
+    conclusions: part.conclude?.(rows.map(foundIn)) ?? [],
   };
+}
+
+function foundIn({ name, factors, cells }: RowResult): Found {
+  const medians = Object.entries(cells).map(([key, { median }]) => [key, median]);
+  return { name, factors, medians: Object.fromEntries(medians) };
 }
 
 function ratiosTo(rival: RivalResult, rows: readonly RowResult[], columns: readonly Column[]): Ratio[] {

@@ -33,6 +33,7 @@ const RESULT: PartResult = {
   rows: [row(1, 123), row(64, 4567)],
   rivals: [{ name: "other", summary: "somebody else", absence: null, rows: [row(1, 99)] }],
   ratios: [],
+  conclusions: ["All is well."],
   targets: [
     { row: "1 clients", column: "p50Ms", rival: null, bound: "at most", value: 2, found: same(1), isMet: true },
   ],
@@ -60,6 +61,7 @@ describe("a report", () => {
     expect(written).toContain("| 64 clients | 4,567 | 64.0 |");
     expect(written).toContain("other: somebody else.");
     expect(written).toContain("- ✓ 1 clients: p50, ms at most 2: 1");
+    expect(written).toContain("- All is well.");
     expect(written).toContain("No run is kept here. `pnpm bench core` measures it.");
     expect(writeTables(written, new Map([["embedded", RESULT]]))).toBe(written);
   });

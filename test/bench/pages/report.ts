@@ -70,7 +70,7 @@ function nothingKept(part: string): string {
 }
 
 function section(result: PartResult): string {
-  const { part, machine, settings, at, rows, rivals, columns, ratios, targets } = result;
+  const { part, machine, settings, at, rows, rivals, columns, targets, conclusions } = result;
   // An option of 0 is off.
   const given = Object.entries(settings.numbers).flatMap(([name, value]) =>
     value === 0 ? [] : `, --${name} ${value}`,
@@ -84,8 +84,8 @@ function section(result: PartResult): string {
     if (rival.absence === null)
       blocks.push(`${rival.name}: ${rival.summary}.`, markdownTable(grid(columns, rival.rows)));
   }
-  if (ratios.length > 0 || targets.length > 0)
-    blocks.push(targets.map((target) => `- ${standingText(columns, target)}`).join("\n"));
+  const points = [...targets.map((target) => standingText(columns, target)), ...conclusions];
+  if (points.length > 0) blocks.push(points.map((point) => `- ${point}`).join("\n"));
   for (const picture of picturesOf(part)) blocks.push(`![${part}](${RUNS}/${picture})`);
   return blocks.join("\n\n");
 }

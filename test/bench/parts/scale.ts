@@ -3,7 +3,8 @@
  * length of the log. One of them changes at a time.
  */
 
-import type { Figures, Part, Row, Settings, Turn } from "../frame/part.js";
+import { number } from "../frame/number.js";
+import type { Figures, Found, Part, Row, Settings, Turn } from "../frame/part.js";
 import { Cluster } from "../servers/cluster.js";
 
 /** What a row is of, unless its name says otherwise. */
@@ -12,6 +13,21 @@ const FILL_CLIENTS = 256;
 const WARM_UP_SECONDS = 0.5;
 
 type Case = typeof BASE;
+
+interface Family {
+  /** At the end of the names of its rows. */
+  readonly unit: string;
+  readonly factor: keyof Case;
+  /** What must grow no faster than the factor. */
+  readonly costs: readonly string[];
+}
+
+const FAMILIES: readonly Family[] = [
+  { unit: "servers", factor: "servers", costs: ["cpuMicros", "p50Ms", "p99Ms"] },
+  { unit: "bytes", factor: "commandBytes", costs: ["cpuMicros", "p50Ms", "p99Ms", "leaderMiB"] },
+  { unit: "clients", factor: "clients", costs: ["p50Ms", "p99Ms", "leaderMiB"] },
+  { unit: "entries", factor: "entries", costs: ["cpuMicros", "p50Ms", "p99Ms", "leaderMiB", "followerMiB"] },
+];
 
 export const scale: Part = {
   name: "scale",
@@ -32,6 +48,7 @@ export const scale: Part = {
   targets: [],
   rivals: [],
   rows,
+  conclude: (found) => FAMILIES.flatMap((family) => growthOf(found, family)),
   open: async (settings) => ({
     repeat: async (turn) => {
       for (const row of rows(settings)) await measureRow(settings, turn, row);
@@ -84,4 +101,19 @@ async function measureRow(settings: Settings, turn: Turn, row: Row): Promise<voi
 async function cpuSeconds({ servers }: Cluster): Promise<number> {
   const all = await Promise.all(servers.map((server) => server.usage()));
   return all.reduce((sum, usage) => sum + usage.cpuSeconds, 0);
+}
+
+/** How each cost grew from the first row of a family to its last, against what was made larger. */
+function growthOf(found: readonly Found[], { unit, factor, costs }: Family): string[] {
+  const rowsOf = found.filter(({ name }) => name.endsWith(` ${unit}`));
+  const [first, last] = [rowsOf[0], rowsOf.at(-1)];
+  if (first === undefined || last === undefined || first === last) return [];
+  const times = (last.factors[factor] ?? 1) / (first.factors[factor] ?? 1);
+  return costs.flatMap((cost) => {
+    const [from, to] = [first.medians[cost], last.medians[cost]];
+    if (from === undefined || to === undefined) return [];
+    const mark = to / from <= times ? "✓ no worse than linearly" : "✗ worse than linearly";
+    const title = scale.columns.find(({ key }) => key === cost)?.title ?? cost;
+    return [`${mark}: from ${first.name} to ${last.name} (× ${number(times)}), ${title} × ${number(to / from)}`];
+  });
 }
