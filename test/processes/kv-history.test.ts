@@ -97,8 +97,8 @@ class Recorder {
   }
 }
 
-async function work(recorder: Recorder, client: number): Promise<void> {
-  const urls = NAMES.map((_, at) => `http://${http[NAMES[(at + client) % NAMES.length] ?? "n1"]}`);
+async function work(recorder: Recorder, client: number, scheme: "http" | "kv"): Promise<void> {
+  const urls = NAMES.map((_, at) => `${scheme}://${http[NAMES[(at + client) % NAMES.length] ?? "n1"]}`);
   const kv = new KvClient({ servers: urls, timeoutMs: 20_000 });
   let [name, version] = [0, 0];
   for (let turn = 0; !recorder.isDone; turn += 1) {
@@ -123,10 +123,13 @@ async function work(recorder: Recorder, client: number): Promise<void> {
   await kv.close();
 }
 
-it("K1: is linearizable, with every write executed once, and none of them in doubt, whoever is killed", async () => {
+const PROPERTY =
+  "K1: is linearizable over %s, with every write executed once, and none of them in doubt, whoever is killed";
+
+it.each(["http", "kv"] as const)(PROPERTY, async (scheme) => {
   await startAll();
   const recorder = new Recorder();
-  const working = Promise.all(Array.from({ length: CLIENTS }, (_, client) => work(recorder, client)));
+  const working = Promise.all(Array.from({ length: CLIENTS }, (_, client) => work(recorder, client, scheme)));
   const more = (count: number) => Promise.race([recorder.more(count), working]);
   await more(100);
   for (const name of NAMES) {

@@ -56,7 +56,17 @@ export type KvCommand =
       readonly compares: readonly Compare[];
       readonly success: readonly Operation[];
       readonly failure: readonly Operation[];
-    };
+    }
+  | Announcement;
+
+/** A server tells where clients reach it, so that the others can tell them. It changes no key. */
+export interface Announcement {
+  readonly type: "announce";
+  /** The server's name. */
+  readonly server: string;
+  /** Where it serves HTTP and the binary protocol: `http://host:port`. */
+  readonly url: string;
+}
 
 export interface PutResult {
   readonly type: "put";
@@ -103,7 +113,11 @@ export interface TooLargeResult {
   readonly sizeBytes: number;
 }
 
-export type KvResult = PutResult | DeleteResult | ConflictResult | TxnResult | TooLargeResult;
+export interface AnnounceResult {
+  readonly type: "announce";
+}
+
+export type KvResult = PutResult | DeleteResult | ConflictResult | TxnResult | TooLargeResult | AnnounceResult;
 
 /** Throws unless `command`, fresh from the log, is one that this version knows how to apply. */
 export function checkCommand(command: unknown): asserts command is KvCommand {
@@ -128,6 +142,8 @@ function isKnownCommand(command: unknown): boolean {
         isArrayOf(failure, isOperation)
       );
     }
+    case "announce":
+      return typeof command["server"] === "string" && typeof command["url"] === "string";
     default:
       return false;
   }

@@ -1,6 +1,7 @@
 /** A whole server of the store: the Raft node with its data directory, and both protocols in front of it. */
 
 import { type Founder, type JoinGrant, type MemberRole, type Newcomer, openNode, RaftError } from "quorate";
+import { Announcer } from "./announcer.js";
 import { KvError } from "./client/errors.js";
 import { KvClient } from "./client.js";
 import type { KvCommand, KvResult } from "./commands.js";
@@ -26,6 +27,11 @@ export interface ServerOptions {
   readonly directory: string;
   /** Where to serve HTTP, and the binary protocol. */
   readonly http: { readonly host: string; readonly port: number };
+  /**
+   * Where clients reach that, as `host:port`; default: as `http` says, with the host of `address` if `http` is for any.
+   * The other servers tell it to clients while this one leads.
+   */
+  readonly httpAddress?: string;
   /** The most that one request waits for the cluster; default 5000. */
   readonly requestTimeoutMs?: number;
   /** Told of the error that stopped the node, and of those that became a 500. */
@@ -56,11 +62,14 @@ export class StartError extends Error {
 
 export const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
+const ANY_HOSTS: ReadonlySet<string> = new Set(["0.0.0.0", "[::]"]);
+
 /** Starts a server. Rejects with a `RaftError` or a {@link StartError}, and has left nothing open then. */
 export async function startServer(options: ServerOptions): Promise<KvServer> {
   const { id, directory, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, onError = () => undefined } = options;
   const store = new KvStore();
-  const part = roleOf(options) === "witness" ? ({ role: "witness" } as const) : { stateMachine: store };
+  const isWitness = roleOf(options) === "witness";
+  const part = isWitness ? ({ role: "witness" } as const) : { stateMachine: store };
   const node: KvNode = await openNode<KvCommand, KvResult>({
     id,
     directory,
@@ -76,17 +85,33 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
     if (fatal !== null) onError(fatal.error);
   });
   const http = await startHttp(options, { node, store, requestTimeoutMs, logError: onError });
+  const url = clientUrl(options, http.url);
+  const announcer = new Announcer({ node, store, server: id, url, timeoutMs: requestTimeoutMs });
+  // A witness does not lead.
+  if (!isWitness) void http.caughtUp.then((hasCaughtUp) => (hasCaughtUp ? announcer.announce() : undefined));
   return {
     id,
     httpUrl: http.url,
     node,
     caughtUp: http.caughtUp,
     close: async () => {
+      announcer.close();
       await http.close();
       // So that nobody has to wait for an election.
       await node.close({ handOver: true });
     },
   };
+}
+
+/** Where clients reach a server that listens at `listeningUrl`. */
+function clientUrl({ id, httpAddress, address, listen, members }: ServerOptions, listeningUrl: string): string {
+  if (httpAddress !== undefined) return `http://${httpAddress}`;
+  const url = new URL(listeningUrl);
+  if (!ANY_HOSTS.has(url.hostname)) return listeningUrl;
+  const founder = members?.[id];
+  const own = address ?? (typeof founder === "object" ? founder.address : founder) ?? listen;
+  if (own !== undefined) url.host = `${own.slice(0, own.lastIndexOf(":"))}:${url.port}`;
+  return url.origin;
 }
 
 /** As what it founds its cluster, or joins it. */

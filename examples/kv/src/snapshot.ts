@@ -10,27 +10,31 @@ import { msgpackrCodec } from "quorate";
 import type { KvEntry } from "./commands.js";
 import type { HistoryState, RevisionRecord } from "./history.js";
 
+/** What a snapshot begins with. */
+export interface SnapshotHead {
+  readonly revision: number;
+  readonly forgotten: HistoryState["forgotten"];
+  /** Where clients reach the servers, by their names. */
+  readonly addresses: readonly (readonly [server: string, url: string])[];
+}
+
 /** Everything that the commands have made of the store. */
 export interface StoreState {
   readonly revision: number;
+  readonly addresses: SnapshotHead["addresses"];
   readonly entries: Iterable<KvEntry>;
   readonly history: HistoryState;
 }
 
 /** What a store is told that is restored, in this order. */
 export interface StoreBuilder {
-  onHead(revision: number, forgotten: HistoryState["forgotten"]): void;
+  onHead(head: SnapshotHead): void;
   onEntry(entry: KvEntry): void;
   onRecord(record: RevisionRecord): void;
 }
 
 type SnapshotRecord =
-  | {
-      readonly type: "head";
-      readonly version: number;
-      readonly revision: number;
-      readonly forgotten: HistoryState["forgotten"];
-    }
+  | ({ readonly type: "head"; readonly version: number } & Omit<SnapshotHead, "addresses"> & Partial<SnapshotHead>)
   | { readonly type: "entry"; readonly entry: KvEntry }
   | { readonly type: "history"; readonly record: RevisionRecord }
   | { readonly type: "end"; readonly count: number };
@@ -59,8 +63,10 @@ export async function* writeSnapshot(state: StoreState): AsyncGenerator<Uint8Arr
   yield Buffer.concat(piece, sizeBytes);
 }
 
-function* recordsOf({ revision, entries, history }: StoreState): Generator<SnapshotRecord, void, undefined> {
-  yield { type: "head", version: VERSION, revision, forgotten: history.forgotten };
+function* recordsOf({ revision, addresses, entries, history }: StoreState): Generator<SnapshotRecord, void, undefined> {
+  // Without addresses it is as it was before there were any, for servers that know of none.
+  const told = addresses.length === 0 ? {} : { addresses };
+  yield { type: "head", version: VERSION, revision, forgotten: history.forgotten, ...told };
   let count = 0;
   for (const entry of entries) {
     count += 1;
@@ -109,7 +115,11 @@ function build(builder: StoreBuilder, record: Exclude<SnapshotRecord, { type: "e
   switch (record.type) {
     case "head":
       if (record.version !== VERSION) throw new Error(`A snapshot has the version ${record.version}, not ${VERSION}.`);
-      return builder.onHead(record.revision, record.forgotten);
+      return builder.onHead({
+        revision: record.revision,
+        forgotten: record.forgotten,
+        addresses: record.addresses ?? [],
+      });
     case "entry":
       return builder.onEntry(record.entry);
     case "history":

@@ -22,9 +22,9 @@ import {
   type Put,
   type PutResult,
 } from "./commands.js";
-import { History, type HistoryState, type KvEvent, type RevisionRecord } from "./history.js";
+import { History, type KvEvent, type RevisionRecord } from "./history.js";
 import { compareKeys, HISTORY_LIMITS, type HistoryLimits, MAX_EXPIRED_AT_ONCE, MAX_TXN_BYTES } from "./limits.js";
-import { readSnapshot, writeSnapshot } from "./snapshot.js";
+import { readSnapshot, type SnapshotHead, writeSnapshot } from "./snapshot.js";
 
 // A CommonJS package whose only export is called `default`: the one way to it that every loader agrees on.
 const { default: BTree } = createRequire(import.meta.url)("sorted-btree") as typeof sortedBTree;
@@ -51,6 +51,9 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   /** The keys that expire, by when they do. */
   #expiries = new BTree<Expiry, true>(undefined, compareExpiries);
   readonly #writeListeners = new Set<() => void>();
+  /** Where clients reach the servers, by their names. */
+  #addresses = new Map<string, string>();
+  readonly #addressListeners = new Set<() => void>();
   #revision = 0;
 
   /** `historyLimits` must be the same on every server. */
@@ -109,7 +112,13 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   /** Everything, the history included. A copy of the tree that shares its nodes until they change: taken in no time. */
   snapshot(): AsyncIterable<Uint8Array> {
     const { state } = this.history;
-    return writeSnapshot({ revision: this.#revision, entries: this.#entries.clone().values(), history: state });
+    const addresses = [...this.#addresses];
+    return writeSnapshot({
+      revision: this.#revision,
+      addresses,
+      entries: this.#entries.clone().values(),
+      history: state,
+    });
   }
 
   /** Takes the place of everything, at once when all of it is read; those who watch go on where they were. */
@@ -117,10 +126,10 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     const entries = new BTree<string, KvEntry>(undefined, compareKeys);
     const expiries = new BTree<Expiry, true>(undefined, compareExpiries);
     const records: RevisionRecord[] = [];
-    let head = { revision: 0, forgotten: this.history.state.forgotten };
+    let head: SnapshotHead = { revision: 0, forgotten: this.history.state.forgotten, addresses: [] };
     await readSnapshot(pieces, {
-      onHead: (revision: number, forgotten: HistoryState["forgotten"]) => {
-        head = { revision, forgotten };
+      onHead: (given: SnapshotHead) => {
+        head = given;
       },
       onEntry: (entry: KvEntry) => {
         entries.set(entry.key, entry);
@@ -132,8 +141,21 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     this.#entries = entries;
     this.#expiries = expiries;
     this.#revision = head.revision;
+    this.#addresses = new Map(head.addresses);
     this.#history = new History(this.history.limits, { forgotten: head.forgotten, records });
     for (const onWrite of this.#writeListeners) onWrite();
+    for (const onAddress of this.#addressListeners) onAddress();
+  }
+
+  /** Where clients reach the server of this name; null if it has not said. */
+  addressOf(server: string): string | null {
+    return this.#addresses.get(server) ?? null;
+  }
+
+  /** Calls `listener` when an address may have changed, from within `apply`: it must be quick and must not throw. */
+  onAddress(listener: () => void): () => void {
+    this.#addressListeners.add(listener);
+    return () => this.#addressListeners.delete(listener);
   }
 
   /** Calls `listener` after every write, from within `apply`: it must be quick and must not throw. */
@@ -182,6 +204,10 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
         const results = operations.map((operation) => this.#operate(at, operation, events));
         return { type: "txn", succeeded, revision: this.#revision, results };
       }
+      case "announce":
+        this.#addresses.set(command.server, command.url);
+        for (const onAddress of this.#addressListeners) onAddress();
+        return { type: "announce" };
     }
   }
 

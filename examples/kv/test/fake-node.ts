@@ -19,6 +19,9 @@ type Fatal = { readonly error: Error } | null;
 
 export class FakeNode implements KvNode {
   readonly store: KvStore;
+  /** Who it is, and where. */
+  name = "n1";
+  clusterId = "fake";
   /** What the next calls reject with. */
   proposeError: Error | null = null;
   readError: Error | null = null;
@@ -114,7 +117,7 @@ export class FakeNode implements KvNode {
 
   status(): KvNodeStatus {
     return {
-      ...{ id: 11, name: "n1", clusterId: "fake", role: "leader", currentTerm: 3 },
+      ...{ id: 11, name: this.name, clusterId: this.clusterId, role: "leader", currentTerm: 3 },
       ...{ leaderId: this.#leader.leaderId, leaderName: this.#leader.leaderName },
       ...{ commitIndex: this.#index, appliedIndex: this.#index, lastIndex: this.#index },
       sessions: this.sessions.size,
@@ -187,8 +190,8 @@ export class FakeNode implements KvNode {
     return () => this.#leaderListeners.delete(listener);
   }
 
-  setLeader(leaderId: number): void {
-    this.#leader = { leaderId, leaderName: leaderId === 0 ? null : "n1", term: this.#leader.term + 1 };
+  setLeader(leaderId: number, leaderName = "n1"): void {
+    this.#leader = { leaderId, leaderName: leaderId === 0 ? null : leaderName, term: this.#leader.term + 1 };
     for (const listener of this.#leaderListeners) listener(this.#leader);
   }
 

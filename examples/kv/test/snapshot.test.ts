@@ -15,7 +15,12 @@ const put = fc.record({
   value: fc.uint8Array({ maxLength: 300 }),
 });
 const remove = fc.record({ type: fc.constant("delete" as const), key });
-const commands: fc.Arbitrary<KvCommand[]> = fc.array(fc.oneof(put, remove), { maxLength: 40 });
+const announce = fc.record({
+  type: fc.constant("announce" as const),
+  server: fc.constantFrom("n1", "n2"),
+  url: fc.constantFrom("http://a:1", "http://b:2"),
+});
+const commands: fc.Arbitrary<KvCommand[]> = fc.array(fc.oneof(put, put, remove, announce), { maxLength: 40 });
 
 function apply(store: KvStore, all: readonly KvCommand[], firstIndex: number): unknown[] {
   return all.map((command, place) => store.apply({ index: firstIndex + place, term: 1, timeMs: 0, command }));
@@ -28,7 +33,16 @@ function everything(store: KvStore): unknown {
     records.push(next);
   }
   const { forgottenRevision, oldestRevision, totals } = store.history;
-  return structuredClone({ entries, revision: store.revision, records, forgottenRevision, oldestRevision, totals });
+  const addresses = ["n1", "n2"].map((server) => store.addressOf(server));
+  return structuredClone({
+    addresses,
+    entries,
+    revision: store.revision,
+    records,
+    forgottenRevision,
+    oldestRevision,
+    totals,
+  });
 }
 
 async function* cut(pieces: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncGenerator<Uint8Array> {

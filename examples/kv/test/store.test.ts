@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Compare, Comparison, KvCommand, KvResult, Operation } from "../src/commands.js";
+import type { Announcement, Compare, Comparison, KvCommand, KvResult, Operation } from "../src/commands.js";
 import type { RevisionRecord } from "../src/history.js";
 import { MAX_TXN_BYTES } from "../src/limits.js";
 import { KvStore } from "../src/store.js";
@@ -14,13 +14,15 @@ interface ModelEntry {
   readonly version: number;
 }
 
+type KeyCommand = Exclude<KvCommand, Announcement>;
+
 /** The store as one would explain it: a map, scanned and sorted anew for every question; hex text for bytes. */
 class Model {
   readonly entries = new Map<string, ModelEntry>();
   readonly written: { readonly revision: number; readonly changes: readonly string[] }[] = [];
   #changes: string[] = [];
 
-  apply(revision: number, command: KvCommand): unknown {
+  apply(revision: number, command: KeyCommand): unknown {
     this.#changes = [];
     const answer = this.#execute(revision, command);
     if (this.#changes.length > 0) this.written.push({ revision, changes: this.#changes });
@@ -32,7 +34,7 @@ class Model {
     return keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   }
 
-  #execute(revision: number, command: KvCommand): unknown {
+  #execute(revision: number, command: KeyCommand): unknown {
     if (command.type === "txn") {
       const succeeded = command.compares.every((compare) => this.#holds(compare, compare.key));
       const results = (succeeded ? command.success : command.failure).map((each) => this.#operate(revision, each));
@@ -45,7 +47,7 @@ class Model {
     return this.#operate(revision, command);
   }
 
-  #operate(revision: number, operation: Operation | Exclude<KvCommand, { type: "txn" }>): unknown {
+  #operate(revision: number, operation: Operation | Exclude<KeyCommand, { type: "txn" }>): unknown {
     const { key } = operation;
     const before = this.entries.get(key);
     if (operation.type === "get") {
@@ -121,7 +123,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.record({ type: fc.constantFrom("delete" as const, "get" as const), key }),
 );
 const operations = fc.uniqueArray(operation, { maxLength: 4, selector: (each) => each.key });
-const command: fc.Arbitrary<KvCommand> = fc.oneof(
+const command: fc.Arbitrary<KeyCommand> = fc.oneof(
   fc.record(
     { type: fc.constant("put" as const), key, value, condition: comparison },
     { requiredKeys: ["type", "key", "value"] },
@@ -264,7 +266,28 @@ describe("KvStore", () => {
     });
   });
 
+  it("remembers where servers are, tells who asks to be told, and changes no key and no revision by it", () => {
+    const store = new KvStore();
+    const told: (string | null)[] = [];
+    const stop = store.onAddress(() => told.push(store.addressOf("n1")));
+    expect(store.addressOf("n1")).toBeNull();
+    for (const [place, url] of ["http://a:1", "http://b:2"].entries()) {
+      const command = { type: "announce", server: "n1", url } as const;
+      expect(store.apply({ index: place + 1, term: 1, timeMs: 0, command })).toEqual({ type: "announce" });
+    }
+    stop();
+    store.apply({ index: 3, term: 1, timeMs: 0, command: { type: "announce", server: "n2", url: "http://c:3" } });
+    expect(told).toEqual(["http://a:1", "http://b:2"]);
+    expect([store.addressOf("n2"), store.revision, store.size, store.history.oldestRevision]).toEqual([
+      "http://c:3",
+      0,
+      0,
+      0,
+    ]);
+  });
+
   it.each([
+    ["an announcement of nothing", { type: "announce", server: "n1" }],
     ["an unknown type", { type: "increment", key: "k" }],
     ["no object", 7],
     ["a put without a value", { type: "put", key: "k" }],

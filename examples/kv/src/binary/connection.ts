@@ -7,7 +7,7 @@
 
 import type { Socket } from "node:net";
 import { Channel } from "../protocol/channel.js";
-import { ANSWER, MAX_REQUEST_BYTES, REQUEST, type Welcome } from "../protocol/protocol.js";
+import { ANSWER, type LeaderNews, MAX_REQUEST_BYTES, REQUEST, type Welcome } from "../protocol/protocol.js";
 import { type Problem, problemOf } from "../service/refusals.js";
 import type { KvService } from "../service/service.js";
 import { Requests } from "./requests.js";
@@ -22,6 +22,7 @@ const LEAVE_MS = 1000;
 export interface ConnectionOptions {
   readonly service: KvService;
   readonly welcome: Welcome;
+  readonly leader: LeaderNews;
   readonly logError: (error: unknown) => void;
 }
 
@@ -35,7 +36,7 @@ export class Connection {
   #leaveTimer: NodeJS.Timeout | undefined;
 
   /** `socket` speaks the protocol from `head` on. */
-  constructor(socket: Socket, head: Buffer, { service, welcome, logError }: ConnectionOptions) {
+  constructor(socket: Socket, head: Buffer, { service, welcome, leader, logError }: ConnectionOptions) {
     this.#logError = logError;
     this.#channel = new Channel(socket, MAX_REQUEST_BYTES, {
       onFrame: (kind, id, bytes, start, end) => {
@@ -61,7 +62,12 @@ export class Connection {
       onError: (error, kind, id, isRead) => this.#onError(error, kind, id, isRead),
     });
     this.#tell(ANSWER.welcome, welcome);
+    this.tellLeader(leader);
     if (head.length > 0) this.#channel.receive(head);
+  }
+
+  tellLeader(news: LeaderNews): void {
+    if (this.#channel.isOpen) this.#tell(ANSWER.leader, news);
   }
 
   /** To be called every `BEAT_MS`. */

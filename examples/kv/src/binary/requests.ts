@@ -5,13 +5,13 @@
  * acceptable is refused, as it is over HTTP.
  */
 
-import type { Comparison, KvCommand, KvEntry, KvResult } from "../commands.js";
+import type { Comparison, KvEntry, KvResult } from "../commands.js";
 import type { Freshness } from "../node.js";
 import { Body, pack } from "../protocol/body.js";
 import type { FrameWriter } from "../protocol/frame-writer.js";
 import { ANSWER, FRESHNESS, ProtocolError, REQUEST, WRITE_FLAGS } from "../protocol/protocol.js";
 import { Refusal } from "../service/refusals.js";
-import type { KvService, Page, Patience, Place } from "../service/service.js";
+import type { ClientCommand, KvService, Page, Patience, Place } from "../service/service.js";
 import { readTxn } from "../service/txn.js";
 import type { SessionJson } from "../wire.js";
 
@@ -201,7 +201,7 @@ function readCondition(flags: number, body: Body): Comparison | undefined {
   return undefined;
 }
 
-function readPut(body: Body, { condition, ttlMs }: WriteHead): KvCommand {
+function readPut(body: Body, { condition, ttlMs }: WriteHead): ClientCommand {
   const key = readText(body, body.u16(), "key");
   const value = body.bytes(body.restBytes);
   if (ttlMs === undefined && condition === undefined) return { type: "put", key, value };
@@ -214,7 +214,7 @@ function readPut(body: Body, { condition, ttlMs }: WriteHead): KvCommand {
   };
 }
 
-function readDelete(body: Body, { condition, ttlMs }: WriteHead): KvCommand {
+function readDelete(body: Body, { condition, ttlMs }: WriteHead): ClientCommand {
   if (ttlMs !== undefined) throw new ProtocolError("What is deleted does not expire.");
   const key = readText(body, body.restBytes, "key");
   return condition === undefined ? { type: "delete", key } : { type: "delete", key, condition };

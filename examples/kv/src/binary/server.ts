@@ -8,13 +8,23 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { KvNode } from "../node.js";
-import { BEAT_MS, MAX_REQUEST_BYTES, PROTOCOL, SILENCE_MS, UPGRADE_PATH, type Welcome } from "../protocol/protocol.js";
+import {
+  BEAT_MS,
+  type LeaderNews,
+  MAX_REQUEST_BYTES,
+  PROTOCOL,
+  SILENCE_MS,
+  UPGRADE_PATH,
+  type Welcome,
+} from "../protocol/protocol.js";
 import { type Problem, problemOf, Refusal } from "../service/refusals.js";
 import type { KvService } from "../service/service.js";
+import type { KvStore } from "../store.js";
 import { Connection, MAX_IN_FLIGHT } from "./connection.js";
 
 export interface BinaryServerOptions {
   readonly node: KvNode;
+  readonly store: KvStore;
   readonly service: KvService;
   readonly logError: (error: unknown) => void;
 }
@@ -27,6 +37,8 @@ export class BinaryServer {
   readonly #options: BinaryServerOptions;
   readonly #connections = new Set<Connection>();
   readonly #beatTimer: NodeJS.Timeout;
+  readonly #unsubscribers: readonly (() => void)[];
+  #leader: LeaderNews = { term: 0, leader: null };
 
   constructor(http: Server, options: BinaryServerOptions) {
     this.#http = http;
@@ -36,11 +48,16 @@ export class BinaryServer {
       for (const connection of this.#connections) connection.beat();
     }, BEAT_MS);
     this.#beatTimer.unref();
+    this.#unsubscribers = [
+      options.node.subscribe("leader", ({ leaderName, term }) => this.#onLeader(leaderName, term)),
+      options.store.onAddress(() => this.#onLeader(this.#leader.leader?.name ?? null, this.#leader.term)),
+    ];
   }
 
   /** Tells every client to go elsewhere; what is under way is answered. */
   leave(): void {
     clearInterval(this.#beatTimer);
+    for (const unsubscribe of this.#unsubscribers) unsubscribe();
     for (const connection of this.#connections) connection.leave();
   }
 
@@ -49,12 +66,24 @@ export class BinaryServer {
     for (const connection of this.#connections) connection.destroy();
   }
 
+  #onLeader(name: string | null, term: number): void {
+    const url = name === null ? null : this.#options.store.addressOf(name);
+    const { term: lastTerm, leader: last } = this.#leader;
+    if (term === lastTerm && (last?.name ?? null) === name && (last?.url ?? null) === url) return;
+    this.#leader = { term, leader: name === null ? null : { name, url } };
+    for (const connection of this.#connections) connection.tellLeader(this.#leader);
+  }
+
   #onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (request.url !== UPGRADE_PATH) return this.#serveWithout(request, socket, head);
     const problem = this.#refusalOf(request);
     if (problem !== null) return refuse(socket, problem);
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${PROTOCOL}\r\n\r\n`);
-    const connection = new Connection(socket, head, { ...this.#options, welcome: this.#welcome() });
+    const connection = new Connection(socket, head, {
+      ...this.#options,
+      welcome: this.#welcome(),
+      leader: this.#leader,
+    });
     this.#connections.add(connection);
     socket.once("close", () => this.#connections.delete(connection));
   }

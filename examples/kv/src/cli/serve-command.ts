@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly join?: readonly string[];
   readonly role: "voter" | "learner" | "witness";
   readonly address?: Address;
+  readonly httpAddress?: Address;
   readonly requestTimeoutMs?: number;
   readonly json?: true;
 }
@@ -35,7 +36,11 @@ export function addServeCommand(program: Command): void {
     .requiredOption("--id <name>", "this server's name among the peers", readName)
     .requiredOption("--data <directory>", "where to keep the log; made if it is missing")
     .requiredOption("--listen <host:port>", "where to listen for the other servers", readPeerAddress)
-    .requiredOption("--http <host:port>", "where to serve HTTP; port 0 lets the system choose", readAddress)
+    .requiredOption(
+      "--http <host:port>",
+      "where to serve HTTP and the binary protocol; port 0 lets the system choose",
+      readAddress,
+    )
     .option(
       "--peers <list>",
       "the servers that found the cluster, this one among them: n1=host:port,n2=host:port,… (default: this one);\n" +
@@ -52,6 +57,11 @@ export function addServeCommand(program: Command): void {
     .option(
       "--address <host:port>",
       "with --join: where the other servers reach this one (default: --listen)",
+      readPeerAddress,
+    )
+    .option(
+      "--http-address <host:port>",
+      "where clients reach --http (default: --http, with the host of the other servers' address if it is for any)",
       readPeerAddress,
     )
     .option("--request-timeout-ms <ms>", "the most that a request waits for the cluster (default: 5000)", readTimeoutMs)
@@ -73,10 +83,11 @@ async function onServe(options: ServeOptions): Promise<void> {
   // Loaded only here: the other commands need neither LevelDB nor an HTTP server.
   const { isStartupError, startServer } = await import("../serve.js");
   const log = createLog(options);
-  const { id, data: directory, http, requestTimeoutMs } = options;
+  const { id, data: directory, http, httpAddress, requestTimeoutMs } = options;
   try {
     const server = await startServer({
       ...{ id, ...place, listen: options.listen.text, directory, http, onError: log.error },
+      ...(httpAddress === undefined ? {} : { httpAddress: httpAddress.text }),
       ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
     });
     const stopSignal = nextSignal();

@@ -2,7 +2,7 @@
 
 import type { KvEntry } from "../commands.js";
 import type { Body } from "../protocol/body.js";
-import { ANSWER, ProtocolError } from "../protocol/protocol.js";
+import { ANSWER, type LeaderNews, ProtocolError, type Welcome } from "../protocol/protocol.js";
 import { type DataRequest, type ProblemReply, type Reply, readProblem } from "./requests.js";
 import type { ListAnswer, TxnAnswer } from "./types.js";
 
@@ -34,6 +34,19 @@ export function readReply(kind: number, body: Body, request: DataRequest): Reply
     default:
       throw new ProtocolError(`There is no answer of kind ${kind}.`);
   }
+}
+
+/** The part of a welcome that a client goes by. */
+export function readWelcome(body: Body): Pick<Welcome, "server" | "cluster"> {
+  const { server, cluster } = asObject(body.json());
+  return { server: asText(server), cluster: asText(cluster) };
+}
+
+export function readLeader(body: Body): LeaderNews {
+  const { term, leader } = asObject(body.json());
+  if (leader === null) return { term: asNumber(term), leader };
+  const { name, url } = asObject(leader);
+  return { term: asNumber(term), leader: { name: asText(name), url: url === null ? null : asText(url) } };
 }
 
 export function readProblemBody(body: Body): ProblemReply {

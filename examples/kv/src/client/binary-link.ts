@@ -10,8 +10,8 @@ import { type ClientRequest, request as dial } from "node:http";
 import type { Socket } from "node:net";
 import { Body } from "../protocol/body.js";
 import { Channel } from "../protocol/channel.js";
-import { ANSWER, BEAT_MS, MAX_ANSWER_BYTES, PROTOCOL, UPGRADE_PATH } from "../protocol/protocol.js";
-import { readProblemBody, readReply } from "./binary-answers.js";
+import { ANSWER, BEAT_MS, type LeaderNews, MAX_ANSWER_BYTES, PROTOCOL, UPGRADE_PATH } from "../protocol/protocol.js";
+import { readLeader, readProblemBody, readReply, readWelcome } from "./binary-answers.js";
 import { writeRequest } from "./binary-requests.js";
 import {
   type Attempt,
@@ -68,6 +68,10 @@ class Exchange implements Attempt {
 
 export class BinaryLink implements Link {
   readonly url: string;
+  /** Who is there, and in which cluster, as it said last. */
+  server = "";
+  cluster = "";
+  readonly #onNews: (link: BinaryLink, news: LeaderNews) => void;
   readonly #body = new Body();
   /** - `leaving`: what is under way is answered, nothing more is sent. */
   #state: "idle" | "dialling" | "open" | "leaving" = "idle";
@@ -79,8 +83,27 @@ export class BinaryLink implements Link {
   #deadlineTimer: NodeJS.Timeout | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
 
-  constructor(url: string) {
+  /** `onNews` is told what the server tells of who leads. */
+  constructor(url: string, onNews: (link: BinaryLink, news: LeaderNews) => void) {
     this.url = url;
+    this.#onNews = onNews;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Dials, if there is no connection, though nobody asks for anything yet. */
+  connect(): void {
+    if (this.#state === "idle") this.#dial();
+  }
+
+  /** Nothing more will be asked here: hangs up when all is answered. */
+  retire(): void {
+    if (this.#state === "dialling") this.#dialling?.destroy();
+    if (this.#state !== "open") return;
+    this.#state = "leaving";
+    this.#onSettled();
   }
 
   attempt(request: DataRequest, place: Place | null, timeoutMs: number, onEnd: OnEnd): Attempt {
@@ -91,7 +114,7 @@ export class BinaryLink implements Link {
       return exchange;
     }
     this.#underWay.set(exchange.id, exchange);
-    if (this.#underWay.size === 1) this.#channel?.want(true);
+    if (this.#underWay.size === 1) this.#want(true);
     this.#wakeAt(exchange.deadline);
     if (this.#state === "open") this.#send(exchange);
     else if (this.#state === "idle") this.#dial();
@@ -99,7 +122,9 @@ export class BinaryLink implements Link {
   }
 
   close(): void {
-    if (this.#underWay.size === 0) this.#channel?.end();
+    if (this.#underWay.size > 0) return;
+    this.#dialling?.destroy();
+    this.#channel?.end();
   }
 
   /** Its answer will not be told. */
@@ -121,6 +146,7 @@ export class BinaryLink implements Link {
       dialling.destroy();
       this.#onLost(failure);
     };
+    dialling.once("socket", () => this.#want(this.#underWay.size > 0));
     dialling.once("upgrade", (_response, socket, head) => this.#onUpgrade(socket as Socket, head));
     dialling.once("response", (response) => {
       const chunks: Buffer[] = [];
@@ -137,6 +163,14 @@ export class BinaryLink implements Link {
     dialling.end();
   }
 
+  /** Only as long as somebody waits for something does this link keep the process alive. */
+  #want(isWanted: boolean): void {
+    this.#channel?.want(isWanted);
+    const socket = this.#dialling?.socket;
+    if (isWanted) socket?.ref();
+    else socket?.unref();
+  }
+
   #onUpgrade(socket: Socket, head: Buffer): void {
     this.#dialling = null;
     const channel = new Channel(socket, MAX_ANSWER_BYTES, {
@@ -150,7 +184,7 @@ export class BinaryLink implements Link {
       },
     });
     this.#channel = channel;
-    channel.want(this.#underWay.size > 0);
+    this.#want(this.#underWay.size > 0);
     this.#beatTimer = setInterval(() => channel.beat(), BEAT_MS);
     this.#beatTimer.unref();
     if (head.length > 0) channel.receive(head);
@@ -158,8 +192,13 @@ export class BinaryLink implements Link {
 
   #onFrame(channel: Channel, kind: number, id: number, body: Body): void {
     if (kind === ANSWER.welcome) {
+      const { server, cluster } = readWelcome(body);
+      this.server = server;
+      this.cluster = cluster;
       this.#state = "open";
       for (const exchange of this.#underWay.values()) this.#send(exchange);
+    } else if (kind === ANSWER.leader) {
+      this.#onNews(this, readLeader(body));
     } else if (kind === ANSWER.goingAway) {
       this.#state = "leaving";
       if (this.#underWay.size === 0) channel.end();
@@ -235,7 +274,7 @@ export class BinaryLink implements Link {
   #onSettled(): void {
     if (this.#underWay.size > 0) return;
     if (this.#state === "leaving") this.#channel?.end();
-    else this.#channel?.want(false);
+    else this.#want(false);
   }
 }
 

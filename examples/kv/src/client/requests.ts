@@ -113,6 +113,11 @@ export function isRead(request: Request): boolean {
   return request.kind === "get" || request.kind === "list" || (request.kind === "http" && request.method === "GET");
 }
 
+/** Whether the leader answers it without asking another server. */
+export function needsLeader(request: DataRequest): boolean {
+  return request.kind !== "get" && request.kind !== "list" ? true : request.consistency !== "stale";
+}
+
 /** Errors of a connection that never came to be: nothing of the request was sent. */
 const NEVER_CONNECTED = new Set([
   "ECONNREFUSED",

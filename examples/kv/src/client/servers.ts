@@ -5,6 +5,9 @@
  * write in a session. Any other request goes on only when it is certain that it was not executed: the connection was
  * refused, or a server said so. When its outcome is unknown the caller is told, and decides (PITFALLS K1, K6); to repeat
  * it blindly might execute it twice. Every request ends by its deadline (PITFALLS K14).
+ *
+ * What the leader has to do with is asked there first, where that is known; after that, and for all else, the servers have
+ * their turns.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +15,17 @@ import { BinaryLink } from "./binary-link.js";
 import { type CallOptions, DEFAULT_TIMEOUT_MS } from "./call-options.js";
 import { KvError } from "./errors.js";
 import { HttpLink } from "./http-link.js";
-import { type Attempt, type Failure, isRead, type Link, type Place, type Reply, type Request } from "./requests.js";
+import { Leader } from "./leader.js";
+import {
+  type Attempt,
+  type Failure,
+  isRead,
+  type Link,
+  needsLeader,
+  type Place,
+  type Reply,
+  type Request,
+} from "./requests.js";
 
 /** A request, and where it belongs in a session: asked anew for each attempt, which may be a retry. */
 export interface Call {
@@ -43,41 +56,43 @@ class Server {
   readonly http: HttpLink;
   readonly data: Link;
 
-  constructor(url: string) {
+  constructor(url: string, linkTo: (url: string) => BinaryLink) {
     this.url = url;
     this.http = new HttpLink(url.replace(/^kv:/, "http:"));
-    this.data = url.startsWith("kv:") ? new BinaryLink(url) : this.http;
+    this.data = url.startsWith("kv:") ? linkTo(url) : this.http;
   }
 }
 
 export class Servers {
   readonly urls: readonly string[];
+  readonly leader: Leader;
   readonly #servers: readonly Server[];
-  /** Where the last request succeeded. */
-  #preferred = 0;
+  /** The turn in which the last request succeeded. */
+  preferred = 0;
 
   /** `urls` are like `http://127.0.0.1:8001` or `kv://127.0.0.1:8001`, one at least. */
   constructor(urls: readonly string[]) {
     this.urls = urls.map(checkUrl);
     if (this.urls.length === 0) throw new TypeError("A KvClient needs one server at least.");
-    this.#servers = this.urls.map((url) => new Server(url));
+    const linkTo = (url: string): BinaryLink => new BinaryLink(url, (link, news) => this.leader.onNews(link, news));
+    this.#servers = this.urls.map((url) => new Server(url, linkTo));
+    this.leader = new Leader(
+      this.#servers.flatMap(({ data }) => (data instanceof BinaryLink ? [data] : [])),
+      linkTo,
+    );
   }
 
   /** The HTTP addresses in the order in which to try them, again and again: first the one that worked last. */
   *inTurn(): Generator<string, never, void> {
-    for (let turn = this.#preferred; ; turn += 1) yield this.at(turn).http.url;
+    for (let turn = this.preferred; ; turn += 1) yield this.at(turn).http.url;
   }
 
   /** Prefers the server that serves HTTP at `url`. */
   prefer(url: string): void {
-    this.#preferred = Math.max(
+    this.preferred = Math.max(
       0,
       this.#servers.findIndex(({ http }) => http.url === url),
     );
-  }
-
-  get preferred(): number {
-    return this.#preferred;
   }
 
   /** The server whose turn it is. */
@@ -119,6 +134,7 @@ export class Servers {
   /** Lets go of connections that nobody needs. */
   close(): void {
     for (const { data } of this.#servers) data.close();
+    this.leader.close();
   }
 }
 
@@ -136,6 +152,8 @@ class Pursuit {
   #failures: Map<string, Failure> | undefined;
   #turn: number;
   #attempts = 0;
+  /** Whether the leader is asked out of turn: first, and once. */
+  #asksLeader = true;
   #isInDoubt = false;
   #attempt: Attempt | null = null;
   #pauseTimer: NodeJS.Timeout | undefined;
@@ -185,28 +203,34 @@ class Pursuit {
       : remainingMs;
     const place = placeOf === undefined ? null : placeOf(this.#isInDoubt);
     const limitMs = Math.min(shareMs, remainingMs);
-    const onEnd = (result: Reply | Failure): void => this.#onEnd(data.url, result);
-    this.#attempt =
-      request.kind === "http"
-        ? http.attempt(request, place, limitMs, onEnd)
-        : data.attempt(request, place, limitMs, onEnd);
+    if (request.kind === "http") {
+      this.#attempt = http.attempt(request, place, limitMs, (result) => this.#onEnd(data, result));
+      return;
+    }
+    const leader = this.#asksLeader && needsLeader(request) ? this.#servers.leader.link : null;
+    const link = leader ?? data;
+    this.#attempt = link.attempt(request, place, limitMs, (result) => this.#onEnd(link, result));
   }
 
-  #onEnd(url: string, given: Reply | Failure): void {
+  #onEnd(link: Link, given: Reply | Failure): void {
     this.#attempt = null;
+    const hadItsTurn = link === this.#servers.at(this.#turn).data;
     const result = given.kind === "problem" && REFUSALS.has(given.status) ? refusalOf(given) : given;
     if (result.kind !== "failure") {
-      this.#servers.prefer(this.#servers.at(this.#turn).http.url);
+      if (hadItsTurn) this.#servers.preferred = this.#turn;
       this.#release();
       return this.#resolve({ reply: result, isRetried: this.#isInDoubt });
     }
+    if (given.kind === "failure" && this.#call.request.kind !== "http") this.#servers.leader.avoid(link);
     if (!this.#isRead && result.outcome === "unknown") {
       if (!this.#isRepeatable || FINAL_CODES.has(result.code))
-        return this.#fail(new KvError(result.code, `${url}: ${result.message}`, result));
+        return this.#fail(new KvError(result.code, `${link.url}: ${result.message}`, result));
       this.#isInDoubt = true;
     }
     this.#failures ??= new Map();
-    this.#failures.set(url, result);
+    this.#failures.set(link.url, result);
+    this.#asksLeader = false;
+    if (!hadItsTurn) return this.#next();
     this.#turn += 1;
     this.#attempts += 1;
     if (this.#attempts % this.#servers.urls.length !== 0) return this.#next();

@@ -6,10 +6,10 @@
 
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { KvCommand, KvEntry, KvResult } from "../commands.js";
+import type { KvEntry, KvResult } from "../commands.js";
 import { MAX_VALUE_BYTES } from "../limits.js";
 import { Refusal } from "../service/refusals.js";
-import { keyNotFound, PAGE_BOUNDS, TTL_BOUNDS, unexpectedResult } from "../service/service.js";
+import { type ClientCommand, keyNotFound, PAGE_BOUNDS, TTL_BOUNDS, unexpectedResult } from "../service/service.js";
 import { KEY_PATH } from "../wire.js";
 import type { HttpContext } from "./context.js";
 import { entryToJson } from "./encoding.js";
@@ -42,7 +42,7 @@ export function registerKv(app: FastifyInstance, context: HttpContext): void {
   });
 }
 
-type WriteCommand = Exclude<KvCommand, { readonly type: "txn" }>;
+type WriteCommand = Exclude<ClientCommand, { readonly type: "txn" }>;
 
 async function onPut(context: HttpContext, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const key = readKey(request.url);

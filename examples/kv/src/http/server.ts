@@ -45,7 +45,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const parts = { node, store, readiness, requestTimeoutMs };
   const service = new KvService(parts);
   const app = createApp({ ...parts, watchHub, service }, options.logError);
-  const binary = new BinaryServer(app.server, { node, service, logError: options.logError });
+  const binary = new BinaryServer(app.server, { node, store, service, logError: options.logError });
   const connections = new Set<Socket>();
   app.server.on("connection", (socket) => {
     if (readiness.isClosed) socket.destroy();

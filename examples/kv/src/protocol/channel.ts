@@ -38,6 +38,8 @@ export class Channel {
   #state: "open" | "ending" | "ended" = "open";
   #reason: string | null = null;
   #isPaused = false;
+  /** What came in made no sense: nothing that follows is looked at. */
+  #isBroken = false;
   #isPlanned = false;
   #quietBeats = 0;
   #stalledBeats = 0;
@@ -144,16 +146,16 @@ export class Channel {
 
   /** Lets frames in. False if no more are wanted for now. */
   #read(letIn: () => boolean): boolean {
-    if (this.#state !== "open") return false;
+    if (this.#state !== "open" || this.#isBroken) return false;
     try {
       this.#isPaused = !letIn();
       if (this.#isPaused) this.#socket.pause();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#isPaused = true;
+      this.#isBroken = true;
       this.#handler.onProtocolError(error);
     }
-    return !this.#isPaused;
+    return !this.#isPaused && !this.#isBroken;
   }
 
   #flush(): void {

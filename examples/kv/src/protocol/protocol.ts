@@ -48,6 +48,7 @@ export const ANSWER = {
   /** With the id 0, it is about the connection, which ends. */
   problem: 74,
   welcome: 96,
+  leader: 97,
   goingAway: 98,
 } as const;
 
@@ -69,6 +70,13 @@ export interface Welcome {
   /** Either end sends something within `beatMs`, and may hang up when it hears nothing for `silenceMs`. */
   readonly beatMs: number;
   readonly silenceMs: number;
+}
+
+/** Who leads, as far as the server knows: said behind the welcome, and whenever that changes. */
+export interface LeaderNews {
+  readonly term: number;
+  /** Null while none is known. The URL, which is of HTTP, is null if that server has not said where clients reach it. */
+  readonly leader: { readonly name: string; readonly url: string | null } | null;
 }
 
 /** The largest frame that a server takes: a transaction, and the largest value, with room to spare. */

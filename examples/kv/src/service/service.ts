@@ -5,7 +5,7 @@
  * Everything throws or rejects with a {@link Refusal} or a `RaftError`, which `problemOf` puts into words.
  */
 
-import type { KvCommand, KvEntry, KvResult, TxnResult } from "../commands.js";
+import type { Announcement, KvCommand, KvEntry, KvResult, TxnResult } from "../commands.js";
 import {
   DEFAULT_SESSION_MS,
   findKeyProblem,
@@ -28,6 +28,9 @@ export interface ServiceOptions {
   /** The most that one request waits for the cluster. */
   readonly requestTimeoutMs: number;
 }
+
+/** What clients can have executed. */
+export type ClientCommand = Exclude<KvCommand, Announcement>;
 
 /** How long a request may take; less than the server's limit, if the client wants it so. */
 export interface Patience {
@@ -89,7 +92,7 @@ export class KvService {
   }
 
   /** Has the cluster execute `command`, in the session that `place` names, if it is given. */
-  write(command: KvCommand, place: Place | null, patience: Patience): Promise<KvResult> {
+  write(command: ClientCommand, place: Place | null, patience: Patience): Promise<KvResult> {
     checkCommand(command);
     const timeoutMs = this.#timeoutMs(patience);
     if (place === null) return this.#node.propose(command, { timeoutMs });
@@ -102,7 +105,7 @@ export class KvService {
 
   /** As `write`, for a transaction. */
   async transact(
-    command: Extract<KvCommand, { readonly type: "txn" }>,
+    command: Extract<ClientCommand, { readonly type: "txn" }>,
     place: Place | null,
     patience: Patience,
   ): Promise<TxnResult> {
@@ -181,7 +184,7 @@ export function unexpectedResult({ type }: KvResult): Error {
 }
 
 /** Transactions were judged when they were read. */
-function checkCommand(command: KvCommand): void {
+function checkCommand(command: ClientCommand): void {
   if (command.type === "txn") return;
   checkKey(command.key);
   if (command.type === "delete") return;
