@@ -17,6 +17,9 @@ import type { Recovered } from "./recovery.js";
 import { refusalOf } from "./snapshot-receiver.js";
 import { type NodeStatus, statusOf } from "./status.js";
 
+/** Whoever is woken later than this was held up, and so was what has come in meanwhile. In milliseconds. */
+const PUNCTUAL_MS = 5;
+
 /** What a server whose disk hangs must not say: that it leads, or that it could (PITFALLS P8). */
 const UNSAID_WHILE_STALLED: ReadonlySet<PeerMessage["kind"]> = new Set([
   "heartbeat",
@@ -143,7 +146,7 @@ export class EventLoop<Command, Result> {
       this.#hasGivenGrace = false;
       return;
     }
-    if (!this.#hasGivenGrace && now - this.#deadline > this.settings.heartbeatIntervalMs) {
+    if (!this.#hasGivenGrace && now - this.#deadline > PUNCTUAL_MS) {
       this.#hasGivenGrace = true;
       this.#schedule();
       return;

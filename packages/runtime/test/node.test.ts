@@ -34,6 +34,23 @@ describe("F2: after a stall", () => {
     expect(cluster.network.sent.map(({ kind }) => kind)).not.toContain("requestPreVote");
   });
 
+  it("what has come in is read before a leader is given up, however short it was", async () => {
+    const silent = await Cluster.open(3, {}, [2]);
+    silent.server(2).transport.receive(0, heartbeat(1, 2, 5));
+    await silent.world.until(() => silent.network.sent.some(({ kind }) => kind === "requestPreVote"));
+
+    const cluster = await Cluster.open(3, {}, [2]);
+    const { world } = cluster;
+    const { transport } = cluster.server(2);
+    transport.receive(0, heartbeat(1, 2, 5));
+    await world.run(10);
+    world.stall(silent.world.now - world.now + 20);
+    world.clock.soon(() => world.clock.soon(() => transport.receive(0, heartbeat(1, 2, 5))));
+    await world.run(100);
+    expect(cluster.server(2).node.status()).toMatchObject({ role: "follower", leaderId: 1 });
+    expect(cluster.network.sent.map(({ kind }) => kind)).not.toContain("requestPreVote");
+  });
+
   it("it is given up if nothing has", async () => {
     const cluster = await stall(false);
     expect(cluster.server(2).node.status().leaderId).toBe(0);
