@@ -190,8 +190,9 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     switch (command.type) {
       case "put":
       case "delete": {
-        const entry = this.get(command.key);
-        if (command.condition !== undefined && !holds(command.condition, entry)) {
+        const { condition } = command;
+        const entry = condition === undefined ? null : this.get(command.key);
+        if (condition !== undefined && !holds(condition, entry)) {
           return { type: "conflict", revision: entry?.revision ?? 0 };
         }
         return command.type === "put" ? this.#put(at, command, events) : this.#delete(at, command.key, events);
@@ -223,7 +224,9 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   }
 
   #put({ index, timeMs }: Place, { key, value: given, ttlMs }: Put, events: KvEvent[]): PutResult {
-    const before = this.#remove(key);
+    // Written over where it is: to take it out first would move its neighbours in the tree, twice.
+    const before = this.#entries.get(key);
+    if (before !== undefined) this.#forgetExpiry(before);
     // A copy: what the log hands out may be a view that would keep a whole network frame in memory.
     const value = new Uint8Array(given);
     const createRevision = before?.createRevision ?? index;
@@ -253,9 +256,13 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
+    this.#forgetExpiry(entry);
+    return entry;
+  }
+
+  #forgetExpiry(entry: KvEntry): void {
     const expiry = expiryOf(entry);
     if (expiry !== null) this.#expiries.delete(expiry);
-    return entry;
   }
 
   /** How much the gets among `operations` will carry out; what the puts before them carry in is bounded already. */
