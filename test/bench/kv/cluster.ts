@@ -12,7 +12,8 @@ import type { Settings } from "../frame/part.js";
 import { profilingArguments } from "../frame/profile.js";
 import type { KvNotice, KvOrder, KvRequest, KvStatus, KvTask } from "./protocol.js";
 
-const PROGRAM = fileURLToPath(new URL("./server.ts", import.meta.url));
+/** As `tsc -b` leaves it, as users run it. */
+const PROGRAM = fileURLToPath(new URL("../dist/kv/server.js", import.meta.url));
 const HOST = "127.0.0.1";
 const NAMES = ["n1", "n2", "n3"];
 const SETTLED_WITHIN_MS = 60_000;
@@ -35,7 +36,7 @@ class KvProcess {
 
   constructor(task: KvTask, profiles: string | null) {
     this.task = task;
-    const execArgv = [...process.execArgv, ...profilingArguments(profiles, task.id)];
+    const execArgv = profilingArguments(profiles, task.id);
     this.#child = fork(PROGRAM, [JSON.stringify(task)], { execArgv });
     this.#ended = once(this.#child, "exit").then(([code, signal]) => this.#fail(`it ended with ${code ?? signal}`));
     this.listening = new Promise((resolve, reject) => {

@@ -53,7 +53,7 @@ class Attempts {
 export async function killLeader(cluster: KvCluster): Promise<KillFigures> {
   const leader = await cluster.settled();
   const termBefore = await cluster.term();
-  const clients = openClients(cluster, cluster.urls.length, "all");
+  const clients = openClients(cluster, { count: cluster.urls.length, protocol: "kv", whom: "all" });
   const attempts = new Attempts();
   const load = [probe(clients, attempts), ...cycle(CALLERS, (caller) => call(clients, caller, attempts))];
   await sleep(BEFORE_MS);

@@ -10,15 +10,20 @@ import { type CallFigures, CallLog } from "./calls.js";
 import type { KvCluster } from "./cluster.js";
 
 const VALUE_BYTES = 256;
-/** As many as the anchors have, at most. */
-export const CLIENTS = 16;
 
 const FILLERS = 256;
 /** Made of chance, so that no storage makes less of them. */
 const VALUES = Array.from({ length: 64 }, () => randomBytes(VALUE_BYTES));
 
-/** Whom clients ask first: the server at this place, or each of them another one. */
-export type Whom = number | "all";
+/** The binary protocol of the store, or HTTP: both at the same address. */
+export type Protocol = "kv" | "http";
+
+export interface Clients {
+  readonly count: number;
+  readonly protocol: Protocol;
+  /** Whom they ask first: the server at this place, or each of them another one. */
+  readonly whom: number | "all";
+}
 
 export type Call = (client: KvClient) => Promise<unknown>;
 
@@ -77,7 +82,7 @@ export class Load {
 
 /** Writes so many keys, each once, so that reads find something, and all programs are as hot as they get. */
 export async function fill(cluster: KvCluster, keys: number): Promise<void> {
-  const clients = openClients(cluster, CLIENTS, await cluster.settled());
+  const clients = openClients(cluster, { count: 1, protocol: "kv", whom: await cluster.settled() });
   let next = 0;
   const one = async (client: KvClient): Promise<void> => {
     while (next < keys) {
@@ -91,10 +96,11 @@ export async function fill(cluster: KvCluster, keys: number): Promise<void> {
 }
 
 /** Each knows all servers. */
-export function openClients({ urls }: KvCluster, count: number, whom: Whom): KvClient[] {
+export function openClients({ urls }: KvCluster, { count, protocol, whom }: Clients): KvClient[] {
+  const servers = urls.map((url) => url.replace(/^http:/, `${protocol}:`));
   return Array.from({ length: count }, (_, client) => {
-    const first = (whom === "all" ? client : whom) % urls.length;
-    return new KvClient({ servers: [...urls.slice(first), ...urls.slice(0, first)] });
+    const first = (whom === "all" ? client : whom) % servers.length;
+    return new KvClient({ servers: [...servers.slice(first), ...servers.slice(0, first)] });
   });
 }
 

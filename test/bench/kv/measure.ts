@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Column, Figures, PartOption, Row, Settings, Turn } from "../frame/part.js";
 import { KvCluster } from "./cluster.js";
-import { type Call, CLIENTS, fill, Load, openClients, type Whom } from "./load.js";
+import { type Call, type Clients, fill, Load, openClients } from "./load.js";
 
 export const CALLERS = [1, 16, 64, 256];
 /** Before anything counts: connections and sessions are opened meanwhile. */
@@ -13,7 +13,7 @@ export interface Case {
   readonly row: Row;
   readonly callers: number;
   readonly call: Call;
-  readonly whom: Whom;
+  readonly clients: Clients;
 }
 
 export const COLUMNS: readonly Column[] = [
@@ -35,6 +35,13 @@ export const ONLY_CALLERS: PartOption = {
   quick: 64,
 };
 
+export const CLIENTS: PartOption = {
+  name: "clients",
+  meaning: "how many clients, each with its own connections, the callers share at most",
+  usual: 1,
+  quick: 1,
+};
+
 export const KEYS: PartOption = { name: "keys", meaning: "how many keys there are", usual: 100_000, quick: 2000 };
 
 /** A cluster that holds all keys. */
@@ -43,6 +50,11 @@ export async function openFilled(settings: Settings, say: (text: string) => void
   say("writing every key once");
   await fill(cluster, keysOf(settings));
   return cluster;
+}
+
+/** How many clients so many callers share. */
+export function clientsFor(callers: number, { numbers }: Settings): number {
+  return Math.min(callers, numbers[CLIENTS.name] ?? CLIENTS.usual);
 }
 
 export function keysOf({ numbers }: Settings): number {
@@ -60,11 +72,11 @@ export interface Writing {
 export async function measureCase(
   cluster: KvCluster,
   turn: Turn,
-  { row, callers, call, whom }: Case,
+  { row, callers, call, clients }: Case,
   valuesOf: (writing: Writing) => Readonly<Record<string, number>> = () => ({}),
 ): Promise<void> {
   const leader = await cluster.settled();
-  const load = new Load(openClients(cluster, Math.min(callers, CLIENTS), whom), callers, call);
+  const load = new Load(openClients(cluster, clients), callers, call);
   await sleep(SETTLING_MS);
   const deed = async (): Promise<Figures> => {
     const before = await cluster.statuses();

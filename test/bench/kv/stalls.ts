@@ -6,12 +6,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { longestGapMs } from "./calls.js";
 import type { KvCluster } from "./cluster.js";
-import { CLIENTS, clientOf, closeClients, keyAt, openClients, valueAt } from "./load.js";
+import { clientOf, closeClients, keyAt, openClients, valueAt } from "./load.js";
 
 const STALL_MS = 100;
 /** Between two stalls of a server, drawn anew each time: so that those of several come together in every way. */
 const LEAST_REST_MS = 100;
 const MOST_REST_MS = 700;
+const CLIENTS = 4;
 const CALLERS = 64;
 const KEYS = 10_000;
 const TOLD_EVERY_MS = 5000;
@@ -32,7 +33,7 @@ export async function stallServers(
   seconds: number,
   onProgress: (secondsLeft: number, elections: number) => void,
 ): Promise<StallFigures> {
-  const clients = openClients(cluster, CLIENTS, await cluster.settled());
+  const clients = openClients(cluster, { count: CLIENTS, protocol: "kv", whom: await cluster.settled() });
   const firstTerm = await cluster.term();
   const startedAtMs = performance.now();
   const untilMs = startedAtMs + 1000 * seconds;

@@ -2,38 +2,49 @@
 
 import type { Part, Row, Settings, Target, Turn } from "../frame/part.js";
 import type { KvCluster } from "../kv/cluster.js";
-import { put, type Whom } from "../kv/load.js";
-import { CALLERS, COLUMNS, KEYS, keysOf, measureCase, ONLY_CALLERS, openFilled } from "../kv/measure.js";
+import { type Protocol, put } from "../kv/load.js";
+import {
+  CALLERS,
+  CLIENTS,
+  COLUMNS,
+  clientsFor,
+  KEYS,
+  keysOf,
+  measureCase,
+  ONLY_CALLERS,
+  openFilled,
+} from "../kv/measure.js";
 import { etcdKv } from "../rivals/etcd.js";
+import { writeRow } from "../rivals/etcd-rows.js";
 
 interface WriteCase {
   readonly row: Row;
   readonly callers: number;
+  readonly protocol: Protocol;
   readonly isSpread: boolean;
 }
 
-function rowName(callers: number, isSpread: boolean): string {
-  const who = callers === 1 ? "1 caller" : `${callers} callers`;
-  return isSpread ? `${who}, at all servers` : who;
+/** Of the targets, ours to theirs: writes a second. */
+const RATES: Readonly<Record<number, number>> = { 1: 1.2, 16: 2, 64: 3, 256: 3 };
+const MOST = 256;
+
+function casesFor(callers: readonly number[]): WriteCase[] {
+  const ways: readonly (readonly [protocol: Protocol, isSpread: boolean])[] = [
+    ["kv", false],
+    ["kv", true],
+    ["http", false],
+  ];
+  return ways.flatMap(([protocol, isSpread]) =>
+    callers
+      .filter((each) => !isSpread || each === MOST)
+      .map((each) => ({ row: writeRow(each, { protocol, isSpread }), callers: each, protocol, isSpread })),
+  );
 }
 
-function caseOf(callers: number, isSpread: boolean): WriteCase {
-  return { row: { name: rowName(callers, isSpread), factors: { callers } }, callers, isSpread };
-}
-
-const CASES: readonly WriteCase[] = [...CALLERS.map((callers) => caseOf(callers, false)), caseOf(256, true)];
-
-const RATES: readonly (readonly [callers: number, ratio: number])[] = [
-  [1, 1.2],
-  [16, 2],
-  [64, 3],
-  [256, 3],
-];
-
-const TARGETS: readonly Target[] = RATES.flatMap(([callers, ratio]): Target[] => {
-  const common = { row: rowName(callers, false), rival: etcdKv.name };
+const TARGETS: readonly Target[] = CALLERS.flatMap((callers): Target[] => {
+  const common = { row: writeRow(callers).name, rival: etcdKv.name };
   return [
-    { ...common, column: "callsPerSecond", bound: "at least", value: ratio },
+    { ...common, column: "callsPerSecond", bound: "at least", value: RATES[callers] ?? 1 },
     { ...common, column: "perCpuSecond", bound: "at least", value: 2 },
     ...(callers === 1 ? [] : [{ ...common, column: "p99Ms", bound: "at most", value: 0.5 } as const]),
   ];
@@ -46,7 +57,7 @@ export const kv: Part = {
   seconds: 3,
   repeats: 5,
   warmUpSeconds: 1,
-  options: [ONLY_CALLERS, KEYS],
+  options: [ONLY_CALLERS, CLIENTS, KEYS],
   targets: TARGETS,
   rivals: [etcdKv],
   rows: (settings) => casesOf(settings).map(({ row }) => row),
@@ -57,15 +68,18 @@ export const kv: Part = {
 };
 
 function casesOf({ numbers }: Settings): readonly WriteCase[] {
-  const only = numbers["callers"] ?? 0;
-  if (only === 0) return CASES;
-  const known = CASES.filter(({ callers }) => callers === only);
-  return known.length > 0 ? known : [caseOf(only, false)];
+  const only = numbers[ONLY_CALLERS.name] ?? 0;
+  return casesFor(only === 0 ? CALLERS : [only]);
 }
 
 async function repeat(cluster: KvCluster, settings: Settings, turn: Turn): Promise<void> {
-  for (const { row, callers, isSpread } of casesOf(settings)) {
-    const whom: Whom = isSpread ? "all" : await cluster.settled();
-    await measureCase(cluster, turn, { row, callers, call: put(keysOf(settings)), whom });
+  const call = put(keysOf(settings));
+  for (const { row, callers, protocol, isSpread } of casesOf(settings)) {
+    const clients = {
+      count: clientsFor(callers, settings),
+      protocol,
+      whom: isSpread ? "all" : await cluster.settled(),
+    } as const;
+    await measureCase(cluster, turn, { row, callers, call, clients });
   }
 }

@@ -3,8 +3,20 @@
 import type { Column, Part, Row, Settings, Target, Turn } from "../frame/part.js";
 import type { KvCluster } from "../kv/cluster.js";
 import { get } from "../kv/load.js";
-import { CALLERS, COLUMNS, KEYS, keysOf, measureCase, ONLY_CALLERS, openFilled, type Writing } from "../kv/measure.js";
+import {
+  CALLERS,
+  CLIENTS,
+  COLUMNS,
+  clientsFor,
+  KEYS,
+  keysOf,
+  measureCase,
+  ONLY_CALLERS,
+  openFilled,
+  type Writing,
+} from "../kv/measure.js";
 import { etcdReads } from "../rivals/etcd.js";
+import { readRow } from "../rivals/etcd-rows.js";
 
 const CONSISTENCIES = ["linearizable", "lease", "stale"] as const;
 
@@ -24,7 +36,7 @@ const RATIOS = { linearizable: 2, lease: 4, stale: 4 } as const;
 
 const TARGETS: readonly Target[] = CONSISTENCIES.flatMap((consistency): Target[] => [
   ...CALLERS.map((callers): Target => {
-    const row = rowName(consistency, callers);
+    const row = readRow(consistency, callers).name;
     return { row, column: "callsPerSecond", rival: etcdReads.name, bound: "at least", value: RATIOS[consistency] };
   }),
 ]);
@@ -36,7 +48,7 @@ export const reads: Part = {
   seconds: 3,
   repeats: 5,
   warmUpSeconds: 1,
-  options: [ONLY_CALLERS, KEYS],
+  options: [ONLY_CALLERS, CLIENTS, KEYS],
   targets: [...TARGETS, { row: null, column: "entries", rival: null, bound: "at most", value: 0 }],
   rivals: [etcdReads],
   rows: (settings) => casesOf(settings).map(({ row }) => row),
@@ -46,22 +58,20 @@ export const reads: Part = {
   },
 };
 
-function rowName(consistency: string, callers: number): string {
-  return `${consistency}, ${callers === 1 ? "1 caller" : `${callers} callers`}`;
-}
-
 function casesOf({ numbers }: Settings): readonly ReadCase[] {
-  const only = numbers["callers"] ?? 0;
+  const only = numbers[ONLY_CALLERS.name] ?? 0;
   return CONSISTENCIES.flatMap((consistency) =>
     (only === 0 ? CALLERS : [only]).map((callers) => {
-      return { row: { name: rowName(consistency, callers), factors: { callers } }, callers, consistency };
+      return { row: readRow(consistency, callers), callers, consistency };
     }),
   );
 }
 
 async function repeat(cluster: KvCluster, settings: Settings, turn: Turn): Promise<void> {
   for (const { row, callers, consistency } of casesOf(settings)) {
-    await measureCase(cluster, turn, { row, callers, call: get(keysOf(settings), consistency), whom: "all" }, written);
+    const call = get(keysOf(settings), consistency);
+    const clients = { count: clientsFor(callers, settings), protocol: "kv", whom: "all" } as const;
+    await measureCase(cluster, turn, { row, callers, call, clients }, written);
   }
 }
 

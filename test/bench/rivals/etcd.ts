@@ -5,37 +5,38 @@ import { promisify } from "node:util";
 import { NotCompared, type Rival, type Row, type Run, type Settings, type Turn } from "../frame/part.js";
 import { gapFigures } from "../kv/calls.js";
 import { buildGo, metricsOf, runForJson } from "./anchors.js";
+import { readRow, writeRow } from "./etcd-rows.js";
 
 const LIBRARIES = ["go.etcd.io/etcd/clientv3", "go.uber.org/zap"];
+const NAME = "etcd";
 const SUMMARY = "etcd, three members with their defaults on the same disk, loaded through Go's clientv3";
 
-/** Of one of its cases, to the rows of ours that it is held against. */
-type RowNames = (operation: string, whom: string, callers: number) => readonly string[];
+/** The rows of ours that one of its cases is held against. */
+type RowsOf = (operation: string, whom: string, callers: number) => readonly Row[];
 
-export const etcdKv = loaded("etcd", (operation, whom, callers) => {
+export const etcdKv = loaded((operation, whom, callers) => {
   if (operation !== "put") return [];
-  const who = callers === 1 ? "1 caller" : `${callers} callers`;
-  return [whom === "all" ? `${who}, at all servers` : who];
+  if (whom === "all") return [writeRow(callers, { isSpread: true })];
+  return [writeRow(callers), writeRow(callers, { protocol: "http" })];
 });
 
 /** Each of its reads where it is fastest: at the leader. */
-export const etcdReads = loaded("etcd", (operation, whom, callers) => {
+export const etcdReads = loaded((operation, whom, callers) => {
   if (whom !== "leader") return [];
-  const who = callers === 1 ? "1 caller" : `${callers} callers`;
-  if (operation === "lin") return [`linearizable, ${who}`, `lease, ${who}`];
-  return operation === "ser" ? [`stale, ${who}`] : [];
+  if (operation === "lin") return [readRow("linearizable", callers), readRow("lease", callers)];
+  return operation === "ser" ? [readRow("stale", callers)] : [];
 });
 
-function loaded(name: string, rowNames: RowNames): Rival {
+function loaded(rowsOf: RowsOf): Rival {
   return {
-    name,
+    name: NAME,
     summary: SUMMARY,
     open: async (settings) => {
       const program = await build(settings);
       const repeat = async (turn: Turn): Promise<void> => {
         turn.say("all of its loads");
         const given = ["-dir", settings.directory, "-secs", String(turn.seconds), "-reps", "1", "-kills", "0"];
-        for (const line of await runForJson(program, given)) recordLoad(turn, rowNames, line);
+        for (const line of await runForJson(program, given)) recordLoad(turn, rowsOf, line);
       };
       return { repeat, close: async () => undefined };
     },
@@ -50,7 +51,7 @@ async function build(settings: Settings): Promise<string> {
 }
 
 /** Cases are called `put leader C=64`. */
-function recordLoad(turn: Turn, rowNames: RowNames, line: Readonly<Record<string, unknown>>): void {
+function recordLoad(turn: Turn, rowsOf: RowsOf, line: Readonly<Record<string, unknown>>): void {
   const [, operation, whom, callers] = /^(put|lin|ser) (leader|all) C=(\d+)$/.exec(String(line["case"])) ?? [];
   if (operation === undefined || whom === undefined) return;
   const metrics = metricsOf(line);
@@ -65,15 +66,12 @@ function recordLoad(turn: Turn, rowNames: RowNames, line: Readonly<Record<string
     loadCores: metric("client_cores"),
   };
   const usage = { seconds: turn.seconds, ownCpuSeconds: null, foreignCores: metric("foreign_cores"), watched: null };
-  for (const name of rowNames(operation, whom, Number(callers))) {
-    const row: Row = { name, factors: { callers: Number(callers) } };
-    turn.record(row, { values }, usage);
-  }
+  for (const row of rowsOf(operation, whom, Number(callers))) turn.record(row, { values }, usage);
 }
 
 /** The death of its leader, with its own defaults and with the Raft paper's times. */
 export const etcdFailover: Rival = {
-  name: "etcd",
+  name: NAME,
   summary: `${SUMMARY}; then with an election timeout of 150 ms`,
   open: async (settings): Promise<Run> => {
     const program = await build(settings);
