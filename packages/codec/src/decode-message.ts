@@ -2,9 +2,9 @@
  * Bytes to messages. Whatever comes in here may have been made by anybody: it is either a message that this version
  * could have sent, to the last byte, or a {@link CodecError} (PITFALLS F12, R19, O13).
  *
- * All payload bytes of a message are copied once, into a buffer of exactly their size that its entries share. So a
- * decoded message holds nothing of the frame it came in: the frame may be a view of a socket's buffer, which is
- * neither kept alive by a long-lived entry nor able to change one (PITFALLS F11).
+ * All payload bytes of a message lie in one piece of memory of their size, which its entries share. They are copied there,
+ * for the frame may be a view of a socket's buffer, which must be neither kept alive by a long-lived entry nor able to
+ * change one (PITFALLS F11); unless the memory of the frame is given to the message.
  */
 
 import type { GroupId, PeerMessage, ProposeRequest, ProposeResult, SnapshotChunk } from "@quorate/contracts";
@@ -26,8 +26,8 @@ const NO_BYTES = new Uint8Array(0);
 /** What was supported before servers said what they support. */
 const FIRST_LEVELS: FeatureLevels = { library: 1, application: 1 };
 
-/** Decodes the one message that fills `frame`. */
-export function decodeMessage(frame: Uint8Array): DecodedMessage {
+/** Decodes the one message that fills `frame`; `isGiven` says that nobody else uses its memory, from now on. */
+export function decodeMessage(frame: Uint8Array, isGiven = false): DecodedMessage {
   const [version, a, b, c, d] = frame;
   if (a === undefined || b === undefined || c === undefined || d === undefined) {
     throw new CodecError("The frame is too short for a message.");
@@ -42,7 +42,9 @@ export function decodeMessage(frame: Uint8Array): DecodedMessage {
   const groupId = header.natural("groupId");
   const kind = KIND_WORDS.get(header.natural("kind"));
   if (kind === undefined) throw new CodecError("The kind of the message is not known.");
-  const message = readMessage(kind, header, frame, payloadStart, version);
+  // Not `subarray`: that of a Node `Buffer` is one.
+  const payload = new Uint8Array(frame.buffer, frame.byteOffset + payloadStart, frame.length - payloadStart);
+  const message = readMessage(kind, header, isGiven ? payload : copyOf(payload), version);
   if (!header.isAtEnd) throw new CodecError(`The header of ${kind} has too many fields.`);
   return { groupId, message };
 }
@@ -50,32 +52,31 @@ export function decodeMessage(frame: Uint8Array): DecodedMessage {
 function readMessage(
   kind: PeerMessage["kind"],
   header: HeaderReader,
-  frame: Uint8Array,
-  payloadStart: number,
+  payload: Uint8Array,
   version: number,
 ): PeerMessage {
   const from = header.nodeId("from");
   const to = header.nodeId("to");
   switch (kind) {
     case "appendEntries":
-      return readAppendEntries(header, from, to, copyPayload(frame, payloadStart), version);
+      return readAppendEntries(header, from, to, payload, version);
     case "pulledEntries":
-      return readPulledEntries(header, from, to, copyPayload(frame, payloadStart), version);
+      return readPulledEntries(header, from, to, payload, version);
     case "propose":
-      return readPropose(header, from, to, copyPayload(frame, payloadStart));
+      return readPropose(header, from, to, payload);
     case "proposeResult":
-      return readProposeResult(header, from, to, copyPayload(frame, payloadStart));
+      return readProposeResult(header, from, to, payload);
     case "snapshotChunk":
-      return readSnapshotChunk(header, from, to, copyPayload(frame, payloadStart));
+      return readSnapshotChunk(header, from, to, payload);
     case "adminRequest": {
       const term = header.natural("term");
       const requestId = header.natural("requestId");
-      return { kind, from, to, term, requestId, data: copyPayload(frame, payloadStart) };
+      return { kind, from, to, term, requestId, data: payload };
     }
     case "adminResult":
-      return { kind, from, to, requestId: header.natural("requestId"), data: copyPayload(frame, payloadStart) };
+      return { kind, from, to, requestId: header.natural("requestId"), data: payload };
     default:
-      if (payloadStart !== frame.length) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
+      if (payload.length > 0) throw new CodecError(`${kind} carries no payload, but the frame goes on.`);
       if (kind === "unwanted") {
         const index = header.natural("index");
         return { kind, from, to, index, incarnation: header.natural("incarnation") };
@@ -279,9 +280,6 @@ function readProposeResult(header: HeaderReader, from: number, to: number, data:
   return { kind: "proposeResult", from, to, requestId, outcome, data, code, leaderId: header.natural("leaderId") };
 }
 
-function copyPayload(frame: Uint8Array, start: number): Uint8Array {
-  if (start === frame.length) return NO_BYTES;
-  const payload = new Uint8Array(frame.length - start);
-  payload.set(frame.subarray(start));
-  return payload;
+function copyOf(payload: Uint8Array): Uint8Array {
+  return payload.length === 0 ? NO_BYTES : new Uint8Array(payload);
 }

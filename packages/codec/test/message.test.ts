@@ -139,6 +139,13 @@ describe("messages", () => {
     expect(first!.data.buffer.byteLength).toBe(4); // the payloads of this message and nothing else
   });
 
+  it("a message that is given its frame copies nothing", () => {
+    const frame = Buffer.from(join(encodeMessage(1, append)));
+    const { message } = decodeMessage(frame, true);
+    expect(message).toStrictEqual(append);
+    expect((message as AppendEntries).entries[0]!.data.buffer).toBe(frame.buffer);
+  });
+
   it("the first byte is the protocol version", () => {
     expect(join(encodeMessage(1, commit))[0]).toBe(PROTOCOL_VERSION);
   });

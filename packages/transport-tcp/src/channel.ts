@@ -10,7 +10,7 @@
 
 import type { Socket } from "node:net";
 import { FrameError, KEEP_ALIVE } from "./frame.js";
-import { FrameReader } from "./frame-reader.js";
+import { type FrameHandler, FrameReader } from "./frame-reader.js";
 import { decodeHandshake, encodeHandshake, type Handshake, HandshakeError, MAX_HANDSHAKE_BYTES } from "./handshake.js";
 import type { Failure } from "./warning.js";
 
@@ -30,8 +30,8 @@ export interface ChannelLimits {
 export interface ChannelHandler {
   /** The other end has introduced itself. */
   onHandshake(handshake: Handshake): void;
-  /** A frame came in. `body` is good only during the call. Throw a {@link FrameError} if it is not. */
-  onFrame(body: Uint8Array): void;
+  /** A frame came in: see {@link FrameHandler}. Throw a {@link FrameError} if it is not good. */
+  readonly onFrame: FrameHandler;
   /** The socket wants more; called after `isBlocked` was true. */
   onDrain(): void;
   /** It is over. `failure` is null if this end wanted it so, or the other end hung up. */
@@ -55,7 +55,7 @@ export class Channel {
   constructor(socket: Socket, limits: ChannelLimits, handler: ChannelHandler) {
     this.#socket = socket;
     this.#handler = handler;
-    this.#reader = new FrameReader(limits.maxFrameBytes, (body) => this.#onFrame(body));
+    this.#reader = new FrameReader(limits.maxFrameBytes, (body, isGiven) => this.#onFrame(body, isGiven));
     this.#maxQuietBeats = Math.ceil(limits.silenceTimeoutMs / BEAT_MS);
     this.#handshakeTimer = setTimeout(() => {
       const failure: Failure = { code: "SILENT", reason: `no handshake within ${limits.handshakeTimeoutMs} ms.` };
@@ -158,8 +158,8 @@ export class Channel {
     if (this.#state === "frames") this.#reader.push(chunk.subarray(decoded.sizeBytes - before));
   }
 
-  #onFrame(body: Uint8Array): void {
+  #onFrame(body: Uint8Array, isGiven: boolean): void {
     // What follows in the same chunk after the end is nobody's business any more.
-    if (this.#state === "frames" && body.length > 0) this.#handler.onFrame(body);
+    if (this.#state === "frames" && body.length > 0) this.#handler.onFrame(body, isGiven);
   }
 }

@@ -99,8 +99,8 @@ export class Incoming {
     this.#handler.onPeer(peer, address);
   }
 
-  onFrame(body: Uint8Array, { peer, incarnation }: IncomingConnection): void {
-    const decoded = decodeFrame(body);
+  onFrame(body: Uint8Array, isGiven: boolean, { peer, incarnation }: IncomingConnection): void {
+    const decoded = decodeFrame(body, isGiven);
     const { from, to } = decoded.message;
     if (from !== peer || to !== this.#identity.nodeId) {
       throw new FrameError(`a message from server ${from} to server ${to} does not belong here.`);
@@ -161,7 +161,7 @@ class IncomingConnection {
     this.address = remoteAddressOf(socket);
     this.channel = new Channel(socket, settings, {
       onHandshake: (hello) => this.#onHello(hello),
-      onFrame: (body) => incoming.onFrame(body, this),
+      onFrame: (body, isGiven) => incoming.onFrame(body, isGiven, this),
       onDrain: () => undefined,
       onEnd: (failure) => incoming.onEnd(this, failure),
     });
@@ -206,9 +206,9 @@ function remoteAddressOf({ remoteAddress, remotePort }: Socket): string {
   return remoteAddress === undefined || remotePort === undefined ? "unknown" : formatAddress(remoteAddress, remotePort);
 }
 
-function decodeFrame(body: Uint8Array): DecodedMessage {
+function decodeFrame(body: Uint8Array, isGiven: boolean): DecodedMessage {
   try {
-    return decodeMessage(body);
+    return decodeMessage(body, isGiven);
   } catch (error) {
     if (error instanceof CodecError) throw new FrameError(error.message, { cause: error });
     throw error;

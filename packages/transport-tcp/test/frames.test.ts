@@ -52,6 +52,18 @@ describe("a frame reader", () => {
     }
   });
 
+  it("F11: gives away the memory of a frame that it had to put together, and never writes to it again", () => {
+    const given: Uint8Array[] = [];
+    const reader = new FrameReader(1 << 22, (body, isGiven) => {
+      if (isGiven) given.push(body);
+    });
+    const [whole, cut, alsoCut, large] = [noise(50), noise(90_000, 2), noise(90_000, 3), noise(3 << 20, 4)];
+    const bytes = Buffer.concat([whole, cut, alsoCut, large].map((body) => frameOf(body as Buffer)));
+    for (let at = 0; at < bytes.length; at += 65_536) reader.push(Buffer.from(bytes.subarray(at, at + 65_536)));
+    expect(given.slice(0, 2).map((body) => Buffer.from(body))).toStrictEqual([cut, alsoCut]);
+    for (const body of given) expect(body.buffer.byteLength).toBe(body.length);
+  });
+
   it("R20: refuses a frame above the limit as soon as its size is there", () => {
     const header = frameOf(noise(MAX_BYTES + 1)).subarray(0, 8);
     expect(() => readInPieces(header, [8])).toThrow(FrameError);
