@@ -21,25 +21,10 @@ interface WriteCase {
   readonly row: Row;
   readonly callers: number;
   readonly protocol: Protocol;
-  readonly isSpread: boolean;
 }
 
 /** Of the targets, ours to theirs: writes a second. */
 const RATES: Readonly<Record<number, number>> = { 1: 1.2, 16: 2, 64: 3, 256: 3 };
-const MOST = 256;
-
-function casesFor(callers: readonly number[]): WriteCase[] {
-  const ways: readonly (readonly [protocol: Protocol, isSpread: boolean])[] = [
-    ["kv", false],
-    ["kv", true],
-    ["http", false],
-  ];
-  return ways.flatMap(([protocol, isSpread]) =>
-    callers
-      .filter((each) => !isSpread || each === MOST)
-      .map((each) => ({ row: writeRow(each, { protocol, isSpread }), callers: each, protocol, isSpread })),
-  );
-}
 
 const TARGETS: readonly Target[] = CALLERS.flatMap((callers): Target[] => {
   const common = { row: writeRow(callers).name, rival: etcdKv.name };
@@ -52,7 +37,7 @@ const TARGETS: readonly Target[] = CALLERS.flatMap((callers): Target[] => {
 
 export const kv: Part = {
   name: "kv",
-  summary: "256-byte writes to the key-value store, three processes, callers in another; clients begin with the leader",
+  summary: "256-byte writes to the key-value store, three processes, callers in another; clients write to the leader",
   columns: COLUMNS,
   seconds: 3,
   repeats: 5,
@@ -69,17 +54,16 @@ export const kv: Part = {
 
 function casesOf({ numbers }: Settings): readonly WriteCase[] {
   const only = numbers[ONLY_CALLERS.name] ?? 0;
-  return casesFor(only === 0 ? CALLERS : [only]);
+  const protocols = ["kv", "http"] as const;
+  return protocols.flatMap((protocol) =>
+    (only === 0 ? CALLERS : [only]).map((callers) => ({ row: writeRow(callers, protocol), callers, protocol })),
+  );
 }
 
 async function repeat(cluster: KvCluster, settings: Settings, turn: Turn): Promise<void> {
   const call = put(keysOf(settings));
-  for (const { row, callers, protocol, isSpread } of casesOf(settings)) {
-    const clients = {
-      count: clientsFor(callers, settings),
-      protocol,
-      whom: isSpread ? "all" : await cluster.settled(),
-    } as const;
+  for (const { row, callers, protocol } of casesOf(settings)) {
+    const clients = { count: clientsFor(callers, settings), protocol, whom: await cluster.settled() };
     await measureCase(cluster, turn, { row, callers, call, clients });
   }
 }

@@ -2,15 +2,8 @@
 
 import type { Row } from "../frame/part.js";
 
-export interface WriteWay {
-  readonly protocol?: "kv" | "http";
-  /** At all servers alike, instead of the leader. */
-  readonly isSpread?: boolean;
-}
-
-export function writeRow(callers: number, { protocol = "kv", isSpread = false }: WriteWay = {}): Row {
-  const name = `${protocol === "http" ? "HTTP, " : ""}${who(callers)}${isSpread ? ", at all servers" : ""}`;
-  return { name, factors: { callers } };
+export function writeRow(callers: number, protocol: "kv" | "http" = "kv"): Row {
+  return { name: `${protocol === "http" ? "HTTP, " : ""}${who(callers)}`, factors: { callers } };
 }
 
 export function readRow(consistency: string, callers: number): Row {

@@ -15,9 +15,8 @@ const SUMMARY = "etcd, three members with their defaults on the same disk, loade
 type RowsOf = (operation: string, whom: string, callers: number) => readonly Row[];
 
 export const etcdKv = loaded((operation, whom, callers) => {
-  if (operation !== "put") return [];
-  if (whom === "all") return [writeRow(callers, { isSpread: true })];
-  return [writeRow(callers), writeRow(callers, { protocol: "http" })];
+  if (operation !== "put" || whom !== "leader") return [];
+  return [writeRow(callers), writeRow(callers, "http")];
 });
 
 /** Each of its reads where it is fastest: at the leader. */
