@@ -14,7 +14,7 @@ const ROWS: readonly Row[] = [1, 64, 1024].map((inFlight) => ({
 
 const MEMORY_PROGRAM = fileURLToPath(new URL("./core-memory.ts", import.meta.url));
 /** In MiB: nothing that the measurement allocates is collected before it is counted. */
-const YOUNG_MIB = 512;
+const YOUNG_MIB = 256;
 
 export const core: Part = {
   name: "core",
