@@ -2,10 +2,12 @@
  * Checksums: CRCs of 32 bits over the polynomial of one's choice, wherever JavaScript runs; CRC-32 above all, which is
  * how a snapshot is checked from end to end.
  *
- * Eight bytes at a time, each through a table of its own: about a gigabyte a second.
+ * Sixteen bytes at a time, each through a table of its own: more than a gigabyte a second.
  */
 
-const LANES = 8;
+const LANES = 16;
+/** From here on it pays to look at four bytes as one number. */
+const LONG_BYTES = 64;
 
 export class Crc {
   /** Entry `lane * 256 + byte`: what `byte` does to the checksum when `lane` more bytes follow it. */
@@ -21,18 +23,15 @@ export class Crc {
     const tables = this.#tables;
     let crc = ~before;
     let at = start;
-    for (; at + LANES <= end; at += LANES) {
-      const low = crc ^ readInt32(bytes, at);
-      const high = readInt32(bytes, at + 4);
-      crc =
-        lookUp(tables, 7, low) ^
-        lookUp(tables, 6, low >>> 8) ^
-        lookUp(tables, 5, low >>> 16) ^
-        lookUp(tables, 4, low >>> 24) ^
-        lookUp(tables, 3, high) ^
-        lookUp(tables, 2, high >>> 8) ^
-        lookUp(tables, 1, high >>> 16) ^
-        lookUp(tables, 0, high >>> 24);
+    if (end - start >= LONG_BYTES) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      for (; at + LANES <= end; at += LANES) {
+        crc =
+          lookUpFour(tables, 12, crc ^ view.getInt32(at, true)) ^
+          lookUpFour(tables, 8, view.getInt32(at + 4, true)) ^
+          lookUpFour(tables, 4, view.getInt32(at + 8, true)) ^
+          lookUpFour(tables, 0, view.getInt32(at + 12, true));
+      }
     }
     for (; at < end; at += 1) crc = (crc >>> 8) ^ lookUp(tables, 0, crc ^ (bytes[at] as number));
     return ~crc >>> 0;
@@ -64,11 +63,12 @@ function lookUp(tables: Int32Array, lane: number, value: number): number {
   return tables[lane * 256 + (value & 0xff)] as number;
 }
 
-function readInt32(bytes: Uint8Array, at: number): number {
+/** Four bytes, the first of them through the table of the highest lane. */
+function lookUpFour(tables: Int32Array, lane: number, value: number): number {
   return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
+    lookUp(tables, lane + 3, value) ^
+    lookUp(tables, lane + 2, value >>> 8) ^
+    lookUp(tables, lane + 1, value >>> 16) ^
+    lookUp(tables, lane, value >>> 24)
   );
 }

@@ -9,11 +9,13 @@ import { createDirectory, inspectDirectory, syncDirectory } from "./directory.js
 import { findDamage } from "./leveldb/check.js";
 
 /**
- * What LevelDB gathers in memory before it sorts it into a table. Measured with a million entries of 256 bytes, 256 in
- * a synced batch: 16.2 s with LevelDB's own 4 MiB, 6.6 s with 16 MiB, no less with 64 MiB; and 15 ms instead of 250 ms
- * for the slowest batch. Two of these may be in memory, and one is read when the database is opened.
+ * How many tables LevelDB has open: as few as it can be told to. It maps each into memory as a whole, so that with the
+ * thousand that it has open by default a log that is read through would seem to be in memory with all its gigabytes.
+ *
+ * What it gathers in memory before it makes a table of that is left as it is, 4 MiB: more did not help once the tables of
+ * a log did not overlap (see `abstract/keys.ts`), and is in memory twice, and read when the database is opened.
  */
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+const MAX_OPEN_FILES = 74;
 
 export class LevelSource implements DatabaseSource {
   /** The directory. */
@@ -61,7 +63,7 @@ async function openDatabase(directory: string, isNew: boolean): Promise<Database
   if (!isNew) await checkFiles(directory);
   const database = databaseIn(directory);
   try {
-    await database.open({ createIfMissing: isNew, writeBufferSize: WRITE_BUFFER_BYTES });
+    await database.open({ createIfMissing: isNew, maxOpenFiles: MAX_OPEN_FILES });
   } catch (cause) {
     throw explainOpening(directory, cause);
   }

@@ -1,10 +1,11 @@
-import { readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findDamage } from "../src/leveldb/check.js";
 import { crc32c } from "../src/leveldb/checksum.js";
 import { Cursor } from "../src/leveldb/cursor.js";
+import { FileWindow } from "../src/leveldb/file-window.js";
 import { decompress } from "../src/leveldb/snappy.js";
 import { findTableDamage } from "../src/leveldb/table-file.js";
 import { flipped, Places } from "./places.js";
@@ -36,6 +37,11 @@ async function tablesOf(records: number, valueBytes: number): Promise<{ director
   return { directory, tables: await Promise.all(names.map((name) => readFile(join(directory, name)))) };
 }
 
+function damageIn(table: Buffer): Promise<number | null> {
+  const read = async (offset: number, sizeBytes: number): Promise<Buffer> => table.subarray(offset, offset + sizeBytes);
+  return findTableDamage({ sizeBytes: table.length, read });
+}
+
 describe("tables", () => {
   it("are found whole as LevelDB makes them, in every size, and their indexes compressed", async () => {
     for (const [records, valueBytes] of [
@@ -45,7 +51,7 @@ describe("tables", () => {
     ] as const) {
       const { directory, tables } = await tablesOf(records, valueBytes);
       expect(tables.length).toBeGreaterThan(0);
-      expect(tables.map(findTableDamage)).toEqual(tables.map(() => null));
+      expect(await Promise.all(tables.map(damageIn))).toEqual(tables.map(() => null));
       expect(await findDamage(directory)).toBeNull();
     }
   });
@@ -53,7 +59,7 @@ describe("tables", () => {
   it("P7: are found damaged whichever byte has a flipped bit", async () => {
     const [table = Buffer.alloc(0)] = (await tablesOf(200, 400)).tables;
     const unnoticed: number[] = [];
-    for (let at = 0; at < table.length; at += 1) if (findTableDamage(flipped(table, at)) === null) unnoticed.push(at);
+    for (let at = 0; at < table.length; at += 1) if ((await damageIn(flipped(table, at))) === null) unnoticed.push(at);
     expect(table.length).toBeGreaterThan(5_000);
     // What fills up the last 48 bytes says nothing.
     expect(unnoticed.every((at) => at >= table.length - 48 && table[at] === 0)).toBe(true);
@@ -63,7 +69,34 @@ describe("tables", () => {
   it("P7: are found damaged wherever they are cut off", async () => {
     const [table = Buffer.alloc(0)] = (await tablesOf(200, 400)).tables;
     for (let length = 0; length < table.length; length += 7) {
-      expect(findTableDamage(table.subarray(0, length))).not.toBeNull();
+      expect(await damageIn(table.subarray(0, length))).not.toBeNull();
+    }
+  });
+});
+
+describe("a file", () => {
+  it("is read through a window that is smaller than it, in any order, and no further than it goes", async () => {
+    const { directory, tables } = await tablesOf(300, 1000);
+    const name = (await readdir(directory)).find((file) => file.endsWith(".ldb")) ?? "";
+    const [bytes = Buffer.alloc(0)] = tables;
+    const file = await open(join(directory, name));
+    try {
+      const window = new FileWindow(file, bytes.length, Buffer.alloc(64));
+      for (const [offset, size] of [
+        [0, 10],
+        [50, 14],
+        [60, 64],
+        [3, 64],
+        [100, 1000],
+        [101, 5],
+        [bytes.length - 7, 7],
+      ] as const) {
+        expect(Buffer.from(await window.read(offset, size))).toEqual(bytes.subarray(offset, offset + size));
+      }
+      await expect(window.read(bytes.length - 7, 8)).rejects.toThrow(RangeError);
+      expect(Buffer.from(await window.read(3, 5))).toEqual(bytes.subarray(3, 8));
+    } finally {
+      await file.close();
     }
   });
 });

@@ -11,12 +11,15 @@
  * A gigabyte takes about a second. Files that are no part of the database, as a crash may leave them, do not matter.
  */
 
-import { readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { FileWindow } from "./file-window.js";
 import { beginsBatch, parseLog } from "./log-file.js";
 import { Damage, type Manifest, readManifest } from "./manifest.js";
 import { findTableDamage } from "./table-file.js";
 
+/** What is in memory of a table at a time, unless one of its blocks is larger. */
+const WINDOW_BYTES = 512 * 1024;
 const LOG_FILE = /^(\d+)\.log$/;
 const TABLE_FILE = /^(\d+)\.(ldb|sst)$/;
 
@@ -36,19 +39,27 @@ export async function findDamage(directory: string): Promise<string | null> {
 
 async function checkTables(directory: string, names: readonly string[], { tables }: Manifest): Promise<void> {
   const missing = new Map(tables);
+  const memory = Buffer.allocUnsafe(WINDOW_BYTES);
   for (const name of names) {
     const number = numberOf(TABLE_FILE, name);
     const lengthBytes = missing.get(number);
     if (lengthBytes === undefined) continue;
     missing.delete(number);
-    const bytes = await readFile(join(directory, name));
-    if (bytes.length !== lengthBytes) {
-      throw new Damage(`the table ${name} is ${bytes.length} bytes long, and should be ${lengthBytes}`);
-    }
-    const damageAt = findTableDamage(bytes);
-    if (damageAt !== null) throw new Damage(`the table ${name} is damaged at byte ${damageAt} or soon after it`);
+    await checkTable(directory, name, lengthBytes, memory);
   }
   for (const number of missing.keys()) throw new Damage(`the table ${fileName(number)} is missing`);
+}
+
+async function checkTable(directory: string, name: string, lengthBytes: number, memory: Buffer): Promise<void> {
+  const file = await open(join(directory, name));
+  try {
+    const { size } = await file.stat();
+    if (size !== lengthBytes) throw new Damage(`the table ${name} is ${size} bytes long, and should be ${lengthBytes}`);
+    const damageAt = await findTableDamage(new FileWindow(file, size, memory));
+    if (damageAt !== null) throw new Damage(`the table ${name} is damaged at byte ${damageAt} or soon after it`);
+  } finally {
+    await file.close();
+  }
 }
 
 async function checkWriteAheadLog(directory: string, names: readonly string[], manifest: Manifest): Promise<void> {
@@ -58,7 +69,7 @@ async function checkWriteAheadLog(directory: string, names: readonly string[], m
   for (const name of logs) {
     const bytes = await readFile(join(directory, name));
     if (damage !== null && beginsBatch(bytes, 0)) throw damage;
-    const { flawAt } = parseLog(bytes);
+    const flawAt = parseLog(bytes);
     if (flawAt === null) continue;
     damage = new Damage(`the write-ahead log ${name} is damaged at byte ${flawAt}, and goes on after it`);
     if (beginsBatch(bytes, flawAt + 1)) throw damage;

@@ -14,15 +14,11 @@ const FULL = 1;
 const FIRST = 2;
 const LAST = 4;
 
-/** What a file holds from its start on, as far as it is whole. */
-export interface LogContents {
-  readonly batches: readonly Buffer[];
-  /** Where the first thing begins that is not a whole record; null if there is none. */
-  readonly flawAt: number | null;
-}
-
-export function parseLog(bytes: Buffer): LogContents {
-  const batches: Buffer[] = [];
+/**
+ * Hands the batches that a file holds, from its start on as far as it is whole, to `onBatch`, each in the parts that it
+ * lies in. Returns where the first thing begins that is not a whole record; null if there is none.
+ */
+export function parseLog(bytes: Buffer, onBatch?: (parts: readonly Buffer[]) => void): number | null {
   let parts: Buffer[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -32,14 +28,14 @@ export function parseLog(bytes: Buffer): LogContents {
       continue;
     }
     const end = endOfRecord(bytes, at, LAST);
-    if (end === null) return { batches, flawAt: at };
+    if (end === null) return at;
     const type = bytes[at + TYPE_AT] ?? 0;
     if (type === FULL || type === FIRST) parts = [];
     parts.push(bytes.subarray(at + HEADER_BYTES, end));
-    if (type === FULL || type === LAST) batches.push(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+    if (type === FULL || type === LAST) onBatch?.(parts);
     at = end;
   }
-  return { batches, flawAt: null };
+  return null;
 }
 
 /** Whether anything begins from byte `from` on. Only asked once something is wrong: it tries every byte. */

@@ -40,10 +40,11 @@ export async function readManifest(directory: string): Promise<Manifest> {
   const bytes = await readFile(join(directory, name)).catch((cause: unknown) => {
     throw new Damage(`${name} cannot be read`, { cause });
   });
-  const { batches, flawAt } = parseLog(bytes);
+  const edits: Buffer[] = [];
+  const flawAt = parseLog(bytes, (parts) => edits.push(Buffer.concat(parts)));
   if (flawAt !== null && beginsBatch(bytes, flawAt + 1)) throw new Damage(`${name} is damaged at byte ${flawAt}`);
   const manifest = { logNumber: 0, prevLogNumber: 0, tables: new Map<number, number>() };
-  for (const batch of batches) applyEdit(name, manifest, new Cursor(batch));
+  for (const edit of edits) applyEdit(name, manifest, new Cursor(edit));
   return manifest;
 }
 

@@ -6,6 +6,7 @@
 
 import { maskedChecksum } from "./checksum.js";
 import { Cursor } from "./cursor.js";
+import type { FileContents } from "./file-window.js";
 import { decompress } from "./snappy.js";
 
 const FOOTER_BYTES = 48;
@@ -20,17 +21,23 @@ interface BlockHandle {
 }
 
 /** Where the first damage in a table is; null if every byte of it is as LevelDB wrote it. */
-export function findTableDamage(bytes: Buffer): number | null {
-  const footerAt = bytes.length - FOOTER_BYTES;
-  if (footerAt < 0 || !bytes.subarray(bytes.length - MAGIC.length).equals(MAGIC)) return Math.max(0, footerAt);
+export async function findTableDamage(table: FileContents): Promise<number | null> {
+  const footerAt = table.sizeBytes - FOOTER_BYTES;
+  if (footerAt < 0) return 0;
+  const footer = await table.read(footerAt, FOOTER_BYTES);
+  if (!footer.subarray(FOOTER_BYTES - MAGIC.length).equals(MAGIC)) return footerAt;
   try {
-    const footer = new Cursor(bytes, footerAt);
-    const metaindex = handleAt(footer);
-    const index = handleAt(footer);
-    if (!isWhole(bytes, index)) return index.offset;
-    if (!isWhole(bytes, metaindex)) return metaindex.offset;
-    const handles = [...handlesIn(contentsOf(bytes, index)), ...handlesIn(contentsOf(bytes, metaindex))];
-    return handles.find((handle) => !isWhole(bytes, handle))?.offset ?? null;
+    const cursor = new Cursor(footer);
+    const metaindex = handleAt(cursor);
+    const index = handleAt(cursor);
+    const handles: BlockHandle[] = [];
+    for (const handle of [index, metaindex]) {
+      const block = await readBlock(table, handle);
+      if (block === null) return handle.offset;
+      handles.push(...handlesIn(contentsOf(block)));
+    }
+    for (const handle of handles) if ((await readBlock(table, handle)) === null) return handle.offset;
+    return null;
   } catch (cause) {
     // A footer that points nowhere: it has no checksum of its own.
     if (cause instanceof RangeError) return footerAt;
@@ -42,15 +49,17 @@ function handleAt(cursor: Cursor): BlockHandle {
   return { offset: cursor.number(), size: cursor.number() };
 }
 
-function isWhole(bytes: Buffer, { offset, size }: BlockHandle): boolean {
-  const end = offset + size + 1;
-  if (offset + size + TRAILER_BYTES > bytes.length) return false;
-  return maskedChecksum(bytes, offset, end) === bytes.readUInt32LE(end);
+/** A block with the byte that says how it is compressed; null if it is damaged. */
+async function readBlock(table: FileContents, { offset, size }: BlockHandle): Promise<Buffer | null> {
+  const end = size + 1;
+  if (offset + size + TRAILER_BYTES > table.sizeBytes) return null;
+  const bytes = await table.read(offset, size + TRAILER_BYTES);
+  return maskedChecksum(bytes, 0, end) === bytes.readUInt32LE(end) ? bytes.subarray(0, end) : null;
 }
 
-function contentsOf(bytes: Buffer, { offset, size }: BlockHandle): Buffer {
-  const block = bytes.subarray(offset, offset + size);
-  return bytes[offset + size] === SNAPPY ? decompress(block) : block;
+function contentsOf(block: Buffer): Buffer {
+  const contents = block.subarray(0, -1);
+  return block[block.length - 1] === SNAPPY ? decompress(contents) : contents;
 }
 
 /** The blocks that an index names. Its entries share prefixes of their keys; its last words are restart points. */
