@@ -15,6 +15,9 @@ import { type Executor, isPromiseLike } from "./sessions/executor.js";
 /** How much is read from the storage at a time, in payload bytes, unless one entry is larger. */
 const PAGE_BYTES = 1024 * 1024;
 
+/** How many entries are applied at most between two looks at the clock, each of which takes as long as a small entry. */
+const MAX_STRIDE = 8;
+
 export interface ApplierOptions<Command, Result> {
   readonly clock: Clock;
   readonly reader: LogReader;
@@ -57,6 +60,8 @@ export class Applier<Command, Result> {
   #targetIndex: Index;
   /** What was read from the storage: entries around `#appliedIndex`, or none. */
   #page: readonly Entry[] = [];
+  /** The page after that, which is read while it is applied. */
+  #nextPage: { readonly firstIndex: Index; readonly entries: Promise<readonly Entry[] | null> } | null = null;
   /** A stretch is under way, waits for something, or is scheduled: it sees a new target by itself. */
   #isBusy = false;
   #isStopped = false;
@@ -67,6 +72,10 @@ export class Applier<Command, Result> {
   #restListeners: (() => void)[] = [];
   /** When the stretch under way must end. */
   #until = 0;
+  /** When the clock was last looked at, after how many entries it is next, and how many of them are left. */
+  #lookedAt = 0;
+  #stride = 1;
+  #untilLook = 1;
   /** Takes back the next stretch, if one is scheduled. */
   #cancel: Cancel | null = null;
 
@@ -118,6 +127,7 @@ export class Applier<Command, Result> {
     this.#cancel?.();
     this.#cancel = null;
     this.#page = [];
+    this.#nextPage = null;
     this.#replacement = { state, restore };
     this.#isBusy = true;
     if (!this.#isAwaiting) this.#replace().catch(this.#options.onFailed);
@@ -154,7 +164,10 @@ export class Applier<Command, Result> {
 
   readonly #begin = (): void => {
     this.#cancel = null;
-    this.#until = this.#options.clock.now() + this.#options.applyBudgetMs;
+    this.#lookedAt = this.#options.clock.now();
+    this.#until = this.#lookedAt + this.#options.applyBudgetMs;
+    this.#stride = 1;
+    this.#untilLook = 1;
     try {
       this.#goOn();
     } catch (error) {
@@ -169,7 +182,7 @@ export class Applier<Command, Result> {
 
   /** Ends with everything applied, or with something that will call it again. */
   #goOn(): void {
-    const { clock, reader, onApplied } = this.#options;
+    const { reader, onApplied } = this.#options;
     const isWitness = this.#options.isWitness();
     this.#isBusy = true;
     this.#rest();
@@ -186,15 +199,28 @@ export class Applier<Command, Result> {
         this.#await(entry, answer).catch(this.#options.onFailed);
         return onApplied(this.#appliedIndex);
       }
-      if (clock.now() >= this.#until && this.#appliedIndex < this.#targetIndex) {
+      if (this.#isTimeUp() && this.#appliedIndex < this.#targetIndex) {
         this.#yield();
         return onApplied(this.#appliedIndex);
       }
     }
     this.#isBusy = false;
     this.#page = [];
+    this.#nextPage = null;
     this.#rest();
     if (!this.#isStopped) onApplied(this.#appliedIndex);
+  }
+
+  /** Asked after each entry. Looks at the clock the more often, the longer entries take. */
+  #isTimeUp(): boolean {
+    this.#untilLook -= 1;
+    if (this.#untilLook > 0) return false;
+    const now = this.#options.clock.now();
+    const isQuick = (now - this.#lookedAt) * MAX_STRIDE < this.#options.applyBudgetMs;
+    this.#stride = isQuick ? Math.min(MAX_STRIDE, 2 * this.#stride) : 1;
+    this.#untilLook = this.#stride;
+    this.#lookedAt = now;
+    return now >= this.#until;
   }
 
   /** Applies one entry; the promise of its answer if the state machine is not done yet. */
@@ -258,11 +284,27 @@ export class Applier<Command, Result> {
   }
 
   async #readPage(firstIndex: Index): Promise<void> {
-    const isWanted = (): boolean => !this.#isStopped && this.#replacement === null && this.#appliedIndex < firstIndex;
-    const page = await this.#options.reader.read(firstIndex, this.#targetIndex, PAGE_BYTES, isWanted);
+    const isUnderWay = this.#nextPage?.firstIndex === firstIndex;
+    const page = await ((isUnderWay ? this.#nextPage?.entries : null) ?? this.#read(firstIndex));
     if (page === null) return;
     this.#page = page;
+    this.#nextPage = null;
+    const next = firstIndex + page.length;
+    if (next <= this.#targetIndex && this.#options.reader.cachedAt(next) === undefined) this.#readAhead(next);
     this.#goOn();
+  }
+
+  /** Null once it is no longer wanted. */
+  #read(firstIndex: Index): Promise<readonly Entry[] | null> {
+    const isWanted = (): boolean => !this.#isStopped && this.#replacement === null && this.#appliedIndex < firstIndex;
+    return this.#options.reader.read(firstIndex, this.#targetIndex, PAGE_BYTES, isWanted);
+  }
+
+  #readAhead(firstIndex: Index): void {
+    const entries = this.#read(firstIndex);
+    // Whoever comes to need it hears of it.
+    entries.catch(() => undefined);
+    this.#nextPage = { firstIndex, entries };
   }
 
   #pagedAt(index: Index): Entry | undefined {

@@ -13,7 +13,13 @@ import { World } from "./support/world.js";
 /** A log of 20 entries: 1 is a membership, 2 a noop, the rest commands of session 1 that say their index. */
 function open(
   apply: StateMachine<string, number>["apply"],
-  options: { cachedFrom?: number; codec?: CommandCodec<string, number>; keptIndex?: number; isWitness?: boolean } = {},
+  options: {
+    cachedFrom?: number;
+    codec?: CommandCodec<string, number>;
+    keptIndex?: number;
+    isWitness?: boolean;
+    commandBytes?: number;
+  } = {},
 ) {
   const world = new World();
   const storage = new FakeStorage(world);
@@ -21,7 +27,12 @@ function open(
     index: place + 1,
     term: 1,
     kind: place === 0 ? "membership" : place === 1 ? "noop" : "command",
-    data: makeEnvelope("command", textCodec.encodeCommand(String(place + 1)), 1, place + 1),
+    data: makeEnvelope(
+      "command",
+      textCodec.encodeCommand(String(place + 1).padStart(options.commandBytes ?? 0, "0")),
+      1,
+      place + 1,
+    ),
   }));
   storage.disk.entries = [...log];
   const cache = new LogCache(1_000_000, 20);
@@ -96,7 +107,57 @@ describe("applies", () => {
   });
 });
 
+describe("reads ahead", () => {
+  it("F7: one page while another is applied, and what is in the cache not at all", async () => {
+    const underWay: number[][] = [];
+    const opened = open(
+      (committed) => {
+        underWay.push([committed.index, ...opened.storage.reads.map(({ firstIndex }) => firstIndex)]);
+        return answer(committed);
+      },
+      { cachedFrom: 8, commandBytes: 600_000 },
+    );
+    opened.applier.applyTo(9);
+    await opened.world.run(100);
+    expect(opened.failures).toEqual([]);
+    expect(underWay).toEqual([
+      [3, 1, 2, 3, 4],
+      [4, 1, 2, 3, 4, 5],
+      [5, 1, 2, 3, 4, 5, 6],
+      [6, 1, 2, 3, 4, 5, 6, 7],
+      [7, 1, 2, 3, 4, 5, 6, 7],
+      [8, 1, 2, 3, 4, 5, 6, 7],
+      [9, 1, 2, 3, 4, 5, 6, 7],
+    ]);
+  });
+
+  it("P13: what cannot be read stops it where it is needed, and not before", async () => {
+    const opened = open(answer, { cachedFrom: 20, commandBytes: 600_000 });
+    const read = opened.storage.read.bind(opened.storage);
+    opened.storage.read = async (first, ...rest) => {
+      if (first === 5) throw new Error("gone");
+      return read(first, ...rest);
+    };
+    opened.applier.applyTo(9);
+    await opened.world.run(100);
+    expect(opened.results.map(([index]) => index)).toEqual([3, 4]);
+    expect(opened.failures).toMatchObject([{ code: "STORAGE_FAILED" }]);
+  });
+});
+
 describe("F1: the event loop gets its turn", () => {
+  it("after no more than eight entries too many, when quick ones become slow ones", () => {
+    let world: World | null = null;
+    const opened = open((committed) => {
+      if (committed.index > 9) world?.stall(3);
+      return answer(committed);
+    });
+    world = opened.world;
+    opened.applier.applyTo(20);
+    expect(opened.applier.appliedIndex).toBeGreaterThan(11);
+    expect(opened.applier.appliedIndex).toBeLessThan(20);
+  });
+
   it("when the budget is used up", async () => {
     let world: World | null = null;
     const opened = open((committed) => {

@@ -8,7 +8,7 @@ import { decodePack, firstDataBytesOf, type Pack, takeEntries } from "./pack.js"
 import { ensure } from "./record.js";
 
 /** What comes from the database at a time. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
 const PIECE_RECORDS = 1024;
 /** So much comes even if less was asked for. */
 const SMALL_PIECE_BYTES = 4 * 1024;
