@@ -35,7 +35,7 @@ function open(
     ),
   }));
   storage.disk.entries = [...log];
-  const cache = new LogCache(1_000_000, 20);
+  const cache = new LogCache(20_000_000, 20);
   const append = log.slice((options.cachedFrom ?? 1) - 1);
   cache.onWrite({ seq: 1, hardState: null, reset: null, truncateFrom: null, append });
   const raft = { termAt: (index: number) => log[index - 1]?.term ?? "beyond" } as unknown as Raft;
