@@ -157,6 +157,8 @@ class Pursuit {
   #isInDoubt = false;
   #attempt: Attempt | null = null;
   #pauseTimer: NodeJS.Timeout | undefined;
+  /** Only with a signal. */
+  #onAbort: (() => void) | null = null;
 
   constructor(
     servers: Servers,
@@ -183,8 +185,12 @@ class Pursuit {
   }
 
   begin(): void {
-    if (this.#signal?.aborted === true) return this.#reject(this.#signal.reason);
-    this.#signal?.addEventListener("abort", this.#onAbort);
+    const signal = this.#signal;
+    if (signal?.aborted === true) return this.#reject(signal.reason);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#abort(signal.reason);
+      signal.addEventListener("abort", this.#onAbort);
+    }
     this.#try(this.#timeoutMs);
   }
 
@@ -238,11 +244,11 @@ class Pursuit {
     this.#pauseTimer = setTimeout(() => this.#next(), pauseMs);
   }
 
-  readonly #onAbort = (): void => {
+  #abort(reason: unknown): void {
     this.#attempt?.cancel();
     clearTimeout(this.#pauseTimer);
-    this.#fail(this.#signal?.reason);
-  };
+    this.#fail(reason);
+  }
 
   #fail(reason: unknown): void {
     this.#release();
@@ -250,7 +256,7 @@ class Pursuit {
   }
 
   #release(): void {
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== null) this.#signal?.removeEventListener("abort", this.#onAbort);
   }
 }
 
