@@ -101,9 +101,19 @@ describe("a leader that is not who it should be", () => {
     ["a server of another cluster", { name: "n2", clusterId: "other" }],
   ])("is asked for nothing: %s", async (_what, other) => {
     const [one, two] = await startPair("n2", other);
+    const { status } = two.node;
+    const dialled = new Promise<void>((resolve) => {
+      two.node.status = () => {
+        resolve();
+        return status.call(two.node);
+      };
+    });
     const client = new KvClient({ servers: [one.kvUrl], exactlyOnce: false });
+    await client.put("a", "1");
+    await dialled;
+    // It has been welcomed there when a while of these is over, if not before the first.
     for (let turn = 1; turn <= 200; turn += 1) await client.put("a", "1");
-    expect([one.store.get("a")?.version, two.store.revision]).toEqual([200, 0]);
+    expect([one.store.get("a")?.version, two.store.revision]).toEqual([201, 0]);
     await client.close();
   });
 

@@ -93,9 +93,11 @@ export class BinaryLink implements Link {
     return this.#state === "open";
   }
 
-  /** Dials, if there is no connection, though nobody asks for anything yet. */
-  connect(): void {
-    if (this.#state === "idle") this.#dial();
+  /** Dials, though nobody asks for anything yet; false if there is a connection, or will be. */
+  connect(): boolean {
+    if (this.#state !== "idle") return false;
+    this.#dial();
+    return true;
   }
 
   /** Nothing more will be asked here: hangs up when all is answered. */

@@ -34,8 +34,7 @@ export class Leader {
     const link = this.#link;
     if (link === null || (this.#avoidUntil > 0 && !this.#isOverIt())) return null;
     if (link.isOpen) return link.server === this.#name && link.cluster === this.#cluster ? link : null;
-    this.avoid(link);
-    link.connect();
+    if (link.connect()) this.avoid(link);
     return null;
   }
 
