@@ -109,7 +109,7 @@ describe("the handshake", () => {
     closers.push(() => server.close());
     const address = server.address();
     const url = `kv://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-    const error = await new KvClient({ servers: [url] }).get("a", { timeoutMs: 200 }).catch((reason) => reason);
+    const error = await new KvClient({ servers: [url] }).get("a", { timeoutMs: 2000 }).catch((reason) => reason);
     expect(error).toMatchObject({ code: "UNAVAILABLE", outcome: "not-executed" });
     expect(error.message).toContain("UNSUPPORTED_PROTOCOL: only quorate-kv/9");
   });
@@ -320,12 +320,12 @@ describe("back-pressure", () => {
     client.send();
     // By the time that a later connection is served, all of these were let in that would be.
     await new KvClient({ servers: [server.kvUrl] }).get("a");
-    await client.until(() => client.frames.length === 1);
+    await client.until(() => client.frames.length > 0);
     while (begun < 4096) await new Promise(setImmediate);
     for (let round = 0; round < 5; round += 1) await new KvClient({ servers: [server.kvUrl] }).get("a");
     expect(begun).toBe(4096);
     letGo();
-    await client.until(() => client.frames.length === 6001);
+    await client.until(() => client.frames.filter(({ id }) => id !== 0).length === 6000);
     expect(begun).toBe(6000);
   }, 30_000);
 
@@ -339,7 +339,7 @@ describe("back-pressure", () => {
       return read.call(server.node, query, options) as never;
     };
     const client = await open(server.url);
-    await client.until(() => client.frames.length === 1);
+    await client.until(() => client.frames.length > 0);
     client.socket.pause();
     for (let id = 1; id <= 9000; id += 1) get(client, id, "big");
     client.send();
