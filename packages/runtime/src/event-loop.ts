@@ -128,6 +128,7 @@ export class EventLoop<Command, Result> {
     if (ownPart.isKnown) applier.applyTo(effects.applyTo);
     if (stateCheck !== null) this.#stateCheckAt = stateCheck.onTurn(now);
     sender.flush(now);
+    cache.release(Math.min(applier.appliedIndex + 1, sender.unsentIndex));
     snapshots?.onTurn(now);
     peers.update(raft);
     admin.observe();

@@ -1,6 +1,7 @@
 /**
  * The newest entries of the log, bounded in bytes. They serve followers that keep up, and the state machine, without a
- * read from the storage.
+ * read from the storage. What both have had soon leaves: entries that stay for a while cost the garbage collector more
+ * than all else that is done for them.
  *
  * An entry leaves only once the storage is known to hold it, so that whatever is not here can be read there. What is
  * not stored yet is bounded elsewhere: on a leader by `maxPendingBytes`, on a follower by what its leader has under way.
@@ -19,6 +20,9 @@ export function messageBytesOf({ data }: Entry): number {
   return data.length + ENTRY_HEADER_BYTES;
 }
 
+/** So much stays although nobody is known to want it: some message may have been lost. */
+const TAIL_BYTES = 256 * 1024;
+
 /** Stands where an entry was, until the array is cut. */
 const VACANT: Entry = { index: 0, term: 0, kind: "noop", data: new Uint8Array(0) };
 
@@ -31,6 +35,8 @@ export class LogCache {
   /** Writes that are not yet durable: the storage holds entries up to `lastIndex` once they are. */
   readonly #unstored: { readonly seq: number; lastIndex: Index }[] = [];
   #storedIndex: Index;
+  /** Nobody is known to want what stands before it. */
+  #wantedIndex: Index = 0;
 
   constructor(limitBytes: number, storedIndex: Index) {
     this.#limitBytes = limitBytes;
@@ -75,6 +81,12 @@ export class LogCache {
     this.#evict();
   }
 
+  /** Takes in that everything before `index` was applied, and sent to whoever was to be sent it. */
+  release(index: Index): void {
+    this.#wantedIndex = index;
+    this.#evict();
+  }
+
   /** The entry at `index`, or undefined if it is not here. */
   at(index: Index): Entry | undefined {
     const first = this.#entries[this.#head];
@@ -114,9 +126,10 @@ export class LogCache {
   }
 
   #evict(): void {
-    while (this.#sizeBytes > this.#limitBytes) {
+    while (this.#sizeBytes > Math.min(this.#limitBytes, TAIL_BYTES)) {
       const first = this.#entries[this.#head];
       if (first === undefined || first.index > this.#storedIndex) break;
+      if (first.index >= this.#wantedIndex && this.#sizeBytes <= this.#limitBytes) break;
       this.#entries[this.#head] = VACANT;
       this.#head += 1;
       this.#sizeBytes -= sizeOf(first);

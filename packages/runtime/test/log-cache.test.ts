@@ -42,6 +42,24 @@ it("P12: never lets go of what the storage does not hold yet", () => {
   expect(cache.at(51)?.index).toBe(51);
 });
 
+it("lets go early of what nobody waits for, but for a small tail and for what the storage does not hold", () => {
+  const cache = new LogCache(100_000 * ENTRY_BYTES, 0);
+  cache.onWrite(write(1, entries(1, 9000)));
+  cache.release(8000);
+  expect(cache.at(1)?.index).toBe(1);
+  cache.onStored(1);
+  const tail = Math.floor((256 * 1024) / ENTRY_BYTES);
+  expect(cache.sizeBytes).toBe(tail * ENTRY_BYTES);
+  expect(cache.at(9000)?.index).toBe(9000);
+
+  cache.onWrite(write(2, entries(9001, 20_000)));
+  cache.onStored(2);
+  expect(cache.sizeBytes).toBe(12_001 * ENTRY_BYTES);
+  expect([cache.at(7999)?.index, cache.at(8000)?.index]).toEqual([undefined, 8000]);
+  cache.release(30_000);
+  expect(cache.sizeBytes).toBe(tail * ENTRY_BYTES);
+});
+
 it("P3: a write that was replaced before it was stored says nothing about what replaced it", () => {
   const cache = new LogCache(1, 0);
   cache.onWrite(write(1, entries(1, 10)));
