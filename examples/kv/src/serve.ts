@@ -4,6 +4,7 @@ import { type Founder, type JoinGrant, type MemberRole, type Newcomer, openNode,
 import { Announcer } from "./announcer.js";
 import { KvError } from "./client/errors.js";
 import { KvClient } from "./client.js";
+import { commandCodec } from "./command-codec.js";
 import type { KvCommand, KvResult } from "./commands.js";
 import { type HttpServer, startHttpServer } from "./http/server.js";
 import type { KvNode } from "./node.js";
@@ -75,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<KvServer> {
     directory,
     ...placeOf(options),
     clusterName: "quorate-kv",
+    codec: commandCodec,
     // Without this, nobody would know why it takes no part.
     onWarning: (warning) => {
       if (warning instanceof RaftError && warning.code === "FOUNDERS_AWAITED") onError(warning);

@@ -47,7 +47,10 @@ export interface ListPage {
 
 export class KvStore implements StateMachine<KvCommand, KvResult> {
   #history: History;
+  /** All entries in the order of their keys. Snapshots share its nodes until they change. */
   #entries = new BTree<string, KvEntry>(undefined, compareKeys);
+  /** The same by key, for all that needs no order: no search from node to node. */
+  #byKey = new Map<string, KvEntry>();
   /** The keys that expire, by when they do. */
   #expiries = new BTree<Expiry, true>(undefined, compareExpiries);
   readonly #writeListeners = new Set<() => void>();
@@ -124,6 +127,7 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   /** Takes the place of everything, at once when all of it is read; those who watch go on where they were. */
   async restore(pieces: AsyncIterable<Uint8Array>): Promise<void> {
     const entries = new BTree<string, KvEntry>(undefined, compareKeys);
+    const byKey = new Map<string, KvEntry>();
     const expiries = new BTree<Expiry, true>(undefined, compareExpiries);
     const records: RevisionRecord[] = [];
     let head: SnapshotHead = { revision: 0, forgotten: this.history.state.forgotten, addresses: [] };
@@ -133,12 +137,14 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
       },
       onEntry: (entry: KvEntry) => {
         entries.set(entry.key, entry);
+        byKey.set(entry.key, entry);
         const expiry = expiryOf(entry);
         if (expiry !== null) expiries.set(expiry, true);
       },
       onRecord: (record: RevisionRecord) => records.push(record),
     });
     this.#entries = entries;
+    this.#byKey = byKey;
     this.#expiries = expiries;
     this.#revision = head.revision;
     this.#addresses = new Map(head.addresses);
@@ -165,7 +171,7 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
   }
 
   get(key: string): KvEntry | null {
-    return this.#entries.get(key) ?? null;
+    return this.#byKey.get(key) ?? null;
   }
 
   list({ prefix, afterKey, limit, maxBytes }: ListQuery): ListPage {
@@ -225,21 +231,19 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
 
   #put({ index, timeMs }: Place, { key, value: given, ttlMs }: Put, events: KvEvent[]): PutResult {
     // Written over where it is: to take it out first would move its neighbours in the tree, twice.
-    const before = this.#entries.get(key);
+    const before = this.#byKey.get(key);
     if (before !== undefined) this.#forgetExpiry(before);
     // A copy: what the log hands out may be a view that would keep a whole network frame in memory.
     const value = new Uint8Array(given);
     const createRevision = before?.createRevision ?? index;
     const version = (before?.version ?? 0) + 1;
     this.#revision = index;
-    const entry = { key, value, revision: index, createRevision, version };
-    if (ttlMs === undefined) {
-      this.#entries.set(key, entry);
-    } else {
-      const expiresAtMs = timeMs + ttlMs;
-      this.#entries.set(key, { ...entry, expiresAtMs });
-      this.#expiries.set({ key, expiresAtMs }, true);
-    }
+    const expiresAtMs = ttlMs === undefined ? undefined : timeMs + ttlMs;
+    const plain = { key, value, revision: index, createRevision, version };
+    const entry: KvEntry = expiresAtMs === undefined ? plain : { ...plain, expiresAtMs };
+    this.#entries.set(key, entry);
+    this.#byKey.set(key, entry);
+    if (expiresAtMs !== undefined) this.#expiries.set({ key, expiresAtMs }, true);
     events.push({ type: "put", key, value, createRevision, version });
     return { type: "put", revision: index, createRevision, version };
   }
@@ -253,9 +257,10 @@ export class KvStore implements StateMachine<KvCommand, KvResult> {
 
   /** Takes the key out, if it is there. */
   #remove(key: string): KvEntry | undefined {
-    const entry = this.#entries.get(key);
+    const entry = this.#byKey.get(key);
     if (entry === undefined) return undefined;
     this.#entries.delete(key);
+    this.#byKey.delete(key);
     this.#forgetExpiry(entry);
     return entry;
   }
