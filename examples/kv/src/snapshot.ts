@@ -33,13 +33,23 @@ export interface StoreBuilder {
   onRecord(record: RevisionRecord): void;
 }
 
+/** An entry, which most records are: a row, for names of fields would be a third of the time that it takes. */
+type EntryRow = readonly [
+  key: string,
+  value: Uint8Array,
+  revision: number,
+  createRevision: number,
+  version: number,
+  expiresAtMs: number | null,
+];
+
 type SnapshotRecord =
+  | EntryRow
   | ({ readonly type: "head"; readonly version: number } & Omit<SnapshotHead, "addresses"> & Partial<SnapshotHead>)
-  | { readonly type: "entry"; readonly entry: KvEntry }
   | { readonly type: "history"; readonly record: RevisionRecord }
   | { readonly type: "end"; readonly count: number };
 
-const VERSION = 1;
+const VERSION = 2;
 const PIECE_BYTES = 64 * 1024;
 const LENGTH_BYTES = 4;
 
@@ -70,7 +80,7 @@ function* recordsOf({ revision, addresses, entries, history }: StoreState): Gene
   let count = 0;
   for (const entry of entries) {
     count += 1;
-    yield { type: "entry", entry };
+    yield rowOf(entry);
   }
   for (const record of history.records) {
     count += 1;
@@ -91,7 +101,10 @@ export async function readSnapshot(pieces: AsyncIterable<Uint8Array>, builder: S
       if (isAtEnd) throw new Error("A snapshot goes on after its end.");
       const record = decode(rest.subarray(at + LENGTH_BYTES, end));
       at = end;
-      if (record.type === "end") {
+      if (isRow(record)) {
+        count += 1;
+        builder.onEntry(entryOf(record));
+      } else if (record.type === "end") {
         if (record.count !== count) throw new Error(`A snapshot of ${record.count} records has ${count}.`);
         isAtEnd = true;
       } else {
@@ -111,7 +124,20 @@ function recordEnd(bytes: Uint8Array, at: number): number | null {
   return end <= bytes.length ? end : null;
 }
 
-function build(builder: StoreBuilder, record: Exclude<SnapshotRecord, { type: "end" }>): void {
+function rowOf({ key, value, revision, createRevision, version, expiresAtMs }: KvEntry): EntryRow {
+  return [key, value, revision, createRevision, version, expiresAtMs ?? null];
+}
+
+function isRow(record: SnapshotRecord): record is EntryRow {
+  return Array.isArray(record);
+}
+
+function entryOf([key, value, revision, createRevision, version, expiresAtMs]: EntryRow): KvEntry {
+  const entry = { key, value, revision, createRevision, version };
+  return expiresAtMs === null ? entry : { ...entry, expiresAtMs };
+}
+
+function build(builder: StoreBuilder, record: Exclude<SnapshotRecord, EntryRow | { type: "end" }>): void {
   switch (record.type) {
     case "head":
       if (record.version !== VERSION) throw new Error(`A snapshot has the version ${record.version}, not ${VERSION}.`);
@@ -120,8 +146,6 @@ function build(builder: StoreBuilder, record: Exclude<SnapshotRecord, { type: "e
         forgotten: record.forgotten,
         addresses: record.addresses ?? [],
       });
-    case "entry":
-      return builder.onEntry(record.entry);
     case "history":
       return builder.onRecord(record.record);
     default:

@@ -88,7 +88,7 @@ export interface Tuning {
    * older ones cannot read, and propose such commands once that level is in force. Default 1.
    */
   readonly applicationLevel?: number | undefined;
-  /** After how many applied entries a snapshot is taken, at the latest. Default 100 000. */
+  /** After how many applied entries a snapshot is taken, at the latest. Default 250 000. */
   readonly snapshotAfterEntries?: number | undefined;
   /** After how many bytes of applied commands a snapshot is taken, at the latest. Default 64 MiB. */
   readonly snapshotAfterBytes?: number | undefined;
@@ -207,7 +207,7 @@ export function settingsOf(options: Tuning): Settings {
     maxInflightMessages: positive("maxInflightMessages", options.maxInflightMessages ?? 256),
     applyBudgetMs: positive("applyBudgetMs", options.applyBudgetMs ?? Math.min(8, heartbeatIntervalMs)),
     applicationLevel: positive("applicationLevel", options.applicationLevel ?? 1),
-    snapshotAfterEntries: positive("snapshotAfterEntries", options.snapshotAfterEntries ?? 100_000),
+    snapshotAfterEntries: positive("snapshotAfterEntries", options.snapshotAfterEntries ?? 250_000),
     snapshotAfterBytes: positive("snapshotAfterBytes", options.snapshotAfterBytes ?? 64 * MIB),
     snapshotKeepEntries: positive("snapshotKeepEntries", options.snapshotKeepEntries ?? 10_000),
     snapshotChunkBytes: positive("snapshotChunkBytes", options.snapshotChunkBytes ?? MIB / 4),
