@@ -17,6 +17,12 @@ import { findDamage } from "./leveldb/check.js";
  */
 const MAX_OPEN_FILES = 74;
 
+/**
+ * As large as a table: a full buffer becomes one, and the tables that are open are mapped into memory, so that larger ones
+ * count for hundreds of megabytes when a long log is read. Larger buffers made writes no faster.
+ */
+const WRITE_BUFFER_BYTES = 1024 * 1024;
+
 export class LevelSource implements DatabaseSource {
   /** The directory. */
   readonly name: string;
@@ -63,7 +69,7 @@ async function openDatabase(directory: string, isNew: boolean): Promise<Database
   if (!isNew) await checkFiles(directory);
   const database = databaseIn(directory);
   try {
-    await database.open({ createIfMissing: isNew, maxOpenFiles: MAX_OPEN_FILES });
+    await database.open({ createIfMissing: isNew, maxOpenFiles: MAX_OPEN_FILES, writeBufferSize: WRITE_BUFFER_BYTES });
   } catch (cause) {
     throw explainOpening(directory, cause);
   }

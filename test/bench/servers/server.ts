@@ -1,5 +1,6 @@
 /** A server under measurement, in a process of its own: does what its parent asks of it, and tells what came of it. */
 
+import { randomBytes } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { openNode } from "quorate";
 import { Load } from "./load.js";
@@ -33,8 +34,16 @@ const tellRole = (): void => {
 node.subscribe("role", tellRole);
 node.subscribe("leader", tellRole);
 
-const command = new Uint8Array(commandBytes);
-const load = new Load(() => node.propose(command));
+/** Commands are cut from here, at another place each: of what repeats itself, LevelDB's compression would make little. */
+const chance = randomBytes(2 ** 20 + commandBytes);
+let place = 0;
+
+function nextCommand(): Uint8Array {
+  place = (place + 4093) % 2 ** 20;
+  return chance.subarray(place, place + commandBytes);
+}
+
+const load = new Load(() => node.propose(nextCommand()));
 const delay = monitorEventLoopDelay({ resolution: 5 });
 
 function usage(): ServerUsage {
