@@ -11,9 +11,6 @@ import { findDamage } from "./leveldb/check.js";
 /**
  * How many tables LevelDB has open: as few as it can be told to. It maps each into memory as a whole, so that with the
  * thousand that it has open by default a log that is read through would seem to be in memory with all its gigabytes.
- *
- * What it gathers in memory before it makes a table of that is left as it is, 4 MiB: more did not help once the tables of
- * a log did not overlap (see `abstract/keys.ts`), and is in memory twice, and read when the database is opened.
  */
 const MAX_OPEN_FILES = 74;
 
