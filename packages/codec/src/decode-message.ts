@@ -148,17 +148,17 @@ function readSmallMessage(
       const hintTerm = header.natural("hintTerm");
       return { kind, from, to, term, stream, success, matchIndex, rejectedIndex, hintIndex, hintTerm };
     }
-    case "heartbeat":
-      return { kind, from, to, term, round: header.natural("round"), leaderCommit: header.natural("leaderCommit") };
-    case "heartbeatResult":
-      return {
-        kind,
-        from,
-        to,
-        term,
-        round: header.natural("round"),
-        supportedLevels: version >= 3 ? readLevels(header) : FIRST_LEVELS,
-      };
+    case "heartbeat": {
+      const round = header.natural("round");
+      const leaderCommit = header.natural("leaderCommit");
+      return { kind, from, to, term, round, leaderCommit, isQuiet: version >= 4 && header.flag("isQuiet") };
+    }
+    case "heartbeatResult": {
+      const round = header.natural("round");
+      const supportedLevels = version >= 3 ? readLevels(header) : FIRST_LEVELS;
+      const allowsQuiet = version >= 4 && header.flag("allowsQuiet");
+      return { kind, from, to, term, round, supportedLevels, allowsQuiet };
+    }
     case "commit":
       return { kind, from, to, term, leaderCommit: header.natural("leaderCommit") };
     case "readIndex":

@@ -93,10 +93,12 @@ function pushFields(fields: HeaderField[], message: PeerMessage, version: number
       return;
     case "heartbeat":
       fields.push(message.term, message.round, message.leaderCommit);
+      if (version >= 4) fields.push(message.isQuiet);
       return;
     case "heartbeatResult":
       fields.push(message.term, message.round);
       if (version >= 3) fields.push(message.supportedLevels.library, message.supportedLevels.application);
+      if (version >= 4) fields.push(message.allowsQuiet);
       return;
     case "commit":
       fields.push(message.term, message.leaderCommit);

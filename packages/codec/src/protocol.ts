@@ -15,7 +15,7 @@ import { CodecError } from "./codec-error.js";
  * |---------|-------------|
  * | 2       | members, snapshots, leases, sessions: other messages, and another handshake over TCP; 1 is not spoken any more |
  * | 3       | the result of a heartbeat says which feature levels are supported; before it was 1 |
- * | 4       | what a message says of its entries, it says in runs |
+ * | 4       | what a message says of its entries, it says in runs; heartbeats and their results speak of quiets |
  */
 export const PROTOCOL_VERSION = 4;
 

@@ -113,8 +113,20 @@ export const messageByKind: { [Kind in PeerMessage["kind"]]: fc.Arbitrary<PeerMe
     hintIndex: natural,
     hintTerm: natural,
   }),
-  heartbeat: record({ ...head, kind: fc.constant("heartbeat"), round: natural, leaderCommit: natural }),
-  heartbeatResult: record({ ...head, kind: fc.constant("heartbeatResult"), round: natural, supportedLevels }),
+  heartbeat: record({
+    ...head,
+    kind: fc.constant("heartbeat"),
+    round: natural,
+    leaderCommit: natural,
+    isQuiet: fc.boolean(),
+  }),
+  heartbeatResult: record({
+    ...head,
+    kind: fc.constant("heartbeatResult"),
+    round: natural,
+    supportedLevels,
+    allowsQuiet: fc.boolean(),
+  }),
   commit: record({ ...head, kind: fc.constant("commit"), leaderCommit: natural }),
   readIndex: record({ ...head, kind: fc.constant("readIndex"), readId: natural, isLease: fc.boolean() }),
   readIndexResult: record({

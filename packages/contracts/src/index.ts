@@ -21,6 +21,7 @@ export {
   isCoreMessage,
   isStateCheckMessage,
   type MessageReceiver,
+  type PeerLossReceiver,
   type PeerMessage,
   type ProposeRequest,
   type ProposeResult,

@@ -206,6 +206,12 @@ export interface TransportIdentity {
  */
 export type MessageReceiver = (message: PeerMessage, incarnation?: number) => void;
 
+/**
+ * Told that a connection with `peer` has ended: it may have crashed, or the way to it may be broken. A hint: it may be
+ * wrong, come late or more than once, or not at all. Must not throw, and must not keep the transport waiting.
+ */
+export type PeerLossReceiver = (peer: NodeId) => void;
+
 /** What a transport says of itself, for `status()`. */
 export interface TransportStatus {
   /** The peers to which messages can be sent right now. */
@@ -234,8 +240,11 @@ export interface Transport {
   /**
    * Hands every message of `groupId` to `receive`, until {@link unregister}. A message for a group that nobody
    * registered is dropped. Messages are handed over only between the resolution of `open` and the call of `close`.
+   *
+   * Within the same bounds `onPeerLost` is told when a peer has gone that was connected, as soon as the transport knows:
+   * a server that was killed is told from one that has nothing to say (see {@link PeerLossReceiver}).
    */
-  register(groupId: GroupId, receive: MessageReceiver): void;
+  register(groupId: GroupId, receive: MessageReceiver, onPeerLost?: PeerLossReceiver): void;
   unregister(groupId: GroupId): void;
 
   /**

@@ -4,6 +4,7 @@
  */
 
 import type { ChangeRefusal } from "./effects.js";
+import { stir } from "./quiet.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { knownLeader } from "./transitions.js";
@@ -20,6 +21,7 @@ export function passGate(state: RaftState, changeId: number): Leader | null {
   if (leader.transfer !== null) return refuse("transferring", "leadership is being handed over");
   if (configurations.index > state.commitIndex || configurations.configuration.outgoingVoters.length > 0)
     return refuse("changePending", `the change at entry ${configurations.index} is under way`);
+  stir(state, leader);
   return leader;
 }
 

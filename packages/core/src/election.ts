@@ -62,11 +62,12 @@ function isStarting(state: RaftState, role: Role): boolean {
 
 /**
  * When a leader must stop unless it hears from a quorum before: one election timeout after it last did. A leader that
- * went on would hold back those who could elect another (PITFALLS E16).
+ * went on would hold back those who could elect another (PITFALLS E16). A quiet ends before anybody is given up.
  */
 export function quorumDeadline(state: RaftState, leader: Leader): number {
-  if (leader.followers.length === 0) return Number.POSITIVE_INFINITY;
-  return quorumValue(state.configurations.voterSets, lastContactOf, state) + state.electionTimeoutMs;
+  if (leader.followers.length === 0 || leader.quietFrom !== null) return Number.POSITIVE_INFINITY;
+  const contact = quorumValue(state.configurations.voterSets, lastContactOf, state);
+  return Math.max(contact, leader.wokeAt) + state.electionTimeoutMs;
 }
 
 function lastContactOf(id: NodeId, state: RaftState): number {

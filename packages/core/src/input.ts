@@ -102,6 +102,16 @@ export interface TransferLeadership {
   readonly to: NodeId;
 }
 
+/**
+ * Whether server `peer` is still there is in doubt: a connection to it ended, or somebody has begun to wait for its
+ * answer. A hint, which may be wrong or come late: in a quiet it makes this server look whether `peer` is there, and
+ * otherwise it changes nothing (see `quiet.ts`).
+ */
+export interface Suspect {
+  readonly kind: "suspect";
+  readonly peer: NodeId;
+}
+
 export type Input =
   | Tick
   | Receive
@@ -113,4 +123,5 @@ export type Input =
   | SnapshotFailed
   | ChangeMembers
   | RaiseFeatureLevels
-  | TransferLeadership;
+  | TransferLeadership
+  | Suspect;

@@ -107,6 +107,8 @@ export interface Heartbeat extends Head {
   readonly round: number;
   /** Not beyond what the receiver acknowledged in this term, and so safe to take without a look at its log (R5). */
   readonly leaderCommit: Index;
+  /** Whether the next one may take longer, because nobody wants anything: see `quiet.ts`. */
+  readonly isQuiet: boolean;
 }
 
 export interface HeartbeatResult extends Head {
@@ -114,6 +116,8 @@ export interface HeartbeatResult extends Head {
   readonly round: number;
   /** Up to which levels the sender can read. */
   readonly supportedLevels: FeatureLevels;
+  /** Whether the sender is ready for a quiet. If not, it wants to hear from its leader as often as ever. */
+  readonly allowsQuiet: boolean;
 }
 
 /** The leader's commit index moved and there is nothing else to send. Not answered. */

@@ -14,6 +14,7 @@
  * | `configuration.ts`, `membership.ts` | §6, diss. 4 |
  * | `snapshot.ts`    | §7                       |
  * | `transfer.ts`    | diss. 3.10               |
+ * | `quiet.ts`       | its own prose            |
  * | `feature-levels.ts` | rolling upgrades      |
  * | `effects.ts`     | why a message waits      |
  */
@@ -37,6 +38,7 @@ import { lasts, onClockWentBack } from "./lease.js";
 import { advanceMembership, onChangeMembers } from "./membership.js";
 import type { Message } from "./messages.js";
 import type { ProgressState } from "./progress.js";
+import { advanceQuiet, isQuiet, onSuspect, onUnrest, quietEndsAt, stir } from "./quiet.js";
 import { askAgainAt, askLeader, confirmReads, onRead, onReadIndex, onReadIndexResult } from "./reads.js";
 import {
   answerHeartbeat,
@@ -99,6 +101,8 @@ export interface RaftStatus {
   readonly snapshotIndex: Index;
   /** Whom this server hands over to, while it leads and does; otherwise NOBODY. */
   readonly transferTo: NodeId;
+  /** Whether the leader speaks less often for now, because nobody wants anything, as far as this server knows. */
+  readonly isQuiet: boolean;
   /** Empty unless this server leads. */
   readonly followers: readonly FollowerStatus[];
 }
@@ -154,6 +158,8 @@ export class Raft {
         return onRaiseFeatureLevels(state, input);
       case "transferLeadership":
         return onTransferLeadership(state, input);
+      case "suspect":
+        return onSuspect(state, input);
       default:
         input satisfies never;
     }
@@ -171,6 +177,7 @@ export class Raft {
     // A leader that was removed may have stopped just now.
     if (state.role === role && role.kind === "leader") {
       advanceTransfer(state, role);
+      advanceQuiet(state, role);
       sendHeartbeats(state, role);
       replicate(state, role);
     } else if (role.kind === "follower") {
@@ -262,6 +269,11 @@ export class Raft {
     return lasts(this.#state, lease, now);
   }
 
+  /** Whether this server takes part in a quiet, as far as it knows (see `quiet.ts`). */
+  get isQuiet(): boolean {
+    return isQuiet(this.#state);
+  }
+
   /** Up to here a snapshot of this server is durable. */
   get snapshotIndex(): Index {
     return this.#state.snapshotIndex;
@@ -291,6 +303,7 @@ export class Raft {
       configurationIndex: this.configurationIndex,
       snapshotIndex: this.snapshotIndex,
       transferTo: this.transferTo,
+      isQuiet: this.isQuiet,
       followers: this.followers.map(followerStatus),
     };
   }
@@ -304,6 +317,7 @@ function followerStatus({ id, state, matchIndex, nextIndex, ...rest }: FollowerS
 /** §5.1: the term first, the same way for every message but those of campaigns, which must not depose a leader. */
 function onMessage(state: RaftState, message: Message): void {
   if (message.to !== state.id || message.from === state.id) return;
+  if (isAboutVotes(message)) onUnrest(state);
   if (message.kind === "requestPreVote") return onRequestPreVote(state, message);
   if (message.kind === "requestVote") return onRequestVote(state, message);
   if (message.kind === "pullEntries") return onPullEntries(state, message);
@@ -338,6 +352,10 @@ function onMessage(state: RaftState, message: Message): void {
   }
 }
 
+function isAboutVotes({ kind }: Message): boolean {
+  return kind === "requestPreVote" || kind === "requestVote" || kind === "pullEntries";
+}
+
 /** Whoever asks from a term gone by is told the new one (PITFALLS E9, E19); an answer from then means nothing (E4). */
 function onStaleMessage(state: RaftState, message: Message): void {
   if (message.kind === "appendEntries") rejectStaleAppend(state, message);
@@ -352,6 +370,7 @@ function onPropose(state: RaftState, { proposalId, commands }: Propose): void {
     state.outbox.answerProposal({ proposalId, accepted: false, leaderId: knownLeader(state) });
     return;
   }
+  stir(state, state.role);
   state.outbox.answerProposal({
     proposalId,
     accepted: true,
@@ -366,7 +385,12 @@ function deadline(state: RaftState): number {
   if (role.kind === "leader") {
     return role.followers.length === 0
       ? Number.POSITIVE_INFINITY
-      : Math.min(role.heartbeatDueAt, quorumDeadline(state, role), role.transfer?.deadline ?? Number.POSITIVE_INFINITY);
+      : Math.min(
+          role.heartbeatDueAt,
+          quorumDeadline(state, role),
+          quietEndsAt(state, role),
+          role.transfer?.deadline ?? Number.POSITIVE_INFINITY,
+        );
   }
   return role.kind === "follower" ? Math.min(role.electionDeadline, askAgainAt(state, role)) : role.electionDeadline;
 }

@@ -8,6 +8,7 @@
 import type { Read } from "./input.js";
 import { leaseOf } from "./lease.js";
 import type { ReadIndex, ReadIndexResult } from "./messages.js";
+import { rouse, stir } from "./quiet.js";
 import { quorumValue } from "./quorum.js";
 import type { Follower, Leader, LeaderQuestion, PendingRead } from "./roles.js";
 import type { RaftState } from "./state.js";
@@ -23,6 +24,7 @@ export function onRead(state: RaftState, { readId, isLease = false }: Read): voi
   if (role.kind === "leader") return admit(state, role, { from: state.id, readId, isLease });
   if (role.kind !== "follower" || role.leaderId === NOBODY)
     return refuseRead(state, { from: state.id, readId }, "noLeader");
+  rouse(state, role);
   const { waiting } = role.questions[isLease ? 1 : 0];
   if (waiting.length < MAX_WAITING_READS) waiting.push(readId);
   else refuseRead(state, { from: state.id, readId }, "overloaded");
@@ -40,6 +42,7 @@ export function onReadIndex(state: RaftState, { from, readId, isLease }: ReadInd
 
 /** The one gate: a leader that hands over takes reads as little as proposals (PITFALLS Q6). */
 function admit(state: RaftState, leader: Leader, read: PendingRead): void {
+  stir(state, leader);
   if (leader.transfer !== null) refuseRead(state, read, "transferring");
   else if (leader.waitingReads.length >= MAX_WAITING_READS) refuseRead(state, read, "overloaded");
   else leader.waitingReads.push(read);

@@ -16,6 +16,7 @@ import type {
   PulledEntries,
 } from "./messages.js";
 import type { Progress } from "./progress.js";
+import { hearQuiet, heartbeatPause, rouse, stir } from "./quiet.js";
 import type { Leader } from "./roles.js";
 import { orderSnapshot } from "./snapshot.js";
 import type { RaftState } from "./state.js";
@@ -26,7 +27,7 @@ import type { Entry, EntryId, Index } from "./types.js";
 
 export function onAppendEntries(state: RaftState, message: AppendEntries): void {
   if (!isWellFormed(message)) return;
-  followLeader(state, message.from);
+  rouse(state, followLeader(state, message.from));
   const { prevLogIndex, prevLogTerm, entries } = message;
   const lastIndex = prevLogIndex + entries.length;
   if (!isKnown(state, { index: prevLogIndex, term: prevLogTerm })) {
@@ -87,15 +88,15 @@ export function isWellFormed({ term, prevLogIndex, prevLogTerm, entries }: Appen
 }
 
 export function onHeartbeat(state: RaftState, message: Heartbeat): void {
-  followLeader(state, message.from);
+  hearQuiet(state, followLeader(state, message.from), message);
   state.commitTo(message.leaderCommit);
   answerHeartbeat(state, message);
 }
 
 /** With the current term, which a leader of a term gone by learns from it. */
 export function answerHeartbeat(state: RaftState, { from, round }: Heartbeat): void {
-  const { id, currentTerm: term, supportedLevels } = state;
-  state.outbox.send({ kind: "heartbeatResult", from: id, to: from, term, round, supportedLevels });
+  const { id, currentTerm: term, supportedLevels, allowsQuiet } = state;
+  state.outbox.send({ kind: "heartbeatResult", from: id, to: from, term, round, supportedLevels, allowsQuiet });
 }
 
 /** Tells nothing about who leads: only appends and heartbeats do (PITFALLS E26). */
@@ -161,6 +162,8 @@ export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): v
   if (progress === undefined) return;
   progress.lastContactAt = state.now;
   progress.supportedLevels = message.supportedLevels;
+  progress.allowsQuiet = message.allowsQuiet;
+  if (!message.allowsQuiet) stir(state, leader);
   progress.onRoundAnswered(message.round, leader.roundTimes.sentAt(message.round));
 }
 
@@ -191,8 +194,9 @@ export function sendHeartbeats(state: RaftState, leader: Leader): void {
   leader.round += 1;
   leader.roundTimes.onSent(leader.round, state.now, state.now - state.leaseDurationMs);
   // On a fixed grid, so that late wake-ups do not add up; beats that were missed are not made up for (PITFALLS E21).
-  const beats = Math.floor((state.now - leader.heartbeatDueAt) / state.heartbeatIntervalMs) + 1;
-  leader.heartbeatDueAt += beats * state.heartbeatIntervalMs;
+  const pauseMs = heartbeatPause(state, leader);
+  const beats = Math.floor((state.now - leader.heartbeatDueAt) / pauseMs) + 1;
+  leader.heartbeatDueAt += beats * pauseMs;
   for (const progress of leader.followers) {
     progress.sentCommit = commitWithin(state, progress);
     state.outbox.send({
@@ -202,6 +206,7 @@ export function sendHeartbeats(state: RaftState, leader: Leader): void {
       term: state.currentTerm,
       round: leader.round,
       leaderCommit: progress.sentCommit,
+      isQuiet: leader.quietFrom !== null,
     });
   }
 }

@@ -44,6 +44,10 @@ export class Follower {
   readonly kind = "follower";
   leaderId: NodeId = NOBODY;
   electionDeadline: number;
+  /** The newest heartbeat round of the leader that it has heard. */
+  heardRound = 0;
+  /** Whether that round said that the next one may take longer; see `quiet.ts`. */
+  isQuiet = false;
   /** Those that want a quorum's word do not hold up those that a lease will do for. */
   readonly questions = [new LeaderQuestion(false), new LeaderQuestion(true)] as const;
 
@@ -119,6 +123,12 @@ export class Leader {
   hasLostLease = false;
   /** While it lasts, neither proposals nor reads are taken (PITFALLS T1, Q6). */
   transfer: Transfer | null = null;
+  /** Since when nothing has been under way; null while something is. See `quiet.ts`. */
+  restsSince: number | null = null;
+  /** The first heartbeat round of the quiet that there is; null if there is none. */
+  quietFrom: number | null = null;
+  /** When the last quiet ended. */
+  wokeAt = Number.NEGATIVE_INFINITY;
   /** Its removal is committed, and it is on its way out (PITFALLS M14); null for a leader that stays. */
   farewell: Farewell | null = null;
 

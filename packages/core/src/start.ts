@@ -19,6 +19,11 @@ export interface RaftOptions {
   readonly maxClockDrift?: number;
   /** Where the randomness begins: a whole number, another one on each server and at each start (PITFALLS E21, Q2). */
   readonly seed: number;
+  /**
+   * Whether this server takes part in quiets, which make a cluster at rest cheap (see `quiet.ts`). One that does not keeps
+   * its whole cluster awake. Default false.
+   */
+  readonly allowsQuiet?: boolean;
   /** The level of the application's commands that this server understands: a whole number from 1 up. Default 1. */
   readonly applicationLevel?: number;
 }

@@ -53,6 +53,8 @@ export class RaftState {
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
   readonly supportedLevels: FeatureLevels;
+  /** Whether this server takes part in quiets; see `quiet.ts`. */
+  readonly allowsQuiet: boolean;
   /** For how long a leader has a lease, once a quorum has heard it. */
   readonly leaseDurationMs: number;
 
@@ -90,6 +92,7 @@ export class RaftState {
     this.heartbeatIntervalMs = options.heartbeatIntervalMs;
     this.electionTimeoutMs = options.electionTimeoutMs;
     this.supportedLevels = { library: LIBRARY_LEVEL, application: options.applicationLevel ?? 1 };
+    this.allowsQuiet = options.allowsQuiet ?? false;
     this.leaseDurationMs = options.electionTimeoutMs / (1 + (options.maxClockDrift ?? DEFAULT_MAX_CLOCK_DRIFT));
     this.#currentTerm = restored.hardState.currentTerm;
     this.#votedFor = restored.hardState.votedFor;

@@ -9,11 +9,12 @@
 import { mayCampaign, startElection } from "./election.js";
 import type { TransferLeadership } from "./input.js";
 import type { TimeoutNow } from "./messages.js";
-import type { Progress } from "./progress.js";
+import { stir } from "./quiet.js";
 import type { Leader } from "./roles.js";
 import type { RaftState } from "./state.js";
+import { bestSuccessor, ownPriority, priorityOf, successors } from "./succession.js";
 import { knownLeader, settleTransfer } from "./transitions.js";
-import { type Member, NOBODY, type NodeId } from "./types.js";
+import { NOBODY, type NodeId } from "./types.js";
 
 /**
  * How long a server that handed over to one of a higher priority does not do so again, in election timeouts, should it
@@ -32,6 +33,7 @@ export function onTransferLeadership(state: RaftState, { transferId, to }: Trans
     state.outbox.answerTransfer({ transferId, to: leader.transfer.to, result: "transferring" });
     return;
   }
+  stir(state, leader);
   const successor = to === NOBODY ? bestSuccessor(state, leader) : successors(state).find(({ id }) => id === to);
   if (successor === undefined) state.outbox.answerTransfer({ transferId, to, result: "noTarget" });
   else startTransfer(state, leader, successor.id, transferId);
@@ -82,34 +84,8 @@ export function onTimeoutNow(state: RaftState, { from, lastLogIndex, lastLogTerm
 function handOverByPriority(state: RaftState, leader: Leader): void {
   if (state.now < state.handOverAt || state.commitIndex < leader.noopIndex) return;
   state.handOverAt = state.now + state.heartbeatIntervalMs;
-  const own = priorityOf(state.configurations.configuration.voters.find(({ id }) => id === state.id));
   const successor = bestSuccessor(state, leader);
-  if (successor === undefined || priorityOf(successor) <= own) return;
+  if (successor === undefined || priorityOf(successor) <= ownPriority(state)) return;
   state.handOverAt = state.now + PRIORITY_PAUSE_TIMEOUTS * state.electionTimeoutMs;
   startTransfer(state, leader, successor.id, null);
-}
-
-/** Whoever could lead instead of this server. */
-function successors(state: RaftState): Member[] {
-  return state.configurations.configuration.voters.filter(({ id, isWitness }) => id !== state.id && isWitness !== true);
-}
-
-/** Of those that were heard of late and lack nothing that is committed: by priority, then by log. */
-function bestSuccessor(state: RaftState, leader: Leader): Member | undefined {
-  let best: { readonly member: Member; readonly progress: Progress } | undefined;
-  for (const member of successors(state)) {
-    const progress = leader.progressOf(member.id);
-    if (progress === undefined || progress.matchIndex < state.commitIndex) continue;
-    if (state.now - progress.lastContactAt >= state.electionTimeoutMs) continue;
-    const isBetter =
-      best === undefined ||
-      priorityOf(member) > priorityOf(best.member) ||
-      (priorityOf(member) === priorityOf(best.member) && progress.matchIndex > best.progress.matchIndex);
-    if (isBetter) best = { member, progress };
-  }
-  return best?.member;
-}
-
-function priorityOf(member: Member | undefined): number {
-  return member?.priority ?? 0;
 }

@@ -6,7 +6,7 @@ import { membersOf } from "./configuration.js";
 import type { ReadRefusal, TransferResult } from "./effects.js";
 import { invariant } from "./invariant-error.js";
 import { Progress } from "./progress.js";
-import { Candidate, FIRST_STREAM, Follower, Leader, PreCandidate, type ReadOrigin } from "./roles.js";
+import { Candidate, FIRST_STREAM, Follower, Leader, PreCandidate, type ReadOrigin, type Role } from "./roles.js";
 import type { RaftState } from "./state.js";
 import { NOBODY, type NodeId, type Term } from "./types.js";
 
@@ -26,9 +26,15 @@ export function stepDown(state: RaftState): Follower {
   const before = state.role;
   refuseReads(state);
   if (before.kind === "leader") settleTransfer(state, before, "leadershipEnded");
-  const follower = new Follower(before.kind === "follower" ? before.electionDeadline : state.drawElectionDeadline());
+  const follower = new Follower(deadlineAfter(state, before));
   state.role = follower;
   return follower;
+}
+
+/** Whoever waited for a leader that it had not heard in a quiet waits for the next one as for any (see `quiet.ts`). */
+function deadlineAfter(state: RaftState, before: Role): number {
+  if (before.kind !== "follower") return state.drawElectionDeadline();
+  return before.isQuiet ? Math.min(before.electionDeadline, state.drawElectionDeadline()) : before.electionDeadline;
 }
 
 /**

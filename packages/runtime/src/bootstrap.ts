@@ -165,11 +165,11 @@ function foreign(message: string): RaftError {
 
 /** The core as it was left. Throws `STORAGE_CORRUPT` if what is stored contradicts itself (PITFALLS P16). */
 export function restoreRaft(settings: Settings, seed: number, restored: RestoredState & Identified, now: number): Raft {
-  const { heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel } = settings;
+  const { heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, allowsQuiet, applicationLevel } = settings;
   const id = restored.identity.nodeId;
   try {
     return new Raft(
-      { id, heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, applicationLevel, seed },
+      { id, heartbeatIntervalMs, electionTimeoutMs, maxClockDrift, allowsQuiet, applicationLevel, seed },
       restored,
       now,
     );

@@ -7,7 +7,7 @@
  */
 
 import { type Cancel, isStateCheckMessage, type PeerMessage, RaftError } from "@quorate/contracts";
-import type { Input } from "@quorate/core";
+import type { Input, NodeId } from "@quorate/core";
 import { Alarm } from "./alarm.js";
 import { fatalOf } from "./fatal.js";
 import { NodeEvents } from "./node-events.js";
@@ -82,7 +82,7 @@ export class EventLoop<Command, Result> {
     const { stored, snapshot } = this.#recovered;
     this.#options.observer?.onStart(this.parts.raft, { ...stored, snapshot });
     this.parts.peers.update(this.parts.raft);
-    this.#options.transport.register(this.#options.groupId ?? 0, this.#receive);
+    this.#options.transport.register(this.#options.groupId ?? 0, this.#receive, this.#suspect);
     this.#schedule();
   }
 
@@ -177,6 +177,11 @@ export class EventLoop<Command, Result> {
     }
   };
 
+  /** A connection ended, or somebody begins to wait for an answer: while there is a quiet, the core wants to know. */
+  readonly #suspect = (peer: NodeId): void => {
+    if (this.#state === "running" && this.parts.raft.isQuiet) this.#stepLater({ kind: "suspect", peer });
+  };
+
   readonly #receive = (message: PeerMessage, incarnation?: number): void => {
     if (this.#state !== "running") return;
     // The transport vouches for the sender: one of the cluster, if not of the configuration in force here (O1, M11).
@@ -217,6 +222,7 @@ export class EventLoop<Command, Result> {
     if (this.#state !== "running" || (UNSAID_WHILE_STALLED.has(message.kind) && this.#isStalled())) return;
     try {
       this.#options.transport.send(this.#options.groupId ?? 0, message);
+      if (message.kind === "propose" || message.kind === "adminRequest") this.#suspect(message.to);
     } catch (error) {
       // It promised not to. What it did not send is lost, like any other message (PITFALLS F19).
       this.#warn(error);

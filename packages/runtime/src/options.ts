@@ -40,7 +40,7 @@ export interface Bootstrap {
   readonly members: readonly BootstrapMember[];
 }
 
-/** Times and sizes that have a default. Whole numbers above zero, unless it says otherwise. */
+/** What has a default. Times and sizes are whole numbers above zero, unless it says otherwise. */
 export interface Tuning {
   /** How often a leader speaks up, in milliseconds. Default 50; at most a third of `electionTimeoutMs`. */
   readonly heartbeatIntervalMs?: number | undefined;
@@ -52,6 +52,14 @@ export interface Tuning {
    * the same on every server.
    */
   readonly maxClockDrift?: number | undefined;
+  /**
+   * Whether the servers speak less often while nobody wants anything of them, which makes a cluster at rest cheap: after four
+   * election timeouts without work a leader speaks up only every second one, until the next call, on any server. A leader
+   * whose process ends at rest is missed as soon as ever, for its connections end with it; one that falls silent, its
+   * machine or the way to it lost, is missed four election timeouts later. `false` on one server is enough to have none of
+   * it in the cluster. Default true.
+   */
+  readonly allowsQuiet?: boolean | undefined;
   /**
    * How long a write may take before this server stops speaking as leader, in milliseconds (PITFALLS P8). Default
    * eight times `electionTimeoutMs`, and at least once that.
@@ -177,7 +185,7 @@ export interface WitnessOptions<Command, Result>
 }
 
 /** {@link Tuning} with nothing left open. */
-export type Settings = { readonly [Key in keyof Tuning]-?: number };
+export type Settings = { readonly [Key in keyof Tuning]-?: NonNullable<Tuning[Key]> };
 
 const MIB = 1024 * 1024;
 
@@ -195,6 +203,7 @@ export function settingsOf(options: Tuning): Settings {
     heartbeatIntervalMs,
     electionTimeoutMs,
     maxClockDrift: ratio("maxClockDrift", options.maxClockDrift ?? 0.05),
+    allowsQuiet: options.allowsQuiet ?? true,
     storageStallMs: positive("storageStallMs", options.storageStallMs ?? 8 * electionTimeoutMs),
     proposeTimeoutMs: positive("proposeTimeoutMs", options.proposeTimeoutMs ?? 5000, MAX_TIMEOUT_MS),
     readTimeoutMs: positive("readTimeoutMs", options.readTimeoutMs ?? 5000, MAX_TIMEOUT_MS),

@@ -15,6 +15,8 @@ export interface NodeStatus {
   /** 0 if no leader is known. */
   readonly leaderId: NodeId;
   readonly leaderName: string | null;
+  /** Whether nobody wants anything, and servers speak less often for it, as far as this server knows (`allowsQuiet`). */
+  readonly isQuiet: boolean;
   /** Up to here the log will never change, as far as this server knows. */
   readonly commitIndex: Index;
   /** Up to here the state machine has applied the log. */
@@ -96,6 +98,7 @@ export function statusOf({ identity, raft, membership, isRunning, fatal, ...rest
     currentTerm: raft.currentTerm,
     leaderId,
     leaderName: members.find(({ id }) => id === leaderId)?.name ?? null,
+    isQuiet: isRunning && raft.isQuiet,
     commitIndex: raft.commitIndex,
     lastIndex: raft.lastIndex,
     durableIndex: raft.durableIndex,

@@ -174,7 +174,7 @@ it("O12: a message for another server is dropped and counted", async () => {
   const cluster = await Cluster.open(3, {}, [1]);
   const { node, transport } = cluster.server(1);
   await cluster.world.run(250);
-  const heartbeat = { kind: "heartbeat", term: 9, round: 1, leaderCommit: 0 } as const;
+  const heartbeat = { kind: "heartbeat", term: 9, round: 1, leaderCommit: 0, isQuiet: false } as const;
   transport.receive(0, { ...heartbeat, from: 2, to: 3 });
   await cluster.world.run(1);
   expect(node.status()).toMatchObject({ refusedMessages: 1, currentTerm: 1, leaderId: 0 });

@@ -9,7 +9,7 @@ import { FakeStorage } from "./support/fake-storage.js";
 import { World } from "./support/world.js";
 
 function heartbeat(from: number, to: number, term: number): Message {
-  return { kind: "heartbeat", from, to, term, round: 1, leaderCommit: 0 };
+  return { kind: "heartbeat", from, to, term, round: 1, leaderCommit: 0, isQuiet: false };
 }
 
 describe("F2: after a stall", () => {

@@ -249,7 +249,15 @@ describe("K7: forwarding", () => {
     const { currentTerm: term } = cluster.server(leader).node.status();
     const { transport } = cluster.server(leader);
     transport.receive(0, { kind: "propose", from: asker, to: leader, term, requestId: 1, data: someCommand });
-    transport.receive(0, { kind: "heartbeat", from: other, to: leader, term: term + 1, round: 1, leaderCommit: 0 });
+    transport.receive(0, {
+      kind: "heartbeat",
+      from: other,
+      to: leader,
+      term: term + 1,
+      round: 1,
+      leaderCommit: 0,
+      isQuiet: false,
+    });
     await cluster.world.run(0);
     const sent = cluster.network.sent.filter(({ from }) => from === leader);
     expect(sent.filter(({ kind }) => kind === "proposeResult")).toMatchObject([

@@ -25,21 +25,36 @@ export type DeliveryPolicy = (envelope: Envelope, handOver: () => void) => void;
 export interface Endpoint {
   readonly identity: TransportIdentity;
   receive(envelope: Envelope): void;
+  /** The server of `identity` has gone. */
+  lose(identity: TransportIdentity): void;
 }
+
+/**
+ * Decides what becomes of the news that `gone` does not listen any more, which `to` may or may not hear: `tell` may be
+ * called never, once or several times, each time from a later turn or microtask.
+ */
+export type LossPolicy = (gone: TransportIdentity, to: TransportIdentity, tell: () => void) => void;
 
 export interface MemoryNetworkOptions {
   /** Default: every message arrives once, in the order of sending, in a microtask of its own. */
   readonly deliver?: DeliveryPolicy;
+  /** Default: everybody is told, in a microtask of its own. */
+  readonly announce?: LossPolicy;
 }
 
 declare function queueMicrotask(callback: () => void): void;
 
 export class MemoryNetwork {
   readonly #deliver: DeliveryPolicy;
+  readonly #announce: LossPolicy;
   readonly #endpoints = new Map<string, Endpoint>();
 
-  constructor({ deliver = (_envelope, handOver) => queueMicrotask(handOver) }: MemoryNetworkOptions = {}) {
+  constructor({
+    deliver = (_envelope, handOver) => queueMicrotask(handOver),
+    announce = (_gone, _to, tell) => queueMicrotask(tell),
+  }: MemoryNetworkOptions = {}) {
     this.#deliver = deliver;
+    this.#announce = announce;
   }
 
   /** Takes an address. False if it is taken already. */
@@ -49,9 +64,15 @@ export class MemoryNetwork {
     return true;
   }
 
-  /** Gives an address back. */
+  /** Gives an address back; the others hear of it, or not. */
   leave(address: string): void {
+    const gone = this.#endpoints.get(address)?.identity;
     this.#endpoints.delete(address);
+    if (gone === undefined) return;
+    for (const endpoint of this.#endpoints.values()) {
+      const { identity } = endpoint;
+      if (identity.clusterId === gone.clusterId) this.#announce(gone, identity, () => endpoint.lose(gone));
+    }
   }
 
   /** The server of `identity` at `address`; undefined if it is not there, or somebody else is (PITFALLS O1, O12). */

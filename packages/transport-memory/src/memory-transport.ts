@@ -9,6 +9,7 @@
 import {
   type GroupId,
   type MessageReceiver,
+  type PeerLossReceiver,
   type PeerMessage,
   type Transport,
   TransportError,
@@ -29,6 +30,7 @@ export class MemoryTransport implements Transport {
   readonly address: string;
   readonly #network: MemoryNetwork;
   readonly #receivers = new Map<GroupId, MessageReceiver>();
+  readonly #lossReceivers = new Map<GroupId, PeerLossReceiver>();
   #peers: ReadonlyMap<NodeId, string> = new Map();
   /** Servers from which something came, wherever they are named. */
   readonly #guests = new Set<NodeId>();
@@ -46,7 +48,11 @@ export class MemoryTransport implements Transport {
     if (this.#isClosed || this.#identity !== null) {
       throw new TransportError("TRANSPORT_FAILED", "A transport can be opened only once.");
     }
-    const endpoint: Endpoint = { identity, receive: (envelope) => this.#onEnvelope(envelope) };
+    const endpoint: Endpoint = {
+      identity,
+      receive: (envelope) => this.#onEnvelope(envelope),
+      lose: ({ nodeId }) => this.#onLost(nodeId),
+    };
     if (!this.#network.listen(this.address, endpoint)) {
       throw new TransportError("TRANSPORT_FAILED", `The address ${this.address} is taken.`);
     }
@@ -59,12 +65,15 @@ export class MemoryTransport implements Transport {
     this.#peers = new Map(peers);
   }
 
-  register(groupId: GroupId, receive: MessageReceiver): void {
+  register(groupId: GroupId, receive: MessageReceiver, onPeerLost?: PeerLossReceiver): void {
+    this.unregister(groupId);
     this.#receivers.set(groupId, receive);
+    if (onPeerLost !== undefined) this.#lossReceivers.set(groupId, onPeerLost);
   }
 
   unregister(groupId: GroupId): void {
     this.#receivers.delete(groupId);
+    this.#lossReceivers.delete(groupId);
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
@@ -113,6 +122,12 @@ export class MemoryTransport implements Transport {
     if (identity === null || !this.#guests.has(nodeId)) return named;
     const isThere = named !== undefined && this.#network.find(named, identity) !== undefined;
     return isThere ? named : (this.#network.addressOf(identity) ?? named);
+  }
+
+  /** Whoever it has nothing to do with is no loss. */
+  #onLost(peer: NodeId): void {
+    const isKnown = this.#peers.has(peer) || this.#guests.has(peer);
+    if (isKnown && this.#identity !== null) for (const onPeerLost of this.#lossReceivers.values()) onPeerLost(peer);
   }
 
   #onEnvelope({ groupId, message, incarnation }: Envelope): void {

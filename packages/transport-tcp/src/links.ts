@@ -16,6 +16,8 @@ export interface LinksOptions {
   /** Where others reach this server; empty if that is not known. */
   readonly ownAddress: string;
   readonly onDropped: (count: number) => void;
+  /** A connection to `peer` that was there has ended, and not because this server wanted it so. */
+  readonly onLost: (peer: NodeId) => void;
 }
 
 export class Links {

@@ -36,6 +36,8 @@ export interface PeerLinkOptions {
   readonly identity: TransportIdentity;
   readonly settings: Settings;
   readonly onDropped: (count: number) => void;
+  /** The connection was there, and has ended. */
+  readonly onLost: (peer: NodeId) => void;
 }
 
 export class PeerLink {
@@ -46,6 +48,7 @@ export class PeerLink {
   readonly #identity: TransportIdentity;
   readonly #settings: Settings;
   readonly #onDropped: (count: number) => void;
+  readonly #onLost: (peer: NodeId) => void;
   readonly #queue: OutgoingQueue;
   readonly #writer = new FrameWriter();
   #state: "waiting" | "connecting" | "connected" | "closed" = "waiting";
@@ -64,7 +67,8 @@ export class PeerLink {
   /** The last warning, so that the same one is not given for every dial. */
   #lastWarning: TcpWarningCode | null = null;
 
-  constructor({ peer, address, otherAddress, ownAddress, identity, settings, onDropped }: PeerLinkOptions) {
+  constructor(options: PeerLinkOptions) {
+    const { peer, address, otherAddress, ownAddress, identity, settings, onDropped, onLost } = options;
     this.#ownAddress = ownAddress;
     this.address = address;
     this.#otherAddress = otherAddress;
@@ -72,6 +76,7 @@ export class PeerLink {
     this.#identity = identity;
     this.#settings = settings;
     this.#onDropped = onDropped;
+    this.#onLost = onLost;
     this.#version = settings.maxProtocolVersion;
     this.#queue = new OutgoingQueue(settings.maxQueueBytes);
     this.#dial();
@@ -195,6 +200,7 @@ export class PeerLink {
     this.#warn(explain(failure, before === "connected"));
 
     // A connection that ends as soon as it is there counts as a failure, or two servers with one id would race.
+    if (before === "connected") this.#onLost(this.#peer);
     const lasted = before === "connected" && performance.now() - this.#connectedAtMs >= this.#settings.reconnectMaxMs;
     this.#failures = lasted ? 1 : this.#failures + 1;
     this.#redialTimer = setTimeout(() => this.#dial(), redialDelayMs(this.#failures, this.#settings));

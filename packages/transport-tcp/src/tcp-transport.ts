@@ -9,6 +9,7 @@
 import {
   type GroupId,
   type MessageReceiver,
+  type PeerLossReceiver,
   type PeerMessage,
   type Transport,
   TransportError,
@@ -26,6 +27,7 @@ import { type Settings, settingsOf, type TcpTransportOptions } from "./options.j
 export class TcpTransport implements Transport {
   readonly #settings: Settings;
   readonly #receivers = new Map<GroupId, MessageReceiver>();
+  readonly #lossReceivers = new Map<GroupId, PeerLossReceiver>();
   #peers: ReadonlyMap<NodeId, string> = new Map();
   #state: "new" | "opening" | "open" | "closed" = "new";
   #identity: TransportIdentity | null = null;
@@ -53,7 +55,7 @@ export class TcpTransport implements Transport {
     const incoming = new Incoming(this.#settings, identity, {
       onMessage: ({ groupId, message }, incarnation) => this.#onMessage(groupId, message, incarnation),
       onPeer: (peer, address) => this.#links?.onPeer(peer, address),
-      onPeerGone: (peer) => this.#links?.onPeerGone(peer),
+      onPeerGone: (peer) => this.#onPeerGone(peer),
     });
     this.#incoming = incoming;
     try {
@@ -67,7 +69,8 @@ export class TcpTransport implements Transport {
     const onDropped = (count: number): void => {
       this.#droppedMessages += count;
     };
-    this.#links = new Links({ identity, settings: this.#settings, ownAddress: this.#ownAddress(), onDropped });
+    const onLost = (peer: NodeId): void => this.#tellLoss(peer);
+    this.#links = new Links({ identity, settings: this.#settings, ownAddress: this.#ownAddress(), onDropped, onLost });
     this.#beatTimer = setInterval(() => this.#beat(), BEAT_MS);
     this.setPeers(this.#peers);
   }
@@ -78,12 +81,15 @@ export class TcpTransport implements Transport {
     for (const peer of this.#links?.setPeers(this.#peers) ?? []) this.#incoming?.end(peer);
   }
 
-  register(groupId: GroupId, receive: MessageReceiver): void {
+  register(groupId: GroupId, receive: MessageReceiver, onPeerLost?: PeerLossReceiver): void {
+    this.unregister(groupId);
     this.#receivers.set(groupId, receive);
+    if (onPeerLost !== undefined) this.#lossReceivers.set(groupId, onPeerLost);
   }
 
   unregister(groupId: GroupId): void {
     this.#receivers.delete(groupId);
+    this.#lossReceivers.delete(groupId);
   }
 
   send(groupId: GroupId, message: PeerMessage): void {
@@ -124,6 +130,15 @@ export class TcpTransport implements Transport {
   #beat(): void {
     this.#links?.beat();
     this.#incoming?.beat();
+  }
+
+  #onPeerGone(peer: NodeId): void {
+    this.#links?.onPeerGone(peer);
+    this.#tellLoss(peer);
+  }
+
+  #tellLoss(peer: NodeId): void {
+    if (this.#state === "open") for (const onPeerLost of this.#lossReceivers.values()) onPeerLost(peer);
   }
 
   /** Called from the moment when `open` has resolved until `close` ends the channels, which it does at once. */

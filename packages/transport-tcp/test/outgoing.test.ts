@@ -77,7 +77,7 @@ describe("the handshake", () => {
     await bench.until(() => newer.status().connected.length === 1 && older.status().connected.length === 1);
     const supportedLevels = { library: 1, application: 9 };
     for (const [transport, from, to] of [[newer, 1, 2] as const, [older, 2, 1] as const]) {
-      transport.send(1, { kind: "heartbeatResult", from, to, term: 1, round: 1, supportedLevels });
+      transport.send(1, { kind: "heartbeatResult", from, to, term: 1, round: 1, supportedLevels, allowsQuiet: false });
     }
     await bench.until(() => bench.received.length === 2);
     for (const message of bench.received) expect(message).toMatchObject({ supportedLevels: { application: 1 } });
@@ -95,7 +95,7 @@ describe("the handshake", () => {
     await bench.open({ listen }, 2);
     await bench.until(() => a.status().connected.length === 1);
     const supportedLevels = { library: 1, application: 9 };
-    a.send(1, { kind: "heartbeatResult", from: 1, to: 2, term: 1, round: 1, supportedLevels });
+    a.send(1, { kind: "heartbeatResult", from: 1, to: 2, term: 1, round: 1, supportedLevels, allowsQuiet: false });
     await bench.until(() => bench.received.length === 1);
     expect(bench.received).toMatchObject([{ supportedLevels }]);
   });

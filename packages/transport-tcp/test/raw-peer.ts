@@ -37,7 +37,7 @@ export function messageFrame(message: PeerMessage): Buffer {
 }
 
 export function heartbeat(from: NodeId, to: NodeId, round: number): PeerMessage {
-  return { kind: "heartbeat", from, to, term: 3, round, leaderCommit: 2 };
+  return { kind: "heartbeat", from, to, term: 3, round, leaderCommit: 2, isQuiet: false };
 }
 
 /** One end of a socket, with everything it has read. */

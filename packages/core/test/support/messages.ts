@@ -160,11 +160,18 @@ export function rejected({
 }
 
 export function heartbeat(given: Given<Heartbeat>): Heartbeat {
-  return { kind: "heartbeat", to: 1, round: 1, leaderCommit: 0, ...given };
+  return { kind: "heartbeat", to: 1, round: 1, leaderCommit: 0, isQuiet: false, ...given };
 }
 
 export function heartbeatResult(given: Given<HeartbeatResult>): HeartbeatResult {
-  return { kind: "heartbeatResult", to: 1, round: 1, supportedLevels: { library: 1, application: 1 }, ...given };
+  return {
+    kind: "heartbeatResult",
+    to: 1,
+    round: 1,
+    supportedLevels: { library: 1, application: 1 },
+    allowsQuiet: false,
+    ...given,
+  };
 }
 
 export function commit(given: Given<Commit> & { readonly leaderCommit: Index }): Commit {

@@ -119,6 +119,7 @@ export class Ledger {
         break;
       case "tick":
       case "snapshotFailed":
+      case "suspect":
         break;
       default:
         input satisfies never;

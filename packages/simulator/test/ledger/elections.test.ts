@@ -36,7 +36,7 @@ it("Election Safety: two servers say that they lead", () => {
 it("Election Safety: a second one speaks as leader", () => {
   const stage = afterElection();
   stage.turn(3, { write: { hardState: { currentTerm: 2, votedFor: 0 } } });
-  stage.say({ kind: "heartbeat", from: 3, to: 2, term: 2, round: 1, leaderCommit: 0 });
+  stage.say({ kind: "heartbeat", from: 3, to: 2, term: 2, round: 1, leaderCommit: 0, isQuiet: false });
   stage.expect("election-safety", /n1 has led term 2/, /n3 sends a message of kind heartbeat as leader of term 2/);
 });
 

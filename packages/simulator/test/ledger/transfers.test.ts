@@ -99,7 +99,7 @@ describe("a server campaigns in the name of a leader", () => {
 
 describe("loyalty", () => {
   const request = { kind: "requestVote", from: 3, to: 2, term: 3, round: 1, lastLogIndex: 9, lastLogTerm: 2 } as const;
-  const heartbeat = { kind: "heartbeat", from: 1, to: 2, term: 2, round: 1, leaderCommit: 0 } as const;
+  const heartbeat = { kind: "heartbeat", from: 1, to: 2, term: 2, round: 1, leaderCommit: 0, isQuiet: false } as const;
   const vote = { write: { hardState: { currentTerm: 3, votedFor: 3 } } };
 
   /** n2 hears its leader at 1000 by its own clock, and n3, which stands for term 3, at `now`. */

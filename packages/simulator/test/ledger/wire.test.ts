@@ -113,9 +113,9 @@ it.each(["heartbeat", "commit"] as const)(
   "R5: a %s tells of a commit that the receiver did not acknowledge",
   (kind) => {
     const stage = committed();
-    stage.say({ kind, from: 1, to: 2, term: 2, leaderCommit: 3, round: 1 });
+    stage.say({ kind, from: 1, to: 2, term: 2, leaderCommit: 3, round: 1, isQuiet: false });
     stage.expectNothing();
-    stage.say({ kind, from: 1, to: 3, term: 2, leaderCommit: 3, round: 1 });
+    stage.say({ kind, from: 1, to: 3, term: 2, leaderCommit: 3, round: 1, isQuiet: false });
     stage.expect(
       "leader-commit",
       /n3 had acknowledged in term 2, no more than entry 0/,
@@ -127,8 +127,14 @@ it.each(["heartbeat", "commit"] as const)(
 const supportedLevels = { library: 1, application: 1 };
 
 it.each<[string, Message]>([
-  ["in a term to come", { kind: "heartbeatResult", from: 2, to: 1, term: 9, round: 1, supportedLevels }],
-  ["as another server", { kind: "heartbeatResult", from: 3, to: 1, term: 2, round: 1, supportedLevels }],
+  [
+    "in a term to come",
+    { kind: "heartbeatResult", from: 2, to: 1, term: 9, round: 1, supportedLevels, allowsQuiet: false },
+  ],
+  [
+    "as another server",
+    { kind: "heartbeatResult", from: 3, to: 1, term: 2, round: 1, supportedLevels, allowsQuiet: false },
+  ],
 ])("E29: speaks %s", (_, message) => {
   const stage = committed();
   stage.say(message, 2);

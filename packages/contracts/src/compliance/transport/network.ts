@@ -151,7 +151,7 @@ export function peers(...addresses: readonly (readonly [NodeId, string])[]): Rea
 }
 
 export function heartbeat(from: NodeId, to: NodeId, round: number): Heartbeat {
-  return { kind: "heartbeat", from, to, term: 3, round, leaderCommit: 2 };
+  return { kind: "heartbeat", from, to, term: 3, round, leaderCommit: 2, isQuiet: false };
 }
 
 /** An append with one entry for each payload. */
@@ -233,8 +233,14 @@ const samples: { readonly [Kind in PeerMessage["kind"]]: Extract<PeerMessage, { 
     hintIndex: 8,
     hintTerm: 7,
   },
-  heartbeat: { ...head, kind: "heartbeat", round: 4, leaderCommit: 5 },
-  heartbeatResult: { ...head, kind: "heartbeatResult", round: 4, supportedLevels: { library: 1, application: 2 } },
+  heartbeat: { ...head, kind: "heartbeat", round: 4, leaderCommit: 5, isQuiet: true },
+  heartbeatResult: {
+    ...head,
+    kind: "heartbeatResult",
+    round: 4,
+    supportedLevels: { library: 1, application: 2 },
+    allowsQuiet: true,
+  },
   commit: { ...head, kind: "commit", leaderCommit: 6 },
   readIndex: { ...head, kind: "readIndex", readId: 7, isLease: true },
   readIndexResult: { ...head, kind: "readIndexResult", readId: 7, success: true, index: 8 },
