@@ -34,7 +34,8 @@ function renderServer({ id, status, disk, effects }: Server): string {
   const durable = durableIndex === lastIndex ? "" : ` durable=${durableIndex}`;
   const applied = effects.applyTo === commitIndex ? "" : ` applied=${effects.applyTo}`;
   const facts = `term=${currentTerm} last=${lastIndex} commit=${commitIndex}${durable}${applied}`;
-  return `n${id} ${role.padEnd(12)} ${facts.padEnd(25)} ${renderStored(disk.compacted.index, disk.entries)}`;
+  const stored = renderStored(disk.compacted.index, disk.entries);
+  return `n${id} ${role.padEnd(12)} ${facts.padEnd(25)} ${stored}${status.isQuiet ? ", quiet" : ""}`;
 }
 
 /** A server that is down is what its disk holds. */

@@ -36,6 +36,7 @@ interface Plan {
   readonly size: number;
   readonly seed: number;
   readonly leader: number | undefined;
+  readonly allowsQuiet: boolean;
   /** The term of every server that `term` does not name. */
   readonly term: number;
   /** How many entries one append carries at most. */
@@ -81,6 +82,7 @@ class Script {
           size: words.number(),
           seed: words.option("seed") ?? 0,
           leader: words.option("leader"),
+          allowsQuiet: words.option("quiet") === 1,
           term: words.option("term") ?? 1,
           split: words.option("split") ?? Number.POSITIVE_INFINITY,
           disks: new Map(),
@@ -148,6 +150,7 @@ const COMMANDS: Readonly<Record<string, (cluster: Cluster, words: Words) => void
     const completing = words.option("writes") ?? 0;
     for (const id of words.numbers()) cluster.crash(id, completing);
   },
+  "tell loss": (cluster, words) => cluster.tellLoss(words.number()),
   restart: (cluster, words) => {
     for (const id of words.numbers()) cluster.restart(id);
   },

@@ -32,6 +32,8 @@ const RINGS_PER_MS = 200;
 export interface ClusterOptions {
   readonly size: number;
   readonly seed?: number;
+  /** Whether the servers take part in quiets. Default false. */
+  readonly allowsQuiet?: boolean;
   /** What is on the disks at the start; a server not named has the configuration alone, as entry (1, 1). */
   readonly disks?: ReadonlyMap<NodeId, DiskContent>;
 }
@@ -69,19 +71,21 @@ export class Cluster {
   /** Sees every message that is sent; one for which it returns false is lost. */
   onSend: (message: Travelling) => boolean = () => true;
   readonly #seed: number;
+  readonly #allowsQuiet: boolean;
 
-  constructor({ size, seed = 0, disks }: ClusterOptions) {
+  constructor({ size, seed = 0, allowsQuiet = false, disks }: ClusterOptions) {
     this.#seed = seed;
+    this.#allowsQuiet = allowsQuiet;
     const founding = { entries: [membership(1, 1, size)] };
     const ids = Array.from({ length: size }, (_, place) => place + 1);
     this.servers = new Map(
-      ids.map((id) => [id, new Server({ id, seed: seed * 100 + id, ...(disks?.get(id) ?? founding) })]),
+      ids.map((id) => [id, new Server({ id, seed: seed * 100 + id, allowsQuiet, ...(disks?.get(id) ?? founding) })]),
     );
     this.invariants = new Invariants([...this.servers.values()]);
   }
 
   #startBlank(id: NodeId): void {
-    const server = new Server({ id, seed: this.#seed * 100 + id }, this.now);
+    const server = new Server({ id, seed: this.#seed * 100 + id, allowsQuiet: this.#allowsQuiet }, this.now);
     this.servers.set(id, server);
     this.invariants.add(server);
   }
@@ -251,6 +255,11 @@ export class Cluster {
     server.disk.crash(completing);
     this.invariants.afterCrash(server);
     this.down.add(id);
+  }
+
+  /** Every other server hears that the connections with this one have ended. */
+  tellLoss(peer: NodeId): void {
+    for (const { id } of this.running) if (id !== peer) this.input(id, { kind: "suspect", peer });
   }
 
   restart(id: NodeId): void {

@@ -31,6 +31,7 @@ export interface ServerOptions extends DiskContent {
   /** The level of commands that this server understands; another one from the next start on. */
   readonly applicationLevel?: number;
   readonly maxClockDrift?: number;
+  readonly allowsQuiet?: boolean;
 }
 
 export class Server {
@@ -45,12 +46,14 @@ export class Server {
   lives = 0;
   applicationLevel: number;
   readonly #seed: number;
+  allowsQuiet: boolean;
   readonly #clock: { readonly maxClockDrift?: number };
 
   constructor(options: ServerOptions, now = 0) {
     this.id = options.id ?? 1;
     this.#seed = options.seed ?? this.id;
     this.applicationLevel = options.applicationLevel ?? 1;
+    this.allowsQuiet = options.allowsQuiet ?? false;
     this.#clock = options.maxClockDrift === undefined ? {} : { maxClockDrift: options.maxClockDrift };
     this.disk = new Disk(options);
     this.now = now;
@@ -64,8 +67,8 @@ export class Server {
     const isNew = this.lives === 0;
     this.lives += 1;
     const timing = { heartbeatIntervalMs: HEARTBEAT_INTERVAL_MS, electionTimeoutMs: ELECTION_TIMEOUT_MS };
-    const { id, applicationLevel } = this;
-    const options = { id, seed, applicationLevel, ...timing, ...this.#clock };
+    const { id, applicationLevel, allowsQuiet } = this;
+    const options = { id, seed, applicationLevel, allowsQuiet, ...timing, ...this.#clock };
     return new Raft(options, { ...this.disk.restore(), isNew }, this.now);
   }
 
