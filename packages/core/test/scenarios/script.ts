@@ -150,7 +150,7 @@ const COMMANDS: Readonly<Record<string, (cluster: Cluster, words: Words) => void
     const completing = words.option("writes") ?? 0;
     for (const id of words.numbers()) cluster.crash(id, completing);
   },
-  "tell loss": (cluster, words) => cluster.tellLoss(words.number()),
+  lost: (cluster, words) => cluster.tellLoss(words.number()),
   restart: (cluster, words) => {
     for (const id of words.numbers()) cluster.restart(id);
   },

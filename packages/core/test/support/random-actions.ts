@@ -12,6 +12,7 @@ export type ServerAction =
   | { readonly kind: "crash" | "persist"; readonly server: number; readonly writes: number }
   | { readonly kind: "oneTurn"; readonly server: number; readonly most: number }
   | { readonly kind: "compact"; readonly server: number; readonly keep: number }
+  | { readonly kind: "suspect"; readonly server: number; readonly peer: number }
   | { readonly kind: "crashAfterSnapshot"; readonly server: number; readonly writes: number };
 
 export type Action =
@@ -36,6 +37,10 @@ export interface RunOptions {
   readonly maxEntriesPerAppend: number;
   /** Whether members change, logs are compacted, and leaders hand over; half of the runs are without. */
   readonly isMoving: boolean;
+  /** Whether the servers take part in quiets; half of the runs are without. */
+  readonly allowsQuiet: boolean;
+  /** Whether those who stay hear of it when a process ends. */
+  readonly tellsLosses: boolean;
 }
 
 /** The names that members may have; the servers of the start have the first ones. */
@@ -49,11 +54,15 @@ function kinds<K extends string>(...names: readonly K[]): fc.Arbitrary<K> {
 }
 
 const longRunMs = fc.integer({ min: HEARTBEAT_INTERVAL_MS, max: 4 * ELECTION_TIMEOUT_MS });
+/** Long enough for a quiet, if nobody disturbs it. */
+const restMs = fc.integer({ min: 4 * ELECTION_TIMEOUT_MS, max: 9 * ELECTION_TIMEOUT_MS });
 const shortRunMs = fc.integer({ min: 1, max: 6 });
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ kind: kinds("run"), ms: longRunMs }) },
   { weight: 8, arbitrary: fc.record({ kind: kinds("run"), ms: shortRunMs }) },
+  { weight: 2, arbitrary: fc.record({ kind: kinds("run"), ms: restMs }) },
+  { weight: 2, arbitrary: fc.record({ kind: kinds("suspect"), server, peer: server }) },
   { weight: 8, arbitrary: fc.record({ kind: kinds("proposeToLeader") }) },
   { weight: 6, arbitrary: fc.record({ kind: kinds("heal") }) },
   { weight: 3, arbitrary: fc.record({ kind: kinds("readEverywhere") }) },
@@ -101,5 +110,7 @@ export const runOptions: fc.Arbitrary<RunOptions> = fc.noBias(
     loseEvery: fc.constantFrom(1000, 50, 20, 10, 5),
     maxEntriesPerAppend: fc.constantFrom(1, 2, 1000),
     isMoving: fc.boolean(),
+    allowsQuiet: fc.boolean(),
+    tellsLosses: fc.boolean(),
   }),
 );

@@ -45,7 +45,8 @@ export class RandomRun {
 
   constructor(options: RunOptions) {
     this.#options = options;
-    this.cluster = new Cluster({ size: options.size, seed: options.seed });
+    const { size, seed, allowsQuiet } = options;
+    this.cluster = new Cluster({ size, seed, allowsQuiet });
     this.cluster.maxEntriesPerAppend = options.maxEntriesPerAppend;
     this.cluster.onSend = (message) => this.#onSend(message);
   }
@@ -109,7 +110,11 @@ export class RandomRun {
         cluster.crash(id);
         return cluster.restart(id);
       case "crash":
-        return cluster.crash(id, action.writes);
+        cluster.crash(id, action.writes);
+        if (this.#options.tellsLosses) cluster.tellLoss(id);
+        return;
+      case "suspect":
+        return cluster.input(id, { kind: "suspect", peer: this.#id(action.peer) });
       case "holdWrites":
         cluster.holdingWrites.add(id);
         return;
