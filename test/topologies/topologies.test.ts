@@ -34,6 +34,17 @@ describe("as long as some server can talk with a majority in both directions, en
     expect(problemsOf(cases)).toEqual([]);
   });
 
+  it("E16, E17: three servers at rest, every graph, and five servers of every shape", () => {
+    const cases = [...topologyCases(3), ...SHAPES.flatMap(({ links }) => casesOfLinks(5, links))];
+    const atRest = cases.filter(({ past }) => past === "equal");
+    expect(atRest.length).toBeGreaterThan(40);
+    const problems = atRest.flatMap((topology) => {
+      const { problem } = runTopology(topology, 0, true);
+      return problem === null ? [] : [`${describeCase(topology)}: ${problem}`];
+    });
+    expect(problems).toEqual([]);
+  });
+
   it("the same case has the same outcome", () => {
     const [topology] = casesOfLinks(5, "1-2 2-4 3-5");
     expect(runTopology(topology as TopologyCase)).toEqual(runTopology(topology as TopologyCase));

@@ -51,7 +51,7 @@ export class MemoryTransport implements Transport {
     const endpoint: Endpoint = {
       identity,
       receive: (envelope) => this.#onEnvelope(envelope),
-      lose: ({ nodeId }) => this.#onLost(nodeId),
+      lose: ({ nodeId }) => this.lose(nodeId),
     };
     if (!this.#network.listen(this.address, endpoint)) {
       throw new TransportError("TRANSPORT_FAILED", `The address ${this.address} is taken.`);
@@ -104,6 +104,15 @@ export class MemoryTransport implements Transport {
     return { connected, droppedMessages: this.#droppedMessages };
   }
 
+  /**
+   * Has this server hear that `peer` has gone, if it has anything to do with it. The network calls it when somebody
+   * leaves; for tests and simulations, which may be wrong about it.
+   */
+  lose(peer: NodeId): void {
+    const isKnown = this.#peers.has(peer) || this.#guests.has(peer);
+    if (isKnown && this.#identity !== null) for (const onPeerLost of this.#lossReceivers.values()) onPeerLost(peer);
+  }
+
   async close(): Promise<void> {
     if (this.#identity !== null) this.#network.leave(this.address);
     this.#identity = null;
@@ -122,12 +131,6 @@ export class MemoryTransport implements Transport {
     if (identity === null || !this.#guests.has(nodeId)) return named;
     const isThere = named !== undefined && this.#network.find(named, identity) !== undefined;
     return isThere ? named : (this.#network.addressOf(identity) ?? named);
-  }
-
-  /** Whoever it has nothing to do with is no loss. */
-  #onLost(peer: NodeId): void {
-    const isKnown = this.#peers.has(peer) || this.#guests.has(peer);
-    if (isKnown && this.#identity !== null) for (const onPeerLost of this.#lossReceivers.values()) onPeerLost(peer);
   }
 
   #onEnvelope({ groupId, message, incarnation }: Envelope): void {

@@ -36,6 +36,8 @@ export type Action =
   | { readonly kind: "snapshot"; readonly server: NodeId; readonly kept: number; readonly isLate: boolean }
   /** The sending of a snapshot comes to nothing. */
   | { readonly kind: "fail"; readonly server: NodeId; readonly to: NodeId; readonly isLate: boolean }
+  /** A server hears, rightly or not, that its connection with another has ended. */
+  | { readonly kind: "suspect"; readonly server: NodeId; readonly peer: NodeId; readonly isLate: boolean }
   | { readonly kind: "cut"; readonly from: NodeId; readonly to: NodeId }
   | { readonly kind: "heal" }
   /** The faults stop, and whatever majority can talk must get on. */
@@ -82,6 +84,8 @@ function wordsOf(action: Action): readonly (string | number)[] {
       return [action.kind, action.server, action.to];
     case "snapshot":
       return [action.kind, action.server, action.kept];
+    case "suspect":
+      return [action.kind, action.server, action.peer];
     case "cut":
       return [action.kind, action.from, action.to];
     case "heal":
@@ -135,6 +139,8 @@ export function decodeAction(text: string, flight: Flight): Action | null {
       return { kind, server, to: Number(second), isLate };
     case "snapshot":
       return { kind, server, kept: Number(second), isLate };
+    case "suspect":
+      return { kind, server, peer: Number(second), isLate };
     case "cut":
       return { kind, from: server, to: Number(second) };
     case "heal":

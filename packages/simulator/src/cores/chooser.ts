@@ -13,6 +13,8 @@ import { type Draw, drawWishes } from "./wishes.js";
 
 /** How many actions a stretch of one kind lasts at most. */
 const MAX_STRETCH = 120;
+/** A quiet comes after a while, and then has to last. */
+const MAX_REST = 500;
 /** It takes some time until the next one leads. */
 const MAX_INTRIGUE = 500;
 
@@ -32,7 +34,8 @@ type Kind =
   | "change"
   | "transfer"
   | "snapshot"
-  | "fail";
+  | "fail"
+  | "suspect";
 
 const KINDS: readonly Kind[] = [
   "deliver",
@@ -51,6 +54,7 @@ const KINDS: readonly Kind[] = [
   "transfer",
   "snapshot",
   "fail",
+  "suspect",
 ];
 
 /** What operators and the state machine do, in good times too. */
@@ -66,6 +70,8 @@ export class Chooser {
   /** Deeds that belong together, and come next. */
   #queue: Action[] = [];
   #isOrderly = true;
+  /** Whether nobody wants anything in this stretch. */
+  #isRest = false;
   /** Whose clock stands still in this stretch. */
   #frozen: NodeId = NOBODY;
   #stretch = MAX_STRETCH;
@@ -111,11 +117,26 @@ export class Chooser {
     this.#isOrderly = this.#chance(this.#parameters.orderlyRate);
     this.#stretch = this.#below(MAX_STRETCH);
     this.#frozen = NOBODY;
+    this.#endRest();
     this.#intrigue.end();
     if (!this.#isOrderly) return;
-    if (this.#chance(this.#parameters.intrigue)) this.#beginIntrigue();
+    if (this.#chance(this.#parameters.rests)) this.#rest();
+    else if (this.#chance(this.#parameters.intrigue)) this.#beginIntrigue();
     else if (this.#chance(this.#parameters.coup)) this.#coup();
     else if (this.#chance(0.7)) this.#queue.push({ kind: "heal" }, ...this.#starts());
+  }
+
+  /** What a quiet is bad for is the death of whoever leads. */
+  #endRest(): void {
+    const leader = this.#servers.find(({ raft }) => raft?.role === "leader");
+    if (this.#isRest && leader !== undefined && this.#chance(0.4)) this.#queue.unshift(this.#crash(leader));
+    this.#isRest = false;
+  }
+
+  #rest(): void {
+    this.#isRest = true;
+    this.#stretch = this.#below(MAX_REST);
+    this.#queue.push({ kind: "heal" }, ...this.#starts());
   }
 
   /** The leader is cut off with something new; its clock stands still, so that it goes on believing that it leads. */
@@ -152,6 +173,7 @@ export class Chooser {
     if (writing !== undefined && !this.#chance(0.05)) {
       return { kind: "store", server: writing.id, writes: writing.pendingWrites, isLate: false };
     }
+    if (this.#isRest) return { kind: "elapse", ms: this.#below(HEARTBEAT_INTERVAL_MS * 2) + 1, except: NOBODY };
     // Where leaders come and go, time must pass.
     const calm = this.#intrigue.isOn ? 0.3 : 1;
     if (this.#chance(0.3 * calm)) return this.#propose();
@@ -197,6 +219,10 @@ export class Chooser {
         return this.#operate(kind);
       case "fail":
         return this.#fail();
+      case "suspect": {
+        const server = this.#pick(this.#servers).id;
+        return { kind, server, peer: this.#pick(this.#servers).id, isLate: this.#isLate() };
+      }
     }
   }
 
@@ -282,8 +308,14 @@ export class Chooser {
   /** A crashed server is started again sooner or later; one that is down is started now. */
   #crash(server: CoreServer): Action {
     if (server.raft === null) return { kind: "start", server: server.id };
+    if (this.#chance(this.#parameters.toldLosses)) this.#queue.push(...this.#suspicionsOf(server));
     if (this.#chance(0.5)) this.#queue.push({ kind: "start", server: server.id });
     return { kind: "crash", server: server.id, writes: this.#below(server.pendingWrites + 1), isLate: false };
+  }
+
+  #suspicionsOf({ id: peer }: CoreServer): Action[] {
+    const others = this.#servers.filter(({ id }) => id !== peer);
+    return others.map(({ id: server }) => ({ kind: "suspect", server, peer, isLate: false }));
   }
 
   #starts(): Action[] {

@@ -36,6 +36,8 @@ export interface Surroundings {
   readonly maxEntriesPerAppend: number;
   /** In how many chunks a snapshot is sent. */
   readonly chunks: number;
+  /** Whether the servers take part in quiets. */
+  readonly allowsQuiet: boolean;
   send(parcel: Parcel): void;
   onEffects(server: CoreServer, effects: Effects): void;
 }
@@ -131,6 +133,7 @@ export class CoreServer {
         electionTimeoutMs: ELECTION_TIMEOUT_MS,
         // Where leases are tried, all clocks run alike.
         maxClockDrift: 0,
+        allowsQuiet: this.#surroundings.allowsQuiet,
         seed: (this.#seed + 0x1000 * this.lives) | 0,
       },
       restored,

@@ -48,6 +48,12 @@ export interface CoresParameters {
   readonly snapshot: number;
   /** How many entries stay in the log behind a snapshot, at most. */
   readonly keptEntries: number;
+  /** Whether the servers take part in quiets, and the share of orderly stretches in which nobody wants anything. */
+  readonly allowsQuiet: boolean;
+  readonly rests: number;
+  /** How often a server hears that a connection has ended, and the share of crashes of which the others hear. */
+  readonly suspect: number;
+  readonly toldLosses: number;
   /** In how many chunks a snapshot is sent. */
   readonly chunks: number;
   /** How often the sending of a snapshot fails. */
@@ -62,6 +68,7 @@ export function drawCoresParameters(random: Random): CoresParameters {
   const drift = swarm(0, 1);
   const change = random.between(0, 1) < 0.35 ? random.between(0.5, 6) : 0;
   const leaseRate = drift === 0 ? swarm(0.2, 1) : 0;
+  const allowsQuiet = random.between(0, 1) < 0.6;
   return {
     servers: [3, 3, 3, 3, 5, 5, 5, 4, 4, 2, 1, 6, 7][whole(0, 12)] as number,
     actions: whole(150, 1_500),
@@ -97,5 +104,9 @@ export function drawCoresParameters(random: Random): CoresParameters {
     keptEntries: [0, 0, 1, 3, 10][whole(0, 4)] as number,
     chunks: whole(1, 3),
     fail: swarm(0.5, 4),
+    allowsQuiet,
+    rests: allowsQuiet ? swarm(0.1, 0.6) : 0,
+    suspect: allowsQuiet ? swarm(0.2, 3) : 0,
+    toldLosses: allowsQuiet ? swarm(0.1, 1) : 0,
   };
 }

@@ -77,12 +77,13 @@ export class CoresWorld implements Patient {
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       formatTime: (events) => `event ${events}`,
     });
-    const { servers, maxEntriesPerAppend, chunks } = this.parameters;
+    const { servers, maxEntriesPerAppend, chunks, allowsQuiet } = this.parameters;
     this.flight = new Flight();
     this.#surroundings = {
       ledger: this.ledger,
       maxEntriesPerAppend,
       chunks,
+      allowsQuiet,
       send: (parcel) => this.#onSend(parcel),
       onEffects: (server, effects) => this.#onEffects(server, effects),
     };
@@ -212,6 +213,9 @@ export class CoresWorld implements Patient {
         return this.#takeSnapshot(server, action.kept, action.isLate);
       case "fail":
         return this.#failSnapshot(server, action.to, action.isLate);
+      case "suspect":
+        this.note(server.name, "suspect", () => `its connection with n${action.peer} has ended`);
+        return this.#step(server, { kind: "suspect", peer: action.peer }, action.isLate);
     }
   }
 
@@ -310,6 +314,7 @@ export class CoresWorld implements Patient {
     if (server.pendingWrites > 0) this.#faults.add("crash in a write");
     if (lost > 0) this.#observer.saw("a crash lost writes");
     if (server.hasUntold) this.#observer.saw("a crash kept a snapshot that its core never heard of");
+    if (server.raft.isQuiet && server.raft.role === "leader") this.#observer.saw("a leader died in a quiet");
     this.note(server.name, "crash", () => (lost === 0 ? "nothing was unwritten" : `${lost} pending writes are lost`));
     server.crash(writes);
     for (const waiting of [this.waitingReads, this.waitingTransfers])

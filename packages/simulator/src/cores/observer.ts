@@ -66,6 +66,12 @@ const SITUATIONS = [
   "a transfer was refused",
   "a leader handed over by priority",
   "a server campaigned because it was told to",
+  // Quiets.
+  "a leader called a quiet",
+  "a leader ended a quiet",
+  "a leader died in a quiet",
+  "a follower ended a quiet for itself",
+  "a server campaigned out of a quiet",
 ] as const;
 
 export type Situation = (typeof SITUATIONS)[number];
@@ -82,6 +88,8 @@ export class Observer {
   /** The version of the configuration that was last in force on each. */
   readonly #versions: number[] = [];
   readonly #handingOverTo: NodeId[] = [];
+  /** Whether each took part in a quiet. */
+  readonly #quiets: boolean[] = [];
   /** Transfers that somebody asked for. */
   readonly #transfers = new Set<NodeId>();
 
@@ -100,6 +108,7 @@ export class Observer {
 
   onDown({ id }: CoreServer): void {
     this.#roles[id] = "down";
+    this.#quiets[id] = false;
     this.#versions[id] = 0;
     this.#transfers.delete(id);
     if (this.#servers.every(({ raft }) => raft === null)) this.saw("all servers were down");
@@ -136,6 +145,7 @@ export class Observer {
     // Asked here, for what happens seldom must not cost anything each time.
     if (raft.transferTo !== (this.#handingOverTo[id] ?? NOBODY)) this.#onTransfer(server, raft);
     if (raft.configurationIndex !== (this.#versions[id] ?? 0)) this.#onConfiguration(server, raft);
+    if (raft.isQuiet !== (this.#quiets[id] ?? false)) this.#onQuiet(server, raft, effects);
     if (raft.role !== this.#roles[id]) this.#onRole(server, raft);
   }
 
@@ -159,6 +169,15 @@ export class Observer {
     if (to === NOBODY) this.#transfers.delete(id);
     else if (!this.#transfers.has(id)) this.saw("a leader handed over by priority");
     this.#note(name, "hands over", () => (to === NOBODY ? "no more" : `to n${to}`));
+  }
+
+  #onQuiet({ id, name }: CoreServer, { isQuiet, role }: Raft, { messages }: Effects): void {
+    this.#quiets[id] = isQuiet;
+    this.#note(name, isQuiet ? "falls quiet" : "wakes up", () => "");
+    if (role === "leader") this.saw(isQuiet ? "a leader called a quiet" : "a leader ended a quiet");
+    else if (role === "preCandidate") this.saw("a server campaigned out of a quiet");
+    else if (messages.some((message) => message.kind === "heartbeatResult" && message.round === 0))
+      this.saw("a follower ended a quiet for itself");
   }
 
   #onConfiguration({ id, name }: CoreServer, raft: Raft): void {

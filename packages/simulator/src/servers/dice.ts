@@ -41,6 +41,7 @@ const PURPOSES = {
   order: 15,
   snapshot: 16,
   version: 17,
+  alarm: 18,
 } as const;
 
 export type Purpose = keyof typeof PURPOSES;

@@ -1,7 +1,7 @@
 /** Carries out the faults of a run, each at its time, and takes back what is to end. */
 
 import type { PeerMessage } from "@quorate/contracts";
-import { Random } from "@quorate/core";
+import { NOBODY, Random } from "@quorate/core";
 import { entryKey } from "../disk/index.js";
 import type { Tally } from "../tally.js";
 import type { DiskAccount } from "./disk-account.js";
@@ -82,6 +82,8 @@ export class FaultInjector {
         return this.#snapshots.inject(fault, machine, random);
       case "raised feature levels":
         return this.#raiseFeatureLevels(fault, machine);
+      case "false alarm":
+        return this.#alarm(fault, machine, random);
       case "pause":
       case "event-loop stall":
       case "suspended machine":
@@ -108,6 +110,14 @@ export class FaultInjector {
     void machine.raiseFeatureLevels(fault.durationMs).then((isRaised) => {
       if (isRaised) this.#targets.onFeatureLevelsRaised();
     });
+  }
+
+  /** Mostly about whoever leads: about the others it means little. */
+  #alarm(fault: Fault, machine: Machine, random: Random): void {
+    const peer = random.between(0, 1) < 0.7 ? (machine.raft?.leaderId ?? NOBODY) : Math.ceil(random.between(0, 5));
+    if (!machine.isRunning || peer === NOBODY) return;
+    this.#happened(fault, machine.name, () => `hears that n${peer} has gone, which nobody looked into`);
+    machine.alarm(peer);
   }
 
   // --- processes ---

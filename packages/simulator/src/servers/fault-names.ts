@@ -34,6 +34,7 @@ export const FAULTS = [
   "wiped snapshots",
   "broken transfer",
   "raised feature levels",
+  "false alarm",
 ] as const;
 
 export type FaultName = (typeof FAULTS)[number];
@@ -45,6 +46,7 @@ export const STEADY_FAULTS = [
   "reordering",
   "limbo",
   "lost write",
+  "untold loss",
   "late answer",
   "stalled read",
   "clock drift",

@@ -244,6 +244,7 @@ export class Machine {
       heartbeatIntervalMs,
       electionTimeoutMs,
       maxClockDrift: maxClockDriftOf(parameters),
+      allowsQuiet: parameters.allowsQuiet,
       maxAppendBytes,
       maxInflightBytes: Math.max(maxAppendBytes, 4096),
       logCacheBytes,
@@ -449,6 +450,11 @@ export class Machine {
     const life = this.#life;
     if (life === null || life.node === null) throw new RaftError("CLOSED", `${this.name} is not running.`);
     return { node: life.node, registers: life.registers, clock: life.clock };
+  }
+
+  /** Is told that another has gone, which need not be true. */
+  alarm(peer: NodeId): void {
+    this.#life?.clock.run(() => this.#life?.transport.lose(peer));
   }
 
   /** Hands over a message that has arrived: when the process is not paused, and alive. */

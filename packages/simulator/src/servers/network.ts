@@ -16,10 +16,14 @@ export interface NetworkLog {
   onDuplicated(): void;
   onReordered(): void;
   onLimbo(): void;
+  onUntold(): void;
 }
 
 /** How many of the copies come late, where messages may: one that comes at once says little that is new. */
 const LATE_COPY_RATE = 0.3;
+
+/** How much of the news of a process's end comes late. */
+const LATE_ALARM_RATE = 0.1;
 
 interface Link {
   sent: number;
@@ -92,6 +96,19 @@ export class Network {
 
   #link(from: number, to: number): Link {
     return this.#links[(from - 1) * this.#machines + to - 1] as Link;
+  }
+
+  /**
+   * A process has ended, the one of this life on its machine, and its connections with it. `arrive` is called when one of
+   * the others hears of it, which may be never.
+   */
+  tellLoss(gone: number, life: number, to: number, arrive: () => void): void {
+    const { minDelayMs, maxDelayMs, limboRate, limboMs, toldLossRate } = this.#parameters;
+    const roll = (what: number): number => this.#dice.roll("alarm", gone, life, 10 * to + what);
+    if (!this.#isCalm && (this.isCut(gone, to) || roll(1) >= toldLossRate)) return this.#log.onUntold();
+    const isLate = !this.#isCalm && roll(2) < Math.max(limboRate, LATE_ALARM_RATE);
+    const delayMs = minDelayMs + roll(3) * (isLate ? limboMs : maxDelayMs - minDelayMs);
+    this.#time.schedule(this.#time.now + delayMs, arrive);
   }
 
   /** From one machine to another. `arrive` is called when the message gets there, which may be never or twice. */

@@ -51,6 +51,8 @@ export const QUIET: ServersParameters = {
   isOrdered: true,
   limboRate: 0,
   limboMs: 0,
+  allowsQuiet: true,
+  toldLossRate: 1,
   maxWriteMs: 3,
   maxReadMs: 1,
   driftRate: 0,

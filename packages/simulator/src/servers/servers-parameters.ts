@@ -49,6 +49,10 @@ export interface ServersParameters {
   /** The share of messages that are held back for up to as long: past an election, or several. */
   readonly limboRate: number;
   readonly limboMs: number;
+  /** Whether servers take part in quiets. */
+  readonly allowsQuiet: boolean;
+  /** When a process ends: the share of the others that hear of it. */
+  readonly toldLossRate: number;
   // Machines.
   readonly maxWriteMs: number;
   readonly maxReadMs: number;
@@ -135,8 +139,11 @@ export function drawServersParameters(random: Random): ServersParameters {
   const oldVersionRate = isOn(0.3) ? random.between(0.1, 0.9) : 0;
   if (oldVersionRate > 0) everyMs["raised feature levels"] = faultyMs / random.between(0.5, 3);
   const changesMembers = isOn(MEMBERS_RATE);
+  const allowsQuiet = isOn(0.7);
+  // What tries quiets is clients who ask seldom.
+  const triesQuiet = allowsQuiet && !triesLeases && isOn(0.25);
   // What tries snapshots is many servers that fall behind, one after the other, and what is sent to them breaks off.
-  const triesSnapshots = !triesLeases && isOn(0.15);
+  const triesSnapshots = !triesLeases && !triesQuiet && isOn(0.15);
   if (triesSnapshots) {
     everyMs["isolation"] = random.between(2, 4) * electionTimeoutMs;
     everyMs["broken transfer"] = random.between(1, 4) * electionTimeoutMs;
@@ -147,11 +154,15 @@ export function drawServersParameters(random: Random): ServersParameters {
     servers: pick(1, 2, 3, 3, 3, 3, 4, 5, 5),
     spares: changesMembers ? whole(1, 3) : 0,
     orderEveryMs: changesMembers ? random.between(0.25, 2) * electionTimeoutMs : 0,
-    clients: whole(1, 6),
+    clients: triesQuiet ? whole(1, 2) : whole(1, 6),
     keys: whole(1, 4),
     // Members that change have more to do afterwards, and so less time before.
-    faultyMs: changesMembers ? 0.6 * faultyMs : faultyMs,
-    thinkMs: triesLeases || triesSnapshots ? random.between(2, 15) : random.between(5, 120),
+    faultyMs: (changesMembers ? 0.6 : 1) * (triesQuiet ? 3 : 1) * faultyMs,
+    thinkMs: triesQuiet
+      ? random.between(2, 10) * electionTimeoutMs
+      : triesLeases || triesSnapshots
+        ? random.between(2, 15)
+        : random.between(5, 120),
     readRate: triesLeases ? random.between(0.4, 0.8) : random.between(0.1, 0.6),
     abandonRate: isOn() ? random.between(0, 0.3) : 0,
     requestTimeoutMs: random.between(1, 10) * electionTimeoutMs,
@@ -169,6 +180,8 @@ export function drawServersParameters(random: Random): ServersParameters {
     isOrdered: isOn(),
     limboRate: isOn() ? random.between(0, 0.05) : 0,
     limboMs: random.between(1, 12) * electionTimeoutMs,
+    allowsQuiet,
+    toldLossRate: isOn() ? random.between(0, 1) : 1,
     maxWriteMs: random.between(0.1, 0.15) * slowestMs * random.between(0, 1),
     maxReadMs: random.between(0.1, 10),
     driftRate: triesLeases ? random.between(0.1, 0.3) : isOn() ? random.between(0, 0.2) : 0,

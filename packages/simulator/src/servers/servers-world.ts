@@ -84,6 +84,7 @@ export class ServersWorld {
       onDuplicated: () => this.#spectator.faults.add("duplicate"),
       onReordered: () => this.#spectator.faults.add("reordering"),
       onLimbo: () => this.#spectator.faults.add("limbo"),
+      onUntold: () => this.#spectator.faults.add("untold loss"),
     });
     this.#machines = this.#makeMachines();
     this.#members = this.#makeMembers();
@@ -99,7 +100,10 @@ export class ServersWorld {
   #makeMachines(): Machine[] {
     const { servers, spares } = this.#parameters;
     const names = Array.from({ length: servers }, (_, place) => `n${place + 1}`);
-    const network = new MemoryNetwork({ deliver: ({ message }, handOver) => this.#carry(message, handOver) });
+    const network = new MemoryNetwork({
+      deliver: ({ message }, handOver) => this.#carry(message, handOver),
+      announce: (gone, to, tell) => this.#tellLoss(gone.nodeId, to.nodeId, tell),
+    });
     const surroundings: Surroundings = {
       time: this.#time,
       dice: this.#dice,
@@ -284,6 +288,16 @@ export class ServersWorld {
         if (message.kind === "proposeResult" || message.kind === "propose") this.#pump.expectPromises();
         handOver();
         if (message.kind === "timeoutNow") this.#members.operator.onTimeoutNow(sender);
+      });
+    });
+  }
+
+  #tellLoss(gone: NodeId, to: NodeId, tell: () => void): void {
+    const [dead, machine] = [this.#machineOf.get(gone) as Machine, this.#machineOf.get(to) as Machine];
+    this.#network.tellLoss(dead.id, dead.lives, machine.id, () => {
+      machine.receive(() => {
+        this.#spectator.note(machine.name, "hears", () => `that n${gone} has gone`);
+        tell();
       });
     });
   }

@@ -43,6 +43,11 @@ const SITUATIONS = [
   "a server was too old for the feature levels",
   "a command of the new format was applied",
   "all servers were down",
+  "a leader called a quiet",
+  "a leader ended a quiet",
+  "a leader died in a quiet",
+  "a follower ended a quiet for itself",
+  "a server campaigned out of a quiet",
   "a history was too hard to check",
   ...SNAPSHOT_SITUATIONS,
   ...MEMBER_SITUATIONS,
@@ -59,6 +64,8 @@ export class Spectator {
   readonly #digest = new Digest();
   /** By server: what it was last seen to be. */
   readonly #roles: string[] = [];
+  /** By server: whether it took part in a quiet. */
+  readonly #quiets: boolean[] = [];
   readonly #onRivals: (leader: Machine, former: Machine) => void;
   #violation: Violation | null = null;
   #coreSteps = 0;
@@ -107,7 +114,19 @@ export class Spectator {
       if (!outcome.ready) this.situations.add("a read was refused");
       else if (outcome.lease !== undefined) this.situations.add("a lease vouched for a read");
     }
+    this.#onQuiet(machine, effects);
     this.#onRole(machine, machines);
+  }
+
+  #onQuiet({ raft, id, name }: Machine, { messages }: Effects): void {
+    if (raft === null || raft.isQuiet === (this.#quiets[id] ?? false)) return;
+    const { isQuiet, role } = raft;
+    this.#quiets[id] = isQuiet;
+    this.note(name, isQuiet ? "falls quiet" : "wakes up", () => "");
+    if (role === "leader") this.situations.add(isQuiet ? "a leader called a quiet" : "a leader ended a quiet");
+    else if (role === "preCandidate") this.situations.add("a server campaigned out of a quiet");
+    else if (messages.some((message) => message.kind === "heartbeatResult" && message.round === 0))
+      this.situations.add("a follower ended a quiet for itself");
   }
 
   onSent(message: PeerMessage): void {
@@ -118,7 +137,10 @@ export class Spectator {
   }
 
   onEnded(machine: Machine, machines: readonly Machine[]): void {
+    if (this.#roles[machine.id] === "leader" && this.#quiets[machine.id])
+      this.situations.add("a leader died in a quiet");
     this.#roles[machine.id] = "down";
+    this.#quiets[machine.id] = false;
     if (machines.every(({ isRunning }) => !isRunning)) this.situations.add("all servers were down");
   }
 

@@ -18,6 +18,9 @@ export const FIRST_COMMIT_BOUND = 12;
 const SETTLING_TIMEOUTS = 3;
 export const REIGN_TIMEOUTS = 5;
 
+/** How much longer it may take, in election timeouts, where all were quiet: that is how much longer they wait. */
+const QUIET_TIMEOUTS = 4;
+
 /** How often whoever leads gets something to commit; the first time as soon as it leads. */
 const PROPOSAL_INTERVAL_MS = ELECTION_TIMEOUT_MS / 2;
 const [MIN_LATENCY_MS, MAX_LATENCY_MS] = [0.5, 2];
@@ -46,13 +49,17 @@ interface Event {
   readonly message: Parcel | null;
 }
 
-/** Runs one case, and says when the first commit was. The same case and seed give the same outcome. */
-export function runTopology(topology: TopologyCase, seed = 0): TopologyOutcome {
-  return new TopologyWorld(topology, seed).run();
+/**
+ * Runs one case, and says when the first commit was. The same case and seed give the same outcome. With `isQuiet` the links
+ * break when nobody has wanted anything for a while, and nobody notices but by messages that stay away.
+ */
+export function runTopology(topology: TopologyCase, seed = 0, isQuiet = false): TopologyOutcome {
+  return new TopologyWorld(topology, seed, isQuiet).run();
 }
 
 class TopologyWorld {
   readonly #case: TopologyCase;
+  readonly #isQuiet: boolean;
   readonly #random: Random;
   readonly #servers: readonly CoreServer[];
   readonly #events = new TinyQueue<Event>([], (a, b) => a.at - b.at || a.order - b.order);
@@ -71,9 +78,10 @@ class TopologyWorld {
   readonly #proposed = new Map<NodeId, Proposed>();
   #violation: Violation | null = null;
 
-  constructor(topology: TopologyCase, seed: number) {
+  constructor(topology: TopologyCase, seed: number, isQuiet: boolean) {
     const { size, graph, leader, other } = topology;
     this.#case = topology;
+    this.#isQuiet = isQuiet;
     this.#random = new Random((seed * 0x9e3779b1 + graph * 64 + leader * 8 + other) | 0);
     const surroundings = {
       ledger: new Ledger({
@@ -84,6 +92,7 @@ class TopologyWorld {
       }),
       maxEntriesPerAppend: 4,
       chunks: 1,
+      allowsQuiet: isQuiet,
       send: (parcel: Parcel) => this.#send(parcel),
       onEffects: (server: CoreServer, effects: Effects) => this.#onEffects(server, effects),
     };
@@ -99,9 +108,10 @@ class TopologyWorld {
       this.#prepare();
       const brokeAt = this.#breakLinks();
       const since = (at: number): number => (at - brokeAt) / ELECTION_TIMEOUT_MS;
-      const limit = brokeAt + FIRST_COMMIT_BOUND * ELECTION_TIMEOUT_MS;
+      const bound = FIRST_COMMIT_BOUND + (this.#isQuiet ? QUIET_TIMEOUTS : 0);
+      const limit = brokeAt + bound * ELECTION_TIMEOUT_MS;
       if (!this.#runUntil(() => this.#lastCommitAt !== null, limit))
-        return this.#outcome(null, `nothing was committed within ${FIRST_COMMIT_BOUND} election timeouts`);
+        return this.#outcome(null, `nothing was committed within ${bound} election timeouts`);
       const firstCommit = since(this.#now);
       this.#runFor(SETTLING_TIMEOUTS * ELECTION_TIMEOUT_MS);
       return this.#outcome(firstCommit, this.#reign());
@@ -133,6 +143,7 @@ class TopologyWorld {
   #prepare(): void {
     const { leader, past, other } = this.#case;
     this.#elect(past === "rival" ? other : leader);
+    if (this.#isQuiet) this.#mustRun(() => this.#servers.every(({ raft }) => raft?.isQuiet === true));
     if (past === "ahead") {
       this.#propose(leader, 1);
       // It arrives, and the leader never hears of that.

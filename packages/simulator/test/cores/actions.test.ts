@@ -12,6 +12,7 @@ const ACTIONS: readonly (readonly [string, Action])[] = [
   ["read 1", { kind: "read", server: 1, isLease: false, isLate: false }],
   ["read 3 lease late", { kind: "read", server: 3, isLease: true, isLate: true }],
   ["snapshot 3 10 late", { kind: "snapshot", server: 3, kept: 10, isLate: true }],
+  ["suspect 2 1 late", { kind: "suspect", server: 2, peer: 1, isLate: true }],
   ["fail 1 4", { kind: "fail", server: 1, to: 4, isLate: false }],
   ["change 2 current  late", { kind: "change", server: 2, isStale: false, members: [], isLate: true }],
   [
