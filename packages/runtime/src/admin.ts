@@ -62,6 +62,11 @@ export class Admin {
     this.#options = options;
   }
 
+  /** Whether somebody waits for an order to be carried out. */
+  get isWaiting(): boolean {
+    return this.#operations.size > 0;
+  }
+
   /** When a turn is wanted; `Infinity` if nothing is under way. */
   get wakeAt(): number {
     let wakeAt = Number.POSITIVE_INFINITY;

@@ -112,6 +112,8 @@ export class EventLoop<Command, Result> {
     for (const question of reads.ask(now)) this.#step(question, now);
     operator.noteIncarnations(now);
     for (const input of admin.route(now)) this.#step(input, now);
+    if (raft.isQuiet && (proposals.count > 0 || admin.isWaiting))
+      this.#step({ kind: "suspect", peer: raft.leaderId }, now);
 
     const effects = raft.drain();
     this.#options.observer?.onEffects(effects);
@@ -177,7 +179,7 @@ export class EventLoop<Command, Result> {
     }
   };
 
-  /** A connection ended, or somebody begins to wait for an answer: while there is a quiet, the core wants to know. */
+  /** A connection ended. While there is a quiet, the core wants to know, as it does when somebody waits for its leader. */
   readonly #suspect = (peer: NodeId): void => {
     if (this.#state === "running" && this.parts.raft.isQuiet) this.#stepLater({ kind: "suspect", peer });
   };
@@ -222,7 +224,6 @@ export class EventLoop<Command, Result> {
     if (this.#state !== "running" || (UNSAID_WHILE_STALLED.has(message.kind) && this.#isStalled())) return;
     try {
       this.#options.transport.send(this.#options.groupId ?? 0, message);
-      if (message.kind === "propose" || message.kind === "adminRequest") this.#suspect(message.to);
     } catch (error) {
       // It promised not to. What it did not send is lost, like any other message (PITFALLS F19).
       this.#warn(error);

@@ -15,7 +15,7 @@ import type { TransportHarness } from "./transport/harness.js";
 import { testClose, testOpen } from "./transport/lifetime.js";
 import { testMessages, testSend } from "./transport/messages.js";
 import { Network } from "./transport/network.js";
-import { testGroups, testIdentity, testPeers } from "./transport/peers.js";
+import { testGroups, testIdentity, testLosses, testPeers } from "./transport/peers.js";
 
 export type { TransportHarness };
 
@@ -34,6 +34,7 @@ export function transportCompliance<T extends Transport>(name: string, createHar
     describe("open", () => testOpen(network));
     describe("setPeers", () => testPeers(network));
     describe("groups", () => testGroups(network));
+    describe("losses", () => testLosses(network));
     describe("identity", () => testIdentity(network));
     describe("close", () => testClose(network));
   });

@@ -1,6 +1,13 @@
 /** A network that a test can cut, and whose messages it can see, drop and double. */
 
-import type { GroupId, MessageReceiver, PeerMessage, Transport, TransportIdentity } from "@quorate/contracts";
+import type {
+  GroupId,
+  MessageReceiver,
+  PeerLossReceiver,
+  PeerMessage,
+  Transport,
+  TransportIdentity,
+} from "@quorate/contracts";
 import type { World } from "./world.js";
 
 export type Fate = "deliver" | "drop" | "double";
@@ -74,6 +81,7 @@ export class FakeTransport implements Transport {
   /** Servers that it was not told of, and that have spoken to it. */
   readonly #guests = new Set<number>();
   #receivers = new Map<GroupId, MessageReceiver>();
+  #lossReceivers = new Map<GroupId, PeerLossReceiver>();
   #dropped = 0;
   isClosed = false;
   throwOnSend = false;
@@ -97,12 +105,14 @@ export class FakeTransport implements Transport {
     this.peers = new Map(peers);
   }
 
-  register(groupId: GroupId, receive: MessageReceiver): void {
+  register(groupId: GroupId, receive: MessageReceiver, onPeerLost: PeerLossReceiver): void {
     this.#receivers.set(groupId, receive);
+    this.#lossReceivers.set(groupId, onPeerLost);
   }
 
   unregister(groupId: GroupId): void {
     this.#receivers.delete(groupId);
+    this.#lossReceivers.delete(groupId);
   }
 
   get isRegistered(): boolean {
@@ -112,6 +122,11 @@ export class FakeTransport implements Transport {
   receive(groupId: GroupId, message: PeerMessage, incarnation?: number): void {
     if (!this.peers.has(message.from)) this.#guests.add(message.from);
     this.#receivers.get(groupId)?.(message, incarnation);
+  }
+
+  /** Its connections with `peer` end. */
+  lose(peer: number): void {
+    for (const onPeerLost of this.#lossReceivers.values()) onPeerLost(peer);
   }
 
   send(groupId: GroupId, message: PeerMessage): void {

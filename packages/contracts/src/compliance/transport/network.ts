@@ -22,6 +22,8 @@ export interface Arrival {
 export class Server<T extends Transport> {
   readonly transport: T;
   readonly received: Arrival[] = [];
+  /** Of whom it was told that they have gone. */
+  readonly lost: NodeId[] = [];
   onArrival: (message: PeerMessage) => void = () => undefined;
   readonly #nodeId: NodeId;
   readonly #harness: TransportHarness<T>;
@@ -30,10 +32,11 @@ export class Server<T extends Transport> {
     this.transport = transport;
     this.#nodeId = nodeId;
     this.#harness = harness;
-    transport.register(1, (message) => {
+    const receive = (message: PeerMessage): void => {
       this.received.push({ groupId: 1, message });
       this.onArrival(message);
-    });
+    };
+    transport.register(1, receive, (peer) => this.lost.push(peer));
   }
 
   get address(): string {

@@ -149,6 +149,44 @@ export function testGroups<T extends Transport>(network: () => Network<T>): void
   });
 }
 
+/** Who listens is told when a peer has gone. */
+export function testLosses<T extends Transport>(network: () => Network<T>): void {
+  it("are told by the name of whoever has gone, to those it was connected with", async () => {
+    const [a, b] = await network().pair();
+    const c = await network().start(3, { peers: peers([1, a.address]) });
+    await network().deliver(c, a, heartbeat(3, 1, 1));
+    expect([...a.lost, ...b.lost]).toEqual([]);
+    await b.transport.close();
+    await network().until(() => a.lost.includes(2));
+    expect(new Set(a.lost)).toEqual(new Set([2]));
+    expect(c.lost).toEqual([]);
+  });
+
+  it("are told anew when a peer has come back, and goes again", async () => {
+    const [a, b] = await network().pair();
+    const { address } = b;
+    await b.transport.close();
+    await network().until(() => a.lost.includes(2));
+    const again = await network().start(2, { address, peers: peers([1, a.address]) });
+    await network().deliver(a, again, heartbeat(1, 2, 1));
+    await network().deliver(again, a, heartbeat(2, 1, 1));
+    const before = a.lost.length;
+    await again.transport.close();
+    await network().until(() => a.lost.length > before);
+  });
+
+  it("are not told to who is unregistered or closed", async () => {
+    const [a, b] = await network().pair();
+    const c = await network().start(3, { peers: peers([2, b.address]) });
+    await network().deliver(c, b, heartbeat(3, 2, 1));
+    b.transport.unregister(1);
+    await a.transport.close();
+    await c.transport.close();
+    await network().until(() => b.transport.status().connected.length === 0);
+    expect([...a.lost, ...b.lost, ...c.lost]).toEqual([]);
+  });
+}
+
 /** Who speaks is checked at both ends (PITFALLS O1, O12, O14). */
 export function testIdentity<T extends Transport>(network: () => Network<T>): void {
   /** Sends from `a` to `stranger` for as long as a hundred round trips between `a` and `witness` take. */
