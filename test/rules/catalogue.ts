@@ -28,7 +28,6 @@ export const WITHOUT_TEST: Readonly<Record<string, string>> = {
   E11: "there is nothing to mix: pre-vote, check-quorum and stickiness have no switches",
   P15: "no log may go back, and there is no switch that lets it",
   K10: "there are no locks; what a fencing token would be, each write gets: its revision",
-  F10: "groups do not fall asleep",
   O5: "not yet: recovery after the loss of a majority is a tool of its own",
 };
 

@@ -20,6 +20,9 @@
  * alone (see `lease.ts`): in a quiet a lease has mostly run out, and the first read that wants one waits for a round.
  * What is longer in a quiet is only the wait for a leader that has gone without a word, its connections standing.
  *
+ * Where others let groups fall asleep, what went wrong was mostly this: somebody was awake and somebody was not (F10).
+ * Hence a leader falls silent only when all have confirmed it, and whoever wakes up says so.
+ *
  * A quiet needs everyone: a follower that is away, lags behind, or does not know of quiets keeps the cluster awake.
  */
 
@@ -111,20 +114,29 @@ function unansweredSince(leader: Leader, { ackedRound }: Progress): number {
 export function hearQuiet(state: RaftState, follower: Follower, { round, isQuiet }: Heartbeat): void {
   if (round > follower.heardRound) {
     follower.heardRound = round;
-    follower.isQuiet = isQuiet;
+    follower.isQuiet = isQuiet && !hasDoubts(state);
   }
   if (follower.isQuiet) follower.electionDeadline += QUIET_PATIENCE * state.electionTimeoutMs;
 }
 
-/** A follower has a reason to hear from its leader soon: it asks, and waits no longer than it would without a quiet. */
+/**
+ * A follower has a reason to hear from its leader soon: it asks, and waits no longer than it would without a quiet. For an
+ * election timeout it stays with that, whatever is still on its way (PITFALLS F10).
+ */
 export function rouse(state: RaftState, follower: Follower): void {
   if (!follower.isQuiet) return;
   follower.isQuiet = false;
+  follower.doubtsUntil = state.now + state.electionTimeoutMs;
   follower.electionDeadline = Math.min(follower.electionDeadline, state.drawElectionDeadline());
   const { id: from, currentTerm: term, supportedLevels } = state;
   // An answer to no round, which confirms nothing, and is enough to be heard (see `stir`).
   const doubt = { kind: "heartbeatResult", from, term, round: 0, supportedLevels, allowsQuiet: false } as const;
   state.outbox.send({ ...doubt, to: follower.leaderId });
+}
+
+/** Whether it says so in every answer to its leader. */
+export function hasDoubts({ role, now }: RaftState): boolean {
+  return role.kind === "follower" && now < role.doubtsUntil;
 }
 
 // --- on either side ---

@@ -16,7 +16,7 @@ import type {
   PulledEntries,
 } from "./messages.js";
 import type { Progress } from "./progress.js";
-import { hearQuiet, heartbeatPause, rouse, stir } from "./quiet.js";
+import { hasDoubts, hearQuiet, heartbeatPause, rouse, stir } from "./quiet.js";
 import type { Leader } from "./roles.js";
 import { orderSnapshot } from "./snapshot.js";
 import type { RaftState } from "./state.js";
@@ -95,7 +95,8 @@ export function onHeartbeat(state: RaftState, message: Heartbeat): void {
 
 /** With the current term, which a leader of a term gone by learns from it. */
 export function answerHeartbeat(state: RaftState, { from, round }: Heartbeat): void {
-  const { id, currentTerm: term, supportedLevels, allowsQuiet } = state;
+  const { id, currentTerm: term, supportedLevels } = state;
+  const allowsQuiet = state.allowsQuiet && !hasDoubts(state);
   state.outbox.send({ kind: "heartbeatResult", from: id, to: from, term, round, supportedLevels, allowsQuiet });
 }
 

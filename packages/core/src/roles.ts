@@ -48,6 +48,8 @@ export class Follower {
   heardRound = 0;
   /** Whether that round said that the next one may take longer; see `quiet.ts`. */
   isQuiet = false;
+  /** Until when it does not let itself be lulled, for it had a reason to wake up. */
+  doubtsUntil = Number.NEGATIVE_INFINITY;
   /** Those that want a quorum's word do not hold up those that a lease will do for. */
   readonly questions = [new LeaderQuestion(false), new LeaderQuestion(true)] as const;
 

@@ -118,7 +118,7 @@ describe("a cluster at rest", () => {
     expect(whoIsQuiet(cluster)).toEqual([1, 2, 3]);
   });
 
-  it("speaks as often as ever until all have heard of the quiet", () => {
+  it("F10: speaks as often as ever until all have heard of the quiet", () => {
     const cluster = awake();
     cluster.onSend = (message) => !(message.kind === "heartbeat" && message.isQuiet && message.to === 3);
     cluster.run(4 * T + HEARTBEAT_INTERVAL_MS + 2);
@@ -190,7 +190,7 @@ describe("a quiet leader", () => {
     ["a follower with doubts", { kind: "receive", message: heartbeatResult({ from: 2, term: 2, round: 0 }) }],
     ["somebody who wants votes", { kind: "receive", message: requestPreVote({ from: 3, term: 2, last: [2, 2] }) }],
     ["the end of a connection", { kind: "suspect", peer: 3 }],
-  ])("calls everyone at once on %s, and again as often as ever", (_what, input) => {
+  ])("F10: calls everyone at once on %s, and again as often as ever", (_what, input) => {
     const server = quietLeader();
     server.now += 1.5 * T;
     const effects = server.turn(input);
@@ -304,12 +304,25 @@ describe("a quiet follower", () => {
         message: appendEntries({ from: 2, term: 2, prev: [2, 2] }),
       },
     ],
-  ])("waits no longer than ever after %s, and tells its leader", (_what, input) => {
+  ])("F10: waits no longer than ever after %s, and tells its leader", (_what, input) => {
     const server = quietFollower();
     server.now += T / 2;
     const effects = server.turn(input);
     expectAwake(server);
     expect(sent(effects, "heartbeatResult")).toMatchObject([DOUBT]);
+  });
+
+  it("F10: is not lulled for an election timeout after that, and says so in its answers", () => {
+    const server = quietFollower();
+    server.turn({ kind: "suspect", peer: 2 });
+    server.now += T - 1;
+    const effects = server.receive(heartbeat({ from: 2, term: 2, round: 6, isQuiet: true }));
+    expect(sent(effects, "heartbeatResult")).toMatchObject([{ round: 6, allowsQuiet: false }]);
+    expectAwake(server);
+    server.now += 1;
+    const later = server.receive(heartbeat({ from: 2, term: 2, round: 7, isQuiet: true }));
+    expect(sent(later, "heartbeatResult")).toMatchObject([{ round: 7, allowsQuiet: true }]);
+    expect(server.raft.isQuiet).toBe(true);
   });
 
   it("never waits longer for a doubt", () => {
