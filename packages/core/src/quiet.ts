@@ -55,7 +55,9 @@ export function advanceQuiet(state: RaftState, leader: Leader): void {
 export function stir(state: RaftState, leader: Leader): void {
   leader.restsSince = null;
   if (leader.quietFrom === null) return;
-  for (const progress of leader.followers) if (isInTouch(state, leader, progress)) progress.lastContactAt = state.now;
+  for (const progress of leader.followers) {
+    if (isInTouch(state, leader, progress)) progress.lastContactAt = state.now;
+  }
   leader.quietFrom = null;
   leader.wokeAt = state.now;
   leader.hastenRound(state.now);

@@ -15,6 +15,8 @@ import { type Draw, drawWishes } from "./wishes.js";
 const MAX_STRETCH = 120;
 /** A quiet comes after a while, and then has to last. */
 const MAX_REST = 500;
+/** In that many actions the others elect another, or not yet. */
+const MAX_BETRAYAL = 60;
 /** It takes some time until the next one leads. */
 const MAX_INTRIGUE = 500;
 
@@ -72,6 +74,8 @@ export class Chooser {
   #isOrderly = true;
   /** Whether nobody wants anything in this stretch. */
   #isRest = false;
+  /** A leader that was cut off at rest, and may not know it yet. */
+  #betrayed: CoreServer | null = null;
   /** Whose clock stands still in this stretch. */
   #frozen: NodeId = NOBODY;
   #stretch = MAX_STRETCH;
@@ -117,7 +121,7 @@ export class Chooser {
     this.#isOrderly = this.#chance(this.#parameters.orderlyRate);
     this.#stretch = this.#below(MAX_STRETCH);
     this.#frozen = NOBODY;
-    this.#endRest();
+    if (this.#isRest && this.#endRest()) return;
     this.#intrigue.end();
     if (!this.#isOrderly) return;
     if (this.#chance(this.#parameters.rests)) this.#rest();
@@ -126,11 +130,33 @@ export class Chooser {
     else if (this.#chance(0.7)) this.#queue.push({ kind: "heal" }, ...this.#starts());
   }
 
-  /** What a quiet is bad for is the death of whoever leads. */
-  #endRest(): void {
+  /** What a quiet is bad for is the end of whoever leads. Whether the rest goes on. */
+  #endRest(): boolean {
+    if (this.#betrayed !== null) {
+      this.#queue.push({
+        kind: "read",
+        server: this.#betrayed.id,
+        isLease: this.#parameters.leaseRate > 0,
+        isLate: false,
+      });
+      this.#betrayed = null;
+      this.#isRest = false;
+      return false;
+    }
     const leader = this.#servers.find(({ raft }) => raft?.role === "leader");
-    if (this.#isRest && leader !== undefined && this.#chance(0.4)) this.#queue.unshift(this.#crash(leader));
+    if (leader?.raft?.isQuiet === true && this.#chance(0.3)) return this.#betray(leader);
+    if (leader !== undefined && this.#chance(0.4)) this.#queue.unshift(this.#crash(leader));
     this.#isRest = false;
+    return false;
+  }
+
+  /** It is cut off, and the others have a hint; before long somebody asks it, as if it still led. */
+  #betray(leader: CoreServer): boolean {
+    this.#isOrderly = true;
+    this.#stretch = this.#below(MAX_BETRAYAL);
+    this.#queue.push(...this.#cuts(new Set([leader.id])), ...this.#suspicionsOf(leader));
+    this.#betrayed = leader;
+    return true;
   }
 
   #rest(): void {
