@@ -46,8 +46,6 @@ export class Progress {
   sentCommit: Index = 0;
   /** What it said that it supports; null until it has. */
   supportedLevels: FeatureLevels | null = null;
-  /** Whether it is ready for a quiet, as it said last. */
-  allowsQuiet = false;
   /** Until when a server that is no member any more is fed; null for a member. */
   farewellUntil: number | null = null;
   #round: CatchUpRound | null = null;

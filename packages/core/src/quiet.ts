@@ -90,9 +90,9 @@ function isAtRest(state: RaftState, leader: Leader): boolean {
   return leader.followers.every((progress) => mayRest(state, leader, progress));
 }
 
-/** Whether a follower has all that there is, knows it, and is there. */
+/** Whether a follower has all that there is, knows it, and is there. Whether it is for a quiet, each answer says. */
 function mayRest(state: RaftState, leader: Leader, progress: Progress): boolean {
-  if (!progress.allowsQuiet || progress.state !== "replicate" || progress.farewellUntil !== null) return false;
+  if (progress.state !== "replicate" || progress.farewellUntil !== null) return false;
   if (progress.matchIndex !== state.log.lastIndex || progress.sentCommit !== state.commitIndex) return false;
   return isInTouch(state, leader, progress);
 }

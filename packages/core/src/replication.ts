@@ -163,7 +163,6 @@ export function onHeartbeatResult(state: RaftState, message: HeartbeatResult): v
   if (progress === undefined) return;
   progress.lastContactAt = state.now;
   progress.supportedLevels = message.supportedLevels;
-  progress.allowsQuiet = message.allowsQuiet;
   if (!message.allowsQuiet) stir(state, leader);
   progress.onRoundAnswered(message.round, leader.roundTimes.sentAt(message.round));
 }

@@ -239,6 +239,15 @@ describe("a quiet leader", () => {
     expect(server.turn({ kind: "read", readId: 1, isLease: true }).reads).toEqual([]);
   });
 
+  it("wakes up for a read that its lease still answers, so that the next one has a lease as well", () => {
+    const server = quietLeader();
+    beat(server);
+    server.now += 1;
+    const { reads } = server.turn({ kind: "read", readId: 1, isLease: true });
+    expect(reads).toMatchObject([{ ready: true }]);
+    expect(server.raft.isQuiet).toBe(false);
+  });
+
   it("takes no notice of strangers that are lost", () => {
     const server = quietLeader();
     expect(server.turn({ kind: "suspect", peer: 9 }).messages).toEqual([]);
